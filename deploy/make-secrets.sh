@@ -1,0 +1,19 @@
+#!/bin/sh
+# Makes the secrets of docker-compose.yml: sh deploy/make-secrets.sh
+set -eu
+
+cd "$(dirname "$0")/.."
+# The folder is closed to other users of this machine. The files are not: they are mounted one by one into
+# containers whose users are none of this machine's.
+mkdir -m 700 secrets
+random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+owner=$(random)
+serving=$(random)
+random >secrets/postgres_password.txt
+printf %s "$owner" >secrets/owner_password.txt
+printf %s "$serving" >secrets/serving_password.txt
+printf %s "postgresql+asyncpg://glasswork_owner:$owner@postgres:5432/glasswork" >secrets/migration_database_url.txt
+printf %s "postgresql+asyncpg://glasswork:$serving@postgres:5432/glasswork" >secrets/database_url.txt
+random >secrets/jwt_secret.txt
+chmod 644 secrets/*.txt

@@ -1,0 +1,114 @@
+"""The app factory: middlewares, routers, the rendering of errors, and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+
+from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.db import open_database
+from glasswork.core.errors import (
+    MalformedRequestError,
+    PayloadTooLargeError,
+    RateLimitError,
+    ServiceUnavailableError,
+    ValidationError,
+)
+from glasswork.core.http import docs, errors, health
+from glasswork.core.http.dependencies import refuse_unknown_query
+from glasswork.core.http.errors import InternalError, declare
+from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
+from glasswork.core.http.middleware.cors import CorsMiddleware
+from glasswork.core.http.middleware.error_renderer import ErrorRendererMiddleware
+from glasswork.core.http.middleware.rate_limit import RateLimitMiddleware
+from glasswork.core.http.middleware.request_id import RequestIdMiddleware
+from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
+from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
+from glasswork.core.http.resources import API_PREFIX
+from glasswork.core.settings import Settings
+from glasswork.core.telemetry import logs, metrics, traces
+from glasswork.core.tokens import Keys
+from glasswork.features.accounts.router import auth, users
+from glasswork.features.projects.router import router as projects
+from glasswork.features.tasks.router import router as tasks
+from glasswork.features.workspaces.router import acceptance
+from glasswork.features.workspaces.router import router as workspaces
+
+VERSION = version("glasswork")
+
+EVERYWHERE = declare(
+    MalformedRequestError,
+    PayloadTooLargeError,
+    ValidationError,
+    RateLimitError,
+    InternalError,
+    ServiceUnavailableError,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the app; without settings they are read, as each worker process of uvicorn does."""
+    settings = settings or Settings()
+    logs.configure_logs(settings.log_level, settings.log_format)
+    app = FastAPI(
+        title="Glasswork",
+        version=VERSION,
+        description="A task tracker that shows its workings.",
+        openapi_url="/openapi.json" if settings.docs_enabled else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would be counted under its raw path
+        generate_unique_id_function=lambda route: route.name,
+        telemetry=traces.FASTAPI_TELEMETRY_OFF,
+        lifespan=lifespan,
+        middleware=_middlewares(settings),
+    )
+    app.state.settings = settings
+    app.state.keys = Keys.derive(settings.jwt_secret.get_secret_value())
+    errors.install(app)
+    _include_routers(app)
+    _add_telemetry(app)
+    if settings.docs_enabled:
+        docs.install(app)
+    return app
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with open_database(app.state.settings) as database:
+        app.state.database = database
+        yield
+    traces.shut_down(app.state.tracer_provider)
+
+
+def _middlewares(settings: Settings) -> list[Middleware]:
+    """Outermost first; request id and telemetry come around all of them."""
+    limit = Middleware(RateLimitMiddleware, rate=settings.rate_limit_global)
+    return [
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(CorsMiddleware, origins=settings.cors_origins),
+        Middleware(ErrorRendererMiddleware),
+        Middleware(TrustedHostsMiddleware, hosts=settings.trusted_hosts),
+        *([limit] if settings.rate_limit_enabled else []),
+        Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+    ]
+
+
+def _include_routers(app: FastAPI) -> None:
+    app.include_router(health.router)
+    for router in (tasks, projects, workspaces, acceptance, users, auth):
+        app.include_router(
+            router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
+        )
+
+
+def _add_telemetry(app: FastAPI) -> None:
+    registry = CollectorRegistry()
+    app.state.tracer_provider = traces.create_tracer_provider(VERSION)
+    metrics.serve_metrics(app, registry)
+    metrics.measure_requests(app, registry)
+    app.add_middleware(RequestIdMiddleware)
+    traces.trace_requests(app, app.state.tracer_provider)

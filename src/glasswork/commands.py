@@ -1,0 +1,52 @@
+"""What the command line does with services, which it makes by hand as a worker would."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.actor import Actor
+from glasswork.core.db import open_database
+from glasswork.core.settings import Settings
+from glasswork.core.tokens import Keys
+from glasswork.features.accounts.models import SystemRole
+from glasswork.features.accounts.schemas import Registration
+from glasswork.features.accounts.service import AccountService, SessionService
+from glasswork.features.imports.schemas import GithubArchive, ImportReport
+from glasswork.features.imports.service import ImportService
+from glasswork.features.workspaces.service import WorkspaceService
+
+
+async def create_admin(settings: Settings, new: Registration) -> None:
+    async with open_database(settings) as database, database.transaction() as session:
+        await AccountService(session, settings.password_min_length).register(new, SystemRole.ADMIN)
+
+
+async def import_github_archive(
+    settings: Settings,
+    archive: GithubArchive,
+    slug: str,
+    login: str,
+    project_key: str | None,
+    on_progress: Callable[[int], None],
+) -> ImportReport:
+    async with (
+        open_database(settings) as database,
+        database.transaction() as session,
+        acting_as(session, settings, login, "glasswork import") as actor,
+    ):
+        workspace_id = await WorkspaceService(session).id_of(actor, slug)
+        service = ImportService(session)
+        return await service.import_github(actor, workspace_id, archive, project_key, on_progress)
+
+
+@asynccontextmanager
+async def acting_as(
+    session: AsyncSession, settings: Settings, login: str, command: str
+) -> AsyncIterator[Actor]:
+    """Have the rights of a user, and no more, for as long as the command takes."""
+    sessions = SessionService(session, Keys.derive(settings.jwt_secret.get_secret_value()))
+    actor = await sessions.act_as(login, command)
+    yield actor
+    await sessions.log_out(actor)

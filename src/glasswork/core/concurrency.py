@@ -1,0 +1,56 @@
+"""Lost updates are refused: a write that names the version it saw goes through only on that version."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from glasswork.core.errors import PreconditionFailedError, ValidationError
+
+_ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
+_LIST = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
+_STRONG_VERSION = re.compile(r'(?<!/)"(\d{1,9})"')
+
+
+class Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+class StaleVersionError(PreconditionFailedError):
+    code = "STALE_VERSION"
+
+    def __init__(self, current: Versioned, fields: list[str]) -> None:
+        super().__init__(
+            "The resource has changed since the version named in If-Match.",
+            current_etag=etag(current),
+            fields=fields,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """The versions that `If-Match` admits; None admits any."""
+
+    versions: frozenset[int] | None = None
+
+    @classmethod
+    def parse(cls, header: str | None) -> "Precondition":
+        """Weak tags never match (RFC 9110, 13.1.1): no version is read from them."""
+        if header is None or header.strip() == "*":
+            return cls()
+        if not _LIST.fullmatch(header):
+            message = 'must be "*" or entity tags such as "7"'
+            raise ValidationError.at(["header", "If-Match"], message, "malformed_etag")
+        return cls(frozenset(int(version) for version in _STRONG_VERSION.findall(header)))
+
+    def check(self, current: Versioned, changes: Mapping[str, Any] | None = None) -> None:
+        """Call it on a locked row; the fields named in the error are those the caller would overwrite."""
+        if self.versions is not None and current.version not in self.versions:
+            wanted = (changes or {}).items()
+            fields = [name for name, value in wanted if getattr(current, name, None) != value]
+            raise StaleVersionError(current, fields)
+
+
+def etag(resource: Versioned) -> str:
+    return f'"{resource.version}"'

@@ -1,0 +1,120 @@
+"""The way to the database: connections, transactions, and what its refusals mean."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Row, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
+from glasswork.core.settings import Settings
+
+AnyRow = Row[*tuple[Any, ...]]
+"""What a read returns: its columns are attributes, by name."""
+
+STATEMENT_SECONDS = 5
+CONNECT_SECONDS = 2
+POOL_WAIT_SECONDS = 2
+
+
+class Database:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
+        self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+        self._reads = async_sessionmaker(
+            engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Commit at the end, or roll back: all of a use case is stored, or nothing."""
+        with _translated():
+            async with self._writes() as session:
+                try:
+                    yield session
+                except AppError as refusal:
+                    if refusal.keeps_changes:
+                        await session.commit()
+                    raise
+                await session.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
+        with _translated():
+            async with self._reads() as session:
+                yield session
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size)
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def create_engine(url: str, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": STATEMENT_SECONDS,
+            "server_settings": {
+                "application_name": "glasswork",
+                "timezone": "UTC",
+                "statement_timeout": f"{STATEMENT_SECONDS}s",
+                "idle_in_transaction_session_timeout": "10s",
+                "client_connection_check_interval": "1s",
+            },
+        },
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed_connection)
+    return engine
+
+
+def violated_constraint(error: IntegrityError) -> str | None:
+    return getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+
+
+def _refuse_closed_connection(connection: Any, _record: object, _proxy: object) -> None:
+    """Let the pool take another connection when the server closed this one: a ping without a trip."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+    except (PoolTimeoutError, TimeoutError, OSError) as error:
+        raise ServiceUnavailableError("The database does not answer.") from error
+
+
+def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
+    """What an SQLSTATE means to the caller; None: a bug of ours."""
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(driver_error, "sqlstate", None) or ""
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if lost or state.startswith(("08", "53", "57", "40", "55P03")):
+        return ServiceUnavailableError("The database does not answer.")
+    if state.startswith(("22", "54")):
+        return ValidationError("The request holds a value that cannot be stored.")
+    if state in {"23505", "23503", "23P01"}:
+        return ConflictError("The request clashes with what is stored.")
+    return None

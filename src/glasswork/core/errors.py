@@ -1,0 +1,119 @@
+"""The failures that a caller can understand; anything else is a bug and becomes a 500.
+
+AppError
+├── MalformedRequestError     400
+├── AuthenticationError       401
+├── PermissionDeniedError     403
+├── NotFoundError             404
+├── ConflictError             409
+├── PreconditionFailedError   412
+├── PayloadTooLargeError      413
+├── UnsupportedMediaTypeError 415
+├── ValidationError           422
+├── RateLimitError            429
+└── ServiceUnavailableError   503
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class AppError(Exception):
+    """Subclass a kind below, in the slice's errors.py, and give it a code."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    keeps_changes: ClassVar[bool] = False
+    """Whether what was written before the refusal is committed all the same."""
+
+    def __init__(self, message: str, *, headers: dict[str, str] | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = headers or {}
+        self.details = details
+
+
+class MalformedRequestError(AppError):
+    status = 400
+    code = "MALFORMED_REQUEST"
+
+
+class AuthenticationError(AppError):
+    status = 401
+    code = "NOT_AUTHENTICATED"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"}, **details)
+
+
+class PermissionDeniedError(AppError):
+    status = 403
+    code = "PERMISSION_DENIED"
+
+
+class NotFoundError(AppError):
+    status = 404
+    code = "NOT_FOUND"
+
+
+class ConflictError(AppError):
+    status = 409
+    code = "CONFLICT"
+
+
+class PreconditionFailedError(AppError):
+    status = 412
+    code = "PRECONDITION_FAILED"
+
+
+class PayloadTooLargeError(AppError):
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class UnsupportedMediaTypeError(AppError):
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class ValidationError(AppError):
+    status = 422
+    code = "VALIDATION_ERROR"
+
+    @classmethod
+    def at(cls, loc: Sequence[str | int], message: str, code: str = "invalid") -> "ValidationError":
+        """A single wrong field, in the shape that the schema's own refusals have."""
+        return cls("The request is not valid.", errors=[{"loc": list(loc), "code": code, "message": message}])
+
+
+class RateLimitError(AppError):
+    status = 429
+    code = "RATE_LIMITED"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many requests.", headers={"Retry-After": str(retry_after)})
+
+
+class ServiceUnavailableError(AppError):
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+def require(allowed: bool) -> None:
+    if not allowed:
+        raise PermissionDeniedError("Your role does not allow this.")
+
+
+EXIT_UNAVAILABLE = 69  # as in BSD's sysexits
+EXIT_CONFIGURATION = 78
+
+
+class StartError(Exception):
+    """Not for callers but for the person at the terminal: what is wrong, and what to do."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

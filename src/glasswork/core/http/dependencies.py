@@ -1,0 +1,67 @@
+"""What handlers are given."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import Database
+from glasswork.core.errors import ValidationError
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """One request is one transaction; a read is a statement without one."""
+    database: Database = request.app.state.database
+    scope = database.reading() if request.method == "GET" else database.transaction()
+    async with scope as session:
+        yield session
+
+
+# scope="function": the commit comes before the answer leaves, so that a 201 is never a lie.
+Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def get_precondition(
+    if_match: Annotated[
+        str | None, Header(description="Write only if the resource still has this ETag.")
+    ] = None,
+) -> Precondition:
+    return Precondition.parse(if_match)
+
+
+IfMatch = Annotated[Precondition, Depends(get_precondition)]
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """A misspelt filter must not silently match everything."""
+    if not request.scope["query_string"]:
+        return
+    known = _query_names(request.scope["route"])
+    for name in request.query_params:
+        if name not in known:
+            raise ValidationError.at(["query", name], "unknown query parameter", "extra_forbidden")
+
+
+def _query_names(route: APIRoute) -> frozenset[str]:
+    if route.endpoint not in _names_by_endpoint:
+        _names_by_endpoint[route.endpoint] = frozenset(_walk_query_names(route.dependant))
+    return _names_by_endpoint[route.endpoint]
+
+
+def _walk_query_names(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        model = field.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from model.model_fields
+        else:
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from _walk_query_names(inner)
+
+
+_names_by_endpoint: dict[Callable[..., Any], frozenset[str]] = {}

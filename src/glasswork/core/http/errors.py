@@ -1,0 +1,123 @@
+"""How every refusal looks, in the answer and in the OpenAPI document."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from glasswork.core.errors import AppError, MalformedRequestError, ValidationError
+from glasswork.core.telemetry.context import current_request
+
+log = structlog.get_logger()
+
+_CODES = {kind.status: kind.code for kind in AppError.__subclasses__()}
+
+
+class InternalError(AppError):
+    """What a bug looks like from outside; nobody raises it."""
+
+    status = 500
+    code = "INTERNAL_ERROR"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side.")
+
+
+class ErrorDetail(BaseModel):
+    code: str = Field(description="What went wrong, for programs.", examples=["TASK_NOT_FOUND"])
+    message: str = Field(description="What went wrong, for people.")
+    details: dict[str, Any] = Field(description="More about it; its keys depend on the code.")
+    request_id: str = Field(description="Name it when you ask for help.")
+
+
+class ErrorResponse(BaseModel):
+    error: ErrorDetail
+
+
+class InvalidField(BaseModel):
+    loc: list[str | int] = Field(description="Where it stands.", examples=[["body", "title"]])
+    code: str
+    message: str
+
+
+class InvalidFields(BaseModel):
+    errors: list[InvalidField]
+
+
+class ValidationErrorDetail(ErrorDetail):
+    details: InvalidFields | dict[str, Any]  # type: ignore[assignment]
+
+
+class ValidationErrorResponse(BaseModel):
+    error: ValidationErrorDetail
+
+
+def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of an operation that can refuse with these errors."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        model = ValidationErrorResponse if error.status == ValidationError.status else ErrorResponse
+        entry = responses.setdefault(error.status, {"model": model, "description": ""})
+        entry["description"] = ", ".join(filter(None, [entry["description"], f"`{error.code}`"]))
+    return responses
+
+
+def response_for(error: Exception) -> Response:
+    match error:
+        case AppError():
+            return _envelope(error.status, error.code, error.message, error.details, error.headers)
+        case RequestValidationError():
+            return response_for(_schema_error(error))
+        case HTTPException():  # what the framework refuses by itself: 404, 405, a body that it cannot read
+            status = HTTPStatus(error.status_code)
+            code = _CODES.get(status, status.name)
+            return _envelope(status, code, f"{status.phrase}.", {}, dict(error.headers or {}))
+        case _:
+            log.error("request.failed", exc_info=error)
+            return response_for(InternalError())
+
+
+def install(app: FastAPI) -> None:
+    async def render(request: Request, error: Exception) -> Response:
+        response = response_for(error)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_allowed_methods(app, request.scope["path"]))
+        return response
+
+    for kind in (AppError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, render)
+
+
+def _allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """The methods of all routes at a path; the framework names those of the first one only."""
+    routes = iter_route_contexts(app.routes)
+    fitting = (route for route in routes if route.path and compile_path(route.path)[0].match(path))
+    return sorted({method for route in fitting for method in route.methods or ()})
+
+
+def _schema_error(error: RequestValidationError) -> AppError:
+    """The input is never repeated: it may hold a password."""
+    errors = [
+        {"loc": list(item["loc"]), "code": item["type"], "message": item["msg"]} for item in error.errors()
+    ]
+    if any(item["code"] == "json_invalid" for item in errors):
+        return MalformedRequestError("The body is not valid JSON.")
+    return ValidationError("The request is not valid.", errors=errors)
+
+
+def _envelope(
+    status: int, code: str, message: str, details: dict[str, Any], headers: dict[str, str]
+) -> Response:
+    request = current_request()
+    request.error_code = code
+    error = {"code": code, "message": message, "details": details, "request_id": request.request_id}
+    # ASCII only: a name that the caller sent may hold lone surrogates, which UTF-8 cannot carry.
+    body = json.dumps({"error": error}, ensure_ascii=True, default=str)
+    return Response(body, status, headers, "application/json")

@@ -1,0 +1,166 @@
+"""Keyset pages: complete and without doubles while others write, and as fast on page 1000 as on page 1."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, Field, TypeAdapter
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.db import AnyRow
+from glasswork.core.errors import ValidationError
+from glasswork.core.schemas import Output
+
+_INVALID_CURSOR = ValidationError.at(
+    ["query", "cursor"], "must be the next_cursor of a page with the same sort and filters", "invalid_cursor"
+)
+
+Item = TypeVar("Item")
+AnySelect = Select[*tuple[Any, ...]]
+
+
+class PageQuery(BaseModel):
+    """The query parameters of every list; a slice's own class adds its filters and its sort keys."""
+
+    limit: int = Field(50, ge=1, le=100, description="Items per page.")
+    cursor: str | None = Field(
+        None, max_length=2000, pattern=r"^[\w-]+$", description="The `next_cursor` of the page before."
+    )
+    sort: str
+    total: bool = Field(False, description="Count all items too; this takes time.")
+
+
+def sort_by(*names: str, default: str) -> Any:
+    one = f"-?({'|'.join(names)})"
+    return Field(
+        default,
+        pattern=f"^{one}(,{one})*$",
+        description=f"Sort keys, most important first, `-` for descending: {', '.join(names)}.",
+    )
+
+
+class PageRead(Output, Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: Sequence[Item]
+    next_cursor: str | None
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """What a list can be sorted by: never NULL, an absent value comes last in either direction."""
+
+    ascending: ColumnElement[Any]
+    descending: ColumnElement[Any]
+    adapter: TypeAdapter[Any]
+
+    @classmethod
+    def of(cls, expression: Any, type_: Any) -> "SortKey":
+        return cls(expression, expression, TypeAdapter(type_))
+
+    @classmethod
+    def nulls_last(cls, expression: Any, type_: Any, *, least: Any, greatest: Any) -> "SortKey":
+        ascending, descending = func.coalesce(expression, greatest), func.coalesce(expression, least)
+        return cls(ascending, descending, TypeAdapter(type_))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    expression: ColumnElement[Any]
+    adapter: TypeAdapter[Any]
+    down: bool
+
+
+async def fetch_page(
+    session: AsyncSession,
+    statement: AnySelect,
+    query: PageQuery,
+    keys: Mapping[str, SortKey],
+    id_column: Any,
+    binds: dict[str, Any],
+) -> Page[AnyRow]:
+    """Run the statement for one page; its rows carry the statement's own columns."""
+    orders = _orders(query.sort, keys, id_column)
+    rows_wanted = (
+        statement.add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
+        .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
+        .limit(query.limit + 1)
+    )
+    if query.cursor is not None:
+        rows_wanted = rows_wanted.where(_after(orders, _read_cursor(query, orders)))
+    rows = (await session.execute(rows_wanted, binds)).all()
+    items = rows[: query.limit]
+    return Page(
+        items=items,
+        next_cursor=_write_cursor(query, orders, items[-1]) if len(rows) > query.limit else None,
+        total=await _count(session, statement, binds) if query.total else None,
+    )
+
+
+async def _count(session: AsyncSession, statement: AnySelect, binds: dict[str, Any]) -> int:
+    everything = select(func.count()).select_from(statement.subquery())
+    return (await session.execute(everything, binds)).scalar_one()
+
+
+def _orders(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[_Order]:
+    orders: dict[str, _Order] = {}
+    for item in sort.split(","):
+        name, down = item.removeprefix("-"), item.startswith("-")
+        key = keys[name]
+        orders.setdefault(name, _Order(key.descending if down else key.ascending, key.adapter, down))
+    last = list(orders.values())[-1]
+    return [*orders.values(), _Order(id_column, TypeAdapter(UUID), last.down)]
+
+
+def _after(orders: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool]:
+    bound = [literal(value, order.expression.type) for order, value in zip(orders, values, strict=True)]
+    expressions = [order.expression for order in orders]
+    if len({order.down for order in orders}) == 1:
+        place, here = tuple_(*expressions), tuple_(*bound)
+        return place < here if orders[0].down else place > here
+    beyond = [
+        and_(
+            *(earlier == value for earlier, value in zip(expressions[:n], bound[:n], strict=True)),
+            order.expression < bound[n] if order.down else order.expression > bound[n],
+        )
+        for n, order in enumerate(orders)
+    ]
+    first = expressions[0] <= bound[0] if orders[0].down else expressions[0] >= bound[0]
+    return and_(first, or_(*beyond))  # `first` follows from the rest, and lets an index find the start
+
+
+def _write_cursor(query: PageQuery, orders: Sequence[_Order], row: Any) -> str:
+    values = [
+        order.adapter.dump_python(getattr(row, f"sort_{n}"), mode="json") for n, order in enumerate(orders)
+    ]
+    text = json.dumps([_fingerprint(query), *values], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(query: PageQuery, orders: Sequence[_Order]) -> list[Any]:
+    cursor = query.cursor or ""
+    try:
+        fingerprint, *values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        position = [order.adapter.validate_python(value) for order, value in zip(orders, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _INVALID_CURSOR from error
+    if fingerprint != _fingerprint(query):
+        raise _INVALID_CURSOR
+    return position
+
+
+def _fingerprint(query: PageQuery) -> str:
+    """Ties a cursor to the sort and filters of the list that gave it."""
+    terms = query.model_dump_json(exclude={"cursor", "limit", "total"})
+    return hashlib.sha256(terms.encode()).hexdigest()[:12]

@@ -1,0 +1,80 @@
+"""What the schemas of every slice are made of."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+
+class Input(BaseModel):
+    """Unknown fields are refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that the caller sent, null included."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Output(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+def optional() -> Any:
+    """A field of a PATCH: it may be absent, and may be null only if its type says so."""
+    return Field(default=None, json_schema_extra=_hide_default)
+
+
+def _hide_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def reference(kind: str) -> WithJsonSchema:
+    """Tells readers of the OpenAPI document, and the tests that walk it, what an id refers to."""
+    return WithJsonSchema({"type": "string", "format": "uuid", "x-ref": kind})
+
+
+UserId = Annotated[UUID, reference("user")]
+WorkspaceId = Annotated[UUID, reference("workspace")]
+InvitationId = Annotated[UUID, reference("invitation")]
+ProjectId = Annotated[UUID, reference("project")]
+StatusId = Annotated[UUID, reference("status")]
+LabelId = Annotated[UUID, reference("label")]
+TaskId = Annotated[UUID, reference("task")]
+
+# PostgreSQL's text holds every character but NUL.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")
+]
+"""A name or title: not blank, without space around it."""
+
+Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+
+Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$", examples=["#0e8a16"])]
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a string such as 2026-03-01T12:00:00Z")  # noqa: TRY004 (pydantic takes ValueError)
+    return value
+
+
+def _storable(value: datetime) -> datetime:
+    if not 1900 <= value.year <= 9000:  # noqa: PLR2004 (away from the ends that no zone can shift over)
+        raise ValueError("must lie between the years 1900 and 9000")
+    return value.astimezone(UTC)
+
+
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_storable)]
+"""A moment with its zone; stored and shown in UTC."""

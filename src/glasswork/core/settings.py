@@ -1,0 +1,141 @@
+"""Settings are environment variables or `.env`, read once at the start and passed down."""
+
+import os
+from enum import StrEnum
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from limits import parse as parse_rate
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
+
+MIN_SECRET_BYTES = 32
+
+
+def default_data_dir() -> Path:
+    return platformdirs.user_data_path("glasswork") if os.geteuid() else Path("/var/lib/glasswork")
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """`JWT_SECRET_FILE=/run/secrets/jwt` stands for the file's content, for any setting."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        path = os.environ.get(f"{field_name.upper()}_FILE")
+        return (Path(path).read_text().strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = ((name, self.get_field_value(field, name)[0]) for name, field in self.fields.items())
+        return {name: value for name, value in values if value is not None}
+
+    @property
+    def fields(self) -> dict[str, FieldInfo]:
+        return self.settings_cls.model_fields
+
+
+class LocalSettings(BaseSettings):
+    """What must be known before a database is there: `serve` adds what a fresh machine lacks."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    environment: Environment = Environment.DEVELOPMENT
+    data_dir: Path = Field(default_factory=default_data_dir)
+    database_url: SecretStr | None = None
+    migration_database_url: SecretStr | None = None
+    jwt_secret: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (its files have no _FILE names)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            driver = make_url(value.get_secret_value()).drivername
+        except ArgumentError:
+            driver = ""
+        if driver != "postgresql+asyncpg":
+            raise ValueError("must look like postgresql+asyncpg://user:password@host:5432/database")
+        return value
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes: openssl rand -base64 48")
+        return value
+
+
+class Settings(LocalSettings):
+    database_url: SecretStr
+    jwt_secret: SecretStr
+
+    database_pool_size: int = Field(default=20, ge=1, le=500)
+    database_wait_seconds: float = Field(default=30, gt=0)
+    public_url: str = "http://127.0.0.1:8000"
+    cors_origins: Separated = ()
+    trusted_hosts: Separated = ("localhost", "127.0.0.1", "[::1]")
+    trusted_proxies: Separated = ()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = Field(default=None, validate_default=True)
+    rate_limit_enabled: bool = True
+    rate_limit_global: str = "600/minute"
+    password_min_length: int = Field(default=12, ge=8, le=64)
+    docs_enabled: bool = Field(default=None, validate_default=True)
+    max_body_bytes: int = Field(default=1_048_576, ge=1024)
+
+    @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _separate(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)
+        return value
+
+    @field_validator("rate_limit_global")
+    @classmethod
+    def _is_rate(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _for_people_at_home(cls, value: object, info: ValidationInfo) -> object:
+        at_home = info.data.get("environment") is Environment.DEVELOPMENT
+        return value or ("console" if at_home else "json")
+
+    @field_validator("docs_enabled", mode="before")
+    @classmethod
+    def _for_developers(cls, value: object, info: ValidationInfo) -> object:
+        return info.data.get("environment") is not Environment.PRODUCTION if value is None else value
+
+    @property
+    def owner_database_url(self) -> SecretStr:
+        """The role that owns the tables and migrates them."""
+        return self.migration_database_url or self.database_url

@@ -1,0 +1,127 @@
+"""The one module that knows JWT and the keys."""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from jose import jwt
+
+from glasswork.core.actor import Actor
+from glasswork.core.errors import AuthenticationError
+
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+CLOCK_SKEW_SECONDS = 30
+
+_ALGORITHM = "HS256"
+_TYPE = "at+jwt"
+_ISSUER = "glasswork"
+_AUDIENCE = "glasswork-api"
+_MAX_LENGTH = 2048
+_SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_REFRESH_PREFIX = "gwr_"
+_REFRESH_SHAPE = re.compile(
+    _REFRESH_PREFIX + r"(?P<body>(?P<session>[0-9a-f]{32})\.(?P<sequence>\d{1,9}))\.(?P<mac>[0-9a-f]{64})",
+    re.ASCII,
+)
+_CLAIMS = frozenset({"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"})
+_OPTIONS = {
+    **{f"require_{claim}": True for claim in ("iss", "aud", "sub", "jti", "iat", "nbf", "exp")},
+    "leeway": CLOCK_SKEW_SECONDS,
+}
+
+
+class InvalidTokenError(AuthenticationError):
+    code = "INVALID_TOKEN"
+
+    def __init__(self) -> None:
+        super().__init__("The access token is missing, expired or not valid.")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key is derived from JWT_SECRET for one purpose, so that none stands in for another."""
+
+    access: bytes
+    refresh: bytes
+
+    @classmethod
+    def derive(cls, secret: str) -> "Keys":
+        def key(purpose: str) -> bytes:
+            return hmac.digest(secret.encode(), f"glasswork/{purpose}".encode(), hashlib.sha256)
+
+        return cls(access=key("access"), refresh=key("refresh"))
+
+    @property
+    def key_id(self) -> str:
+        return hashlib.sha256(self.access).hexdigest()[:8]
+
+
+def issue_access_token(keys: Keys, actor: Actor) -> str:
+    now = datetime.now(UTC)
+    claims = {
+        "iss": _ISSUER,
+        "aud": _AUDIENCE,
+        "sub": str(actor.user_id),
+        "sid": str(actor.session_id),
+        "jti": str(uuid4()),
+        "iat": now,
+        "nbf": now,
+        "exp": now + ACCESS_TOKEN_LIFETIME,
+    }
+    headers = {"typ": _TYPE, "kid": keys.key_id}
+    return jwt.encode(claims, keys.access, algorithm=_ALGORITHM, headers=headers)
+
+
+def read_access_token(keys: Keys, token: str) -> Actor:
+    """Return whom the token speaks for, or raise InvalidTokenError, whatever the bytes are.
+
+    The shape is checked first: python-jose raises RecursionError on crafted headers, accepts any
+    `typ` and `crit`, and takes a token without `aud` or `exp` unless each claim is required.
+    """
+    if len(token) > _MAX_LENGTH or not _SHAPE.fullmatch(token):
+        raise InvalidTokenError
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(
+            token, keys.access, algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER, options=_OPTIONS
+        )
+        actor = _actor(claims)
+    except Exception as error:
+        raise InvalidTokenError from error
+    if header != {"alg": _ALGORITHM, "typ": _TYPE, "kid": keys.key_id}:
+        raise InvalidTokenError
+    return actor
+
+
+def issue_refresh_token(keys: Keys, session_id: UUID, sequence: int) -> str:
+    """The same arguments give the same token: a successor can be served again without being stored."""
+    body = f"{session_id.hex}.{sequence}"
+    return f"{_REFRESH_PREFIX}{body}.{_mac(keys, body)}"
+
+
+def read_refresh_token(keys: Keys, token: str) -> tuple[UUID, int] | None:
+    """Return the session and the place in its sequence, or None when we did not issue the token."""
+    match = _REFRESH_SHAPE.fullmatch(token)
+    if match is None or not hmac.compare_digest(match["mac"], _mac(keys, match["body"])):
+        return None
+    return UUID(hex=match["session"]), int(match["sequence"])
+
+
+def _mac(keys: Keys, body: str) -> str:
+    return hmac.new(keys.refresh, body.encode(), hashlib.sha256).hexdigest()
+
+
+def _actor(claims: dict[str, Any]) -> Actor:
+    issued, expires = claims["iat"], claims["exp"]
+    latest = datetime.now(UTC).timestamp() + CLOCK_SKEW_SECONDS
+    lifetime = ACCESS_TOKEN_LIFETIME.total_seconds()
+    times = (issued, expires, claims["nbf"])
+    if claims.keys() != _CLAIMS or not all(type(time) is int for time in times):
+        raise InvalidTokenError
+    if issued > latest or expires - issued > lifetime:
+        raise InvalidTokenError
+    return Actor(user_id=UUID(claims["sub"]), session_id=UUID(claims["sid"]))

@@ -1,0 +1,104 @@
+"""A small workspace to look around in."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.commands import acting_as
+from glasswork.core.actor import Actor
+from glasswork.core.db import open_database
+from glasswork.core.settings import Settings
+from glasswork.features.accounts.schemas import Registration
+from glasswork.features.accounts.service import AccountService
+from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
+from glasswork.features.projects.service import LabelService, ProjectService
+from glasswork.features.tasks.models import Priority
+from glasswork.features.tasks.schemas import TaskCreate
+from glasswork.features.tasks.service import TaskService
+from glasswork.features.workspaces.schemas import WorkspaceCreate
+from glasswork.features.workspaces.service import WorkspaceService
+
+_TASKS = (
+    # title, description, status, priority, days until due, labels
+    (
+        "Move the scheduler to the new cluster",
+        "One node at a time.",
+        "in_progress",
+        Priority.HIGH,
+        3,
+        ("infra",),
+    ),
+    (
+        "Rotate the TLS certificates",
+        "They expire at the **end of the month**.",
+        "todo",
+        Priority.URGENT,
+        1,
+        ("infra",),
+    ),
+    (
+        "Port scan shows 8080 open",
+        "Close it, or say why it must be open.",
+        "todo",
+        Priority.HIGH,
+        -2,
+        ("bug",),
+    ),
+    ("Write the on-call handbook", "", "todo", Priority.LOW, None, ("docs",)),
+    (
+        "Backups restore in a test",
+        "`pg_restore` into an empty database.",
+        "done",
+        Priority.MEDIUM,
+        -5,
+        ("infra",),
+    ),
+    (
+        "Dashboard loads slowly",
+        "More than 3 s on Mondays.",
+        "in_progress",
+        Priority.MEDIUM,
+        7,
+        ("bug", "infra"),
+    ),
+)
+_LABELS = (("bug", "#d73a4a"), ("docs", "#0075ca"), ("infra", "#0e8a16"))
+
+
+async def make_demo(settings: Settings) -> tuple[str, str, str]:
+    """Make one more demo; return the workspace's slug, and a username and password for it."""
+    mark = secrets.token_hex(3)
+    login, slug, password = f"demo_{mark}", f"demo-{mark}", secrets.token_urlsafe(12)
+    new = Registration(
+        email=f"{login}@example.com", username=login, name="Demo", password=SecretStr(password)
+    )
+    async with open_database(settings) as database, database.transaction() as session:
+        await AccountService(session, settings.password_min_length).register(new)
+        async with acting_as(session, settings, login, "glasswork demo") as actor:
+            await _fill(session, actor, slug)
+    return slug, login, password
+
+
+async def _fill(session: AsyncSession, actor: Actor, slug: str) -> None:
+    workspace = await WorkspaceService(session).create(actor, WorkspaceCreate(name="Demo", slug=slug))
+    project = await ProjectService(session).create(
+        actor, workspace.id, ProjectCreate(name="Operations", key="OPS", description="What keeps it running.")
+    )
+    labels = {
+        name: await LabelService(session).create(actor, project.id, LabelCreate(name=name, color=color))
+        for name, color in _LABELS
+    }
+    now = datetime.now(UTC)
+    for title, description, status, priority, days, names in _TASKS:
+        new = TaskCreate(
+            title=title,
+            description=description,
+            status=status,
+            priority=priority,
+            assignee_id=actor.user_id if status == "in_progress" else None,
+            due_at=None if days is None else now + timedelta(days=days),
+            label_ids=[labels[name].id for name in names],
+        )
+        await TaskService(session).create(actor, project.id, new)

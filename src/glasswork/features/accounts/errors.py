@@ -1,0 +1,57 @@
+from uuid import UUID
+
+from glasswork.core.errors import AuthenticationError, ConflictError, NotFoundError, ValidationError
+
+
+class InvalidCredentialsError(AuthenticationError):
+    code = "INVALID_CREDENTIALS"
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail or username and the password do not belong together.")
+
+
+class SessionEndedError(AuthenticationError):
+    code = "SESSION_ENDED"
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended. Log in again.")
+
+
+class InvalidRefreshTokenError(AuthenticationError):
+    code = "INVALID_REFRESH_TOKEN"
+
+    def __init__(self) -> None:
+        super().__init__("The refresh token is not valid, or no longer.")
+
+
+class RefreshTokenReusedError(InvalidRefreshTokenError):
+    """Somebody has an old token: the session ends, and that is kept although the request is refused."""
+
+    keeps_changes = True
+
+
+class EmailTakenError(ConflictError):
+    code = "EMAIL_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this e-mail address.")
+
+
+class UsernameTakenError(ConflictError):
+    code = "USERNAME_TAKEN"
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this username.")
+
+
+class UnfitPasswordError(ValidationError):
+    def __init__(self, message: str) -> None:
+        error = {"loc": ["body", "password"], "code": "unfit_password", "message": message}
+        super().__init__("The request is not valid.", errors=[error])
+
+
+class UserNotFoundError(NotFoundError):
+    code = "USER_NOT_FOUND"
+
+    def __init__(self, user: UUID | str) -> None:
+        super().__init__(f"There is no user {user}.")

@@ -1,0 +1,47 @@
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from glasswork.core.models import Base, Entity
+
+REFRESH_LIFETIME: Final = timedelta(days=7)
+REFRESH_GRACE: Final = timedelta(seconds=10)
+
+
+class SystemRole(StrEnum):
+    USER = "user"
+    ADMIN = "admin"
+
+
+class User(Entity):
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column()
+    username: Mapped[str] = mapped_column()
+    name: Mapped[str] = mapped_column()
+    password_hash: Mapped[str]
+    role: Mapped[SystemRole] = mapped_column(default=SystemRole.USER)
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    __table_args__ = (
+        Index("uq_users_email", func.lower(email), unique=True),
+        Index("uq_users_username", func.lower(username), unique=True),
+    )
+
+
+class UserSession(Base):
+    """A login and the family of its refresh tokens; `sequence` is that of the one token now valid."""
+
+    __tablename__ = "user_sessions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    sequence: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[datetime | None]
+    user_agent: Mapped[str | None]

@@ -1,0 +1,5 @@
+from .models import SystemRole
+
+
+def can_administer(role: SystemRole) -> bool:
+    return role is SystemRole.ADMIN

@@ -1,0 +1,129 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.security import OAuth2PasswordRequestForm
+
+from glasswork.core.concurrency import StaleVersionError
+from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.errors import declare
+from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.paging import Page, PageRead
+from glasswork.core.schemas import UserId
+
+from .auth import SIGNED_IN, CurrentActor
+from .errors import (
+    EmailTakenError,
+    InvalidCredentialsError,
+    InvalidRefreshTokenError,
+    UsernameTakenError,
+    UserNotFoundError,
+)
+from .models import User
+from .schemas import Refresh, Registration, TokenPair, UserAdministration, UserQuery, UserRead, UserUpdate
+from .service import AccountService, SessionService
+
+auth = APIRouter(prefix="/auth", tags=["auth"])
+users = APIRouter(prefix="/users", tags=["users"])
+
+
+async def get_accounts(request: Request, session: Session) -> AccountService:
+    return AccountService(session, request.app.state.settings.password_min_length)
+
+
+async def get_sessions(request: Request, session: Session) -> SessionService:
+    return SessionService(session, request.app.state.keys)
+
+
+async def forbid_caching(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+Accounts = Annotated[AccountService, Depends(get_accounts)]
+Sessions = Annotated[SessionService, Depends(get_sessions)]
+NotCached = Depends(forbid_caching)
+Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
+
+
+@auth.post(
+    "/register",
+    status_code=201,
+    response_model=UserRead,
+    responses=CREATED | declare(EmailTakenError, UsernameTakenError),
+)
+async def register(new: Registration, accounts: Accounts, response: Response) -> User:
+    """Open an account."""
+    return created(response, "/users", await accounts.register(new))
+
+
+@auth.post("/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached])
+async def log_in(
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], sessions: Sessions, device: Device = None
+) -> TokenPair:
+    """Log in with e-mail or username: an access token, and a refresh token for the next one."""
+    return await sessions.log_in(form.username, form.password, device)
+
+
+@auth.post("/refresh", responses=declare(InvalidRefreshTokenError), dependencies=[NotCached])
+async def refresh(body: Refresh, sessions: Sessions) -> TokenPair:
+    """Exchange a refresh token for new tokens; each is good for one exchange."""
+    return await sessions.refresh(body.refresh_token.get_secret_value())
+
+
+@auth.post("/logout", status_code=204, responses=declare(*SIGNED_IN))
+async def log_out(actor: CurrentActor, sessions: Sessions) -> None:
+    """End this session: its access token is refused from the next request on."""
+    await sessions.log_out(actor)
+
+
+@users.get("/me", response_model=UserRead, responses=TAGGED | declare(*SIGNED_IN))
+async def get_me(actor: CurrentActor, accounts: Accounts, response: Response) -> Any:
+    """Show my account."""
+    return tagged(response, await accounts.me(actor))
+
+
+@users.patch(
+    "/me",
+    response_model=UserRead,
+    responses=TAGGED | declare(*SIGNED_IN, UsernameTakenError, StaleVersionError),
+)
+async def update_me(
+    changes: UserUpdate, actor: CurrentActor, accounts: Accounts, response: Response, if_match: IfMatch
+) -> User:
+    """Change my account."""
+    return tagged(response, await accounts.update_me(actor, changes, if_match))
+
+
+@users.get("", response_model=PageRead[UserRead], responses=declare(*SIGNED_IN, PermissionDeniedError))
+async def list_users(
+    query: Annotated[UserQuery, Query()], actor: CurrentActor, accounts: Accounts
+) -> Page[Any]:
+    """List all accounts. For admins of the installation."""
+    return await accounts.page(actor, query)
+
+
+@users.get(
+    "/{user_id}",
+    response_model=UserRead,
+    responses=TAGGED | declare(*SIGNED_IN, PermissionDeniedError, UserNotFoundError),
+)
+async def get_user(user_id: UserId, actor: CurrentActor, accounts: Accounts, response: Response) -> Any:
+    """Show an account. For admins of the installation."""
+    return tagged(response, await accounts.get(actor, user_id))
+
+
+@users.patch(
+    "/{user_id}",
+    response_model=UserRead,
+    responses=TAGGED | declare(*SIGNED_IN, PermissionDeniedError, UserNotFoundError, StaleVersionError),
+)
+async def update_user(
+    user_id: UserId,
+    changes: UserAdministration,
+    actor: CurrentActor,
+    accounts: Accounts,
+    response: Response,
+    if_match: IfMatch,
+) -> User:
+    """Change an account's role, or shut it off. For admins of the installation."""
+    return tagged(response, await accounts.update(actor, user_id, changes, if_match))

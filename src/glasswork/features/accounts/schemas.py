@@ -1,0 +1,63 @@
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import EmailStr, Field, SecretStr
+
+from glasswork.core import passwords
+from glasswork.core.paging import PageQuery, sort_by
+from glasswork.core.schemas import Input, Line, Output, UserId, optional
+
+from .models import SystemRole
+
+Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,20}$", examples=["ada"])]
+Name = Annotated[Line, Field(max_length=100, examples=["Ada Lovelace"])]
+Password = Annotated[
+    SecretStr,
+    Field(min_length=8, max_length=passwords.MAX_LENGTH, examples=["correct horse battery staple"]),
+]
+RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=256)]
+
+
+class Registration(Input):
+    email: Email
+    username: Username
+    name: Name
+    password: Password
+
+
+class UserUpdate(Input):
+    name: Name = optional()
+    username: Username = optional()
+
+
+class UserRead(Output):
+    id: UserId
+    email: str
+    username: str
+    name: str
+    role: SystemRole
+    is_active: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Refresh(Input):
+    refresh_token: RefreshToken
+
+
+class TokenPair(Output):
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"]
+    expires_in: Annotated[int, Field(description="Seconds until the access token expires.")]
+
+
+class UserAdministration(Input):
+    role: SystemRole = optional()
+    is_active: bool = optional()
+
+
+class UserQuery(PageQuery):
+    sort: str = sort_by("created_at", "username", default="created_at")

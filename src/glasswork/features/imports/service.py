@@ -1,0 +1,122 @@
+import re
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from pydantic import ValidationError as SchemaError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
+from glasswork.features.projects.service import LabelService, ProjectService
+from glasswork.features.tasks.schemas import External, TaskImport
+from glasswork.features.tasks.service import TaskService
+
+from .errors import BrokenArchiveError
+from .schemas import ArchivedIssue, GithubArchive, ImportReport
+
+BATCH = 50
+
+_DEFAULT_COLOR = "#808080"
+
+
+def read_github_archive(content: bytes) -> GithubArchive:
+    """Check the whole file before anything is stored."""
+    try:
+        archive = GithubArchive.model_validate_json(content)
+    except SchemaError as error:
+        raise BrokenArchiveError(_first_fault(error)) from error
+    seen: set[int] = set()
+    for kind, issues in (("issues", archive.issues), ("pulls", archive.pulls)):
+        for place, issue in enumerate(issues):
+            if issue.number in seen:
+                raise BrokenArchiveError(f"{kind}[{place}]: number {issue.number} is there twice")
+            seen.add(issue.number)
+    return archive
+
+
+class ImportService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._projects = ProjectService(session)
+        self._labels = LabelService(session)
+        self._tasks = TaskService(session)
+
+    async def import_github(
+        self,
+        actor: Actor,
+        workspace_id: UUID,
+        archive: GithubArchive,
+        project_key: str | None,
+        on_progress: Callable[[int], None],
+    ) -> ImportReport:
+        """Load what is not there yet; `on_progress` hears of each batch how many tasks it had."""
+        key = project_key or key_of(archive.repo)
+        project_id = await self._project(actor, workspace_id, key, archive.repo)
+        label_ids, new_labels = await self._label_ids(actor, project_id, archive)
+        issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
+        imported = 0
+        for start in range(0, len(issues), BATCH):
+            batch = issues[start : start + BATCH]
+            tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
+            imported += await self._tasks.import_all(actor, project_id, tasks)
+            on_progress(len(batch))
+        return ImportReport(key, imported, len(issues) - imported, new_labels)
+
+    async def _project(self, actor: Actor, workspace_id: UUID, key: str, name: str) -> UUID:
+        project_id = await self._projects.find_by_key(actor, workspace_id, key)
+        if project_id is None:
+            new = ProjectCreate(name=name, key=key, description=f"Imported from https://github.com/{name}")
+            project_id = (await self._projects.create(actor, workspace_id, new)).id
+        return project_id
+
+    async def _label_ids(
+        self, actor: Actor, project_id: UUID, archive: GithubArchive
+    ) -> tuple[dict[str, UUID], int]:
+        """Return the id of each label by its name in lower case, and how many are new."""
+        ids = await self._labels.ids_by_name(actor, project_id)
+        wanted = {
+            label.name.lower(): LabelCreate(
+                name=label.name, color=f"#{label.color.lower()}", description=label.description or ""
+            )
+            for label in archive.labels
+        }
+        for issue in (*archive.issues, *archive.pulls):
+            for name in issue.labels:  # one that was deleted since still stands on old issues
+                wanted.setdefault(name.lower(), LabelCreate(name=name))
+        new = {name: label for name, label in wanted.items() if name not in ids}
+        for name, label in new.items():
+            ids[name] = (await self._labels.create(actor, project_id, label)).id
+        return ids, len(new)
+
+
+def key_of(repo: str) -> str:
+    """`quicwg/ops-drafts` becomes OPSDRAFTS."""
+    letters = re.sub(r"[^A-Z0-9]", "", repo.rpartition("/")[2].upper()).lstrip("0123456789")
+    return (letters if len(letters) > 1 else f"IMPORT{letters}")[:10]
+
+
+def _task(repo: str, issue: ArchivedIssue, label_ids: Mapping[str, UUID]) -> TaskImport:
+    is_done = issue.state != "OPEN"
+    return TaskImport(
+        number=issue.number,
+        title=issue.title,
+        description=issue.body or "",
+        is_done=is_done,
+        label_ids=sorted({label_ids[name.lower()] for name in issue.labels}),
+        external=External(
+            source=f"github.com/{repo}",
+            id=str(issue.number),
+            url=issue.url or f"https://github.com/{repo}/issues/{issue.number}",
+            author=issue.author,
+            assignees=issue.assignees,
+        ),
+        created_at=issue.created_at,
+        updated_at=issue.updated_at,
+        completed_at=(issue.closed_at or issue.updated_at) if is_done else None,
+    )
+
+
+def _first_fault(error: SchemaError) -> str:
+    """`issues[12].title: Field required`, or the line where it is no JSON; never the content."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
+    return f"{place.lstrip('.') or 'The file'}: {fault['msg']}"

@@ -1,0 +1,167 @@
+from typing import NoReturn
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy import Row, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow, violated_constraint
+from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
+from glasswork.core.schemas import Int32
+from glasswork.features.accounts.access import ensure_signed_in
+from glasswork.features.workspaces.access import access as workspace_access
+from glasswork.features.workspaces.models import Role
+
+from .access import access
+from .errors import LabelNameTakenError, LabelNotFoundError, ProjectKeyTakenError, ProjectNotFoundError
+from .models import Label, Project, Status
+
+_PROJECTS = (
+    select(
+        Project.id,
+        Project.workspace_id,
+        Project.key,
+        Project.name,
+        Project.description,
+        Project.created_by,
+        Project.version,
+        Project.created_at,
+        Project.updated_at,
+    )
+    .join(workspace_access, workspace_access.c.workspace_id == Project.workspace_id)
+    .where(Project.deleted_at.is_(None))
+)
+_PROJECT_SORT_KEYS = {
+    "key": SortKey.of(Project.key.collate("C"), str),
+    "name": SortKey.of(Project.name.collate("C"), str),
+    "created_at": SortKey.of(Project.created_at, AwareDatetime),
+}
+_STATUSES = select(
+    Status.id, Status.project_id, Status.key, Status.name, Status.category, Status.position
+).join(access, access.c.project_id == Status.project_id)
+_STATUS_SORT_KEYS = {"position": SortKey.of(Status.position, Int32)}
+_LABELS = select(
+    Label.id,
+    Label.project_id,
+    Label.name,
+    Label.color,
+    Label.description,
+    Label.version,
+    Label.created_at,
+    Label.updated_at,
+).join(access, access.c.project_id == Label.project_id)
+_LABEL_SORT_KEYS = {
+    "name": SortKey.of(func.lower(Label.name).collate("C"), str),
+    "created_at": SortKey.of(Label.created_at, AwareDatetime),
+}
+
+
+class ProjectRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, project: Project) -> Project:
+        self._session.add(project)
+        await self.flush()
+        return project
+
+    async def add_statuses(self, statuses: list[Status]) -> None:
+        self._session.add_all(statuses)
+        await self._session.flush()
+
+    async def flush(self) -> None:
+        """Store what has changed now, so that a constraint is violated here and not at commit."""
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if violated_constraint(error) == "uq_projects_key":
+                raise ProjectKeyTakenError from error
+            raise
+
+    async def get(self, actor: Actor, project_id: UUID) -> AnyRow:
+        statement = _PROJECTS.where(Project.id == project_id)
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        return row if row is not None else await self._miss(actor, project_id)
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _PROJECTS.where(Project.workspace_id == workspace_id)
+        return await fetch_page(self._session, statement, query, _PROJECT_SORT_KEYS, Project.id, actor.binds)
+
+    async def page_statuses(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _STATUSES.where(Status.project_id == project_id)
+        return await fetch_page(self._session, statement, query, _STATUS_SORT_KEYS, Status.id, actor.binds)
+
+    async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
+        """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""
+        statement = select(access, func.now().label("now")).where(access.c.project_id == project_id)
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        return row if row is not None else await self._miss(actor, project_id)
+
+    async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:
+        statement = select(access.c.project_id).where(
+            access.c.workspace_id == workspace_id, access.c.key == key
+        )
+        return (await self._session.execute(statement, actor.binds)).scalar_one_or_none()
+
+    async def lock(self, actor: Actor, project_id: UUID) -> Row[Project, Role]:
+        statement = (
+            select(Project, access.c.role)
+            .join(access, access.c.project_id == Project.id)
+            .where(Project.id == project_id, Project.deleted_at.is_(None))
+            .with_for_update(of=Project)
+        )
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        return row if row is not None else await self._miss(actor, project_id)
+
+    async def _miss(self, actor: Actor, project_id: UUID) -> NoReturn:
+        await ensure_signed_in(self._session, actor)
+        raise ProjectNotFoundError(project_id)
+
+
+class LabelRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, label: Label) -> Label:
+        self._session.add(label)
+        await self.flush()
+        return label
+
+    async def flush(self) -> None:
+        """Store what has changed now, so that a constraint is violated here and not at commit."""
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if violated_constraint(error) == "uq_labels_name":
+                raise LabelNameTakenError from error
+            raise
+
+    async def get(self, actor: Actor, label_id: UUID) -> AnyRow:
+        statement = _LABELS.where(Label.id == label_id)
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        return row if row is not None else await self._miss(actor, label_id)
+
+    async def page(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _LABELS.where(Label.project_id == project_id)
+        return await fetch_page(self._session, statement, query, _LABEL_SORT_KEYS, Label.id, actor.binds)
+
+    async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
+        statement = _LABELS.with_only_columns(func.lower(Label.name), Label.id)
+        rows = await self._session.execute(statement.where(Label.project_id == project_id), actor.binds)
+        return {name: label_id for name, label_id in rows}  # noqa: C416 (rows are no tuples to mypy)
+
+    async def lock(self, actor: Actor, label_id: UUID) -> Row[Label, Role]:
+        statement = (
+            select(Label, access.c.role)
+            .join(access, access.c.project_id == Label.project_id)
+            .where(Label.id == label_id)
+            .with_for_update(of=Label)
+        )
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        return row if row is not None else await self._miss(actor, label_id)
+
+    async def _miss(self, actor: Actor, label_id: UUID) -> NoReturn:
+        await ensure_signed_in(self._session, actor)
+        raise LabelNotFoundError(label_id)

@@ -1,0 +1,130 @@
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import AnyRow
+from glasswork.core.errors import require
+from glasswork.core.paging import Page
+from glasswork.features.workspaces.service import WorkspaceService
+
+from . import policy
+from .models import DEFAULT_STATUSES, Label, Project, Status
+from .repository import LabelRepository, ProjectRepository
+from .schemas import (
+    LabelCreate,
+    LabelQuery,
+    LabelUpdate,
+    ProjectCreate,
+    ProjectQuery,
+    ProjectUpdate,
+    StatusQuery,
+)
+
+
+class ProjectService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._projects = ProjectRepository(session)
+        self._workspaces = WorkspaceService(session)
+
+    async def create(self, actor: Actor, workspace_id: UUID, new: ProjectCreate) -> Project:
+        require(policy.can_create(await self._workspaces.role_of(actor, workspace_id)))
+        project = Project(workspace_id=workspace_id, created_by=actor.user_id, **new.model_dump())
+        await self._projects.add(project)
+        await self._projects.add_statuses(
+            [
+                Status(
+                    workspace_id=workspace_id,
+                    project_id=project.id,
+                    key=key,
+                    name=name,
+                    category=category,
+                    position=position,
+                )
+                for position, (key, name, category) in enumerate(DEFAULT_STATUSES)
+            ]
+        )
+        return project
+
+    async def get(self, actor: Actor, project_id: UUID) -> AnyRow:
+        return await self._projects.get(actor, project_id)
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: ProjectQuery) -> Page[AnyRow]:
+        page = await self._projects.page(actor, workspace_id, query)
+        if not page.items:
+            await self._workspaces.role_of(actor, workspace_id)
+        return page
+
+    async def page_statuses(self, actor: Actor, project_id: UUID, query: StatusQuery) -> Page[AnyRow]:
+        page = await self._projects.page_statuses(actor, project_id, query)
+        if not page.items:
+            await self._projects.access_to(actor, project_id)
+        return page
+
+    async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
+        return await self._projects.access_to(actor, project_id)
+
+    async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:
+        return await self._projects.find_by_key(actor, workspace_id, key)
+
+    async def update(
+        self, actor: Actor, project_id: UUID, changes: ProjectUpdate, precondition: Precondition
+    ) -> Project:
+        project, role = await self._projects.lock(actor, project_id)
+        require(policy.can_edit(role))
+        precondition.check(project, changes.sent())
+        project.change(changes.sent())
+        await self._projects.flush()
+        return project
+
+    async def delete(self, actor: Actor, project_id: UUID, precondition: Precondition) -> None:
+        project, role = await self._projects.lock(actor, project_id)
+        require(policy.can_delete(role))
+        precondition.check(project)
+        project.change({"deleted_at": func.now()})
+
+
+class LabelService:
+    """The labels of a project; taking one off its tasks is the task slice's work, and so is deleting it."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._labels = LabelRepository(session)
+        self._projects = ProjectRepository(session)
+
+    async def create(self, actor: Actor, project_id: UUID, new: LabelCreate) -> Label:
+        project = await self._projects.access_to(actor, project_id)
+        require(policy.can_label(project.role))
+        return await self._labels.add(
+            Label(workspace_id=project.workspace_id, project_id=project_id, **new.model_dump())
+        )
+
+    async def get(self, actor: Actor, label_id: UUID) -> AnyRow:
+        return await self._labels.get(actor, label_id)
+
+    async def page(self, actor: Actor, project_id: UUID, query: LabelQuery) -> Page[AnyRow]:
+        page = await self._labels.page(actor, project_id, query)
+        if not page.items:
+            await self._projects.access_to(actor, project_id)
+        return page
+
+    async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
+        """All labels of the project, by their names in lower case."""
+        return await self._labels.ids_by_name(actor, project_id)
+
+    async def lock_for_deletion(self, actor: Actor, label_id: UUID, precondition: Precondition) -> Label:
+        label, role = await self._labels.lock(actor, label_id)
+        require(policy.can_label(role))
+        precondition.check(label)
+        return label
+
+    async def update(
+        self, actor: Actor, label_id: UUID, changes: LabelUpdate, precondition: Precondition
+    ) -> Label:
+        label, role = await self._labels.lock(actor, label_id)
+        require(policy.can_label(role))
+        precondition.check(label, changes.sent())
+        label.change(changes.sent())
+        await self._labels.flush()
+        return label

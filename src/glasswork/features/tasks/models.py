@@ -1,0 +1,109 @@
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from glasswork.core.models import Base, TenantEntity
+from glasswork.features.projects.models import Category, Status
+
+SEARCH_CONFIG = "english"
+
+
+class Priority(StrEnum):
+    """In rising order."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Task(TenantEntity):
+    __tablename__ = "tasks"
+
+    project_id: Mapped[UUID]
+    number: Mapped[int]
+    title: Mapped[str]
+    description: Mapped[str]
+    status_id: Mapped[UUID]
+    priority: Mapped[Priority]
+    assignee_id: Mapped[UUID | None]
+    due_at: Mapped[datetime | None]
+    start_at: Mapped[datetime | None]
+    estimate_minutes: Mapped[int | None]
+    created_by: Mapped[UUID]
+    completed_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None] = mapped_column()
+    external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(f"to_tsvector('{SEARCH_CONFIG}', title || ' ' || description)", persisted=True),
+        deferred=True,
+    )
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "project_id"], ["projects.workspace_id", "projects.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "project_id", "status_id"],
+            ["statuses.workspace_id", "statuses.project_id", "statuses.id"],
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "assignee_id"], ["memberships.workspace_id", "memberships.user_id"]
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "created_by"], ["memberships.workspace_id", "memberships.user_id"]
+        ),
+        UniqueConstraint("workspace_id", "project_id", "number"),
+        Index(None, "project_id", "created_at", "id"),
+        Index(None, "workspace_id", "created_at", "id"),
+        Index(None, "workspace_id", "assignee_id"),
+        Index("ix_tasks_search", "search", postgresql_using="gin"),
+        Index(
+            "uq_tasks_external",
+            "workspace_id",
+            "project_id",
+            external["source"].astext,
+            external["id"].astext,
+            unique=True,
+            postgresql_where=external.is_not(None),
+        ),
+    )
+
+    def move_to(self, status: Status, now: datetime) -> None:
+        """`completed_at` follows the category."""
+        is_done = status.category is Category.DONE
+        self.status_id = status.id
+        self.completed_at = (self.completed_at or now) if is_done else None
+
+    def delete(self, now: datetime) -> None:
+        self.deleted_at = now
+
+    def restore(self) -> None:
+        self.deleted_at = None
+
+
+class TaskLabel(Base):
+    __tablename__ = "task_labels"
+
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "task_id"], ["tasks.workspace_id", "tasks.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "label_id"], ["labels.workspace_id", "labels.id"], ondelete="CASCADE"
+        ),
+        Index(None, "workspace_id", "label_id"),
+    )

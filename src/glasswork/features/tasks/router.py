@@ -1,0 +1,145 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from glasswork.core.concurrency import StaleVersionError
+from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.errors import declare
+from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.paging import Page, PageRead
+from glasswork.core.schemas import LabelId, ProjectId, TaskId, WorkspaceId
+from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.features.projects.errors import LabelNotFoundError, ProjectNotFoundError
+from glasswork.features.workspaces.errors import WorkspaceNotFoundError
+
+from .errors import TaskNotFoundError
+from .schemas import Key, TaskCreate, TaskQuery, TaskRead, TaskUpdate, WorkspaceTaskQuery
+from .service import TaskService
+
+router = APIRouter(tags=["tasks"])
+
+INSIDE = (*SIGNED_IN, TaskNotFoundError)
+WRITES = (*INSIDE, PermissionDeniedError, StaleVersionError)
+
+
+async def get_tasks(session: Session) -> TaskService:
+    return TaskService(session)
+
+
+Tasks = Annotated[TaskService, Depends(get_tasks)]
+
+
+@router.post(
+    "/projects/{project_id}/tasks",
+    status_code=201,
+    response_model=TaskRead,
+    responses=CREATED | declare(*SIGNED_IN, ProjectNotFoundError, PermissionDeniedError),
+)
+async def create_task(
+    project_id: ProjectId, new: TaskCreate, actor: CurrentActor, tasks: Tasks, response: Response
+) -> Any:
+    """Open a task in a project."""
+    return created(response, "/tasks", await tasks.create(actor, project_id, new))
+
+
+@router.get(
+    "/projects/{project_id}/tasks",
+    response_model=PageRead[TaskRead],
+    responses=declare(*SIGNED_IN, ProjectNotFoundError),
+)
+async def list_project_tasks(
+    project_id: ProjectId, query: Annotated[TaskQuery, Query()], actor: CurrentActor, tasks: Tasks
+) -> Page[Any]:
+    """List the tasks of a project."""
+    return await tasks.page_of_project(actor, project_id, query)
+
+
+@router.get(
+    "/workspaces/{workspace_id}/tasks",
+    response_model=PageRead[TaskRead],
+    responses=declare(*SIGNED_IN, WorkspaceNotFoundError),
+)
+async def list_workspace_tasks(
+    workspace_id: WorkspaceId,
+    query: Annotated[WorkspaceTaskQuery, Query()],
+    actor: CurrentActor,
+    tasks: Tasks,
+) -> Page[Any]:
+    """List and search the tasks of all projects of a workspace."""
+    return await tasks.page_of_workspace(actor, workspace_id, query)
+
+
+@router.get(
+    "/workspaces/{workspace_id}/tasks/{key}", response_model=TaskRead, responses=TAGGED | declare(*INSIDE)
+)
+async def get_task_by_key(
+    workspace_id: WorkspaceId,
+    key: Annotated[Key, Path()],
+    actor: CurrentActor,
+    tasks: Tasks,
+    response: Response,
+) -> Any:
+    """Show a task by its key, such as `OPS-42`."""
+    return tagged(response, await tasks.get_by_key(actor, workspace_id, key))
+
+
+@router.get("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*INSIDE))
+async def get_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response) -> Any:
+    """Show a task."""
+    return tagged(response, await tasks.get(actor, task_id))
+
+
+@router.patch("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+async def update_task(
+    task_id: TaskId,
+    changes: TaskUpdate,
+    actor: CurrentActor,
+    tasks: Tasks,
+    response: Response,
+    if_match: IfMatch,
+) -> Any:
+    """Change the fields that are sent, and no others; `null` clears one."""
+    return tagged(response, await tasks.update(actor, task_id, changes, if_match))
+
+
+@router.delete("/tasks/{task_id}", status_code=204, responses=declare(*WRITES))
+async def delete_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, if_match: IfMatch) -> None:
+    """Delete a task; it can be restored."""
+    await tasks.delete(actor, task_id, if_match)
+
+
+@router.post(
+    "/tasks/{task_id}/restore",
+    response_model=TaskRead,
+    responses=TAGGED | declare(*INSIDE, PermissionDeniedError),
+)
+async def restore_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response) -> Any:
+    """Bring a deleted task back."""
+    return tagged(response, await tasks.restore(actor, task_id))
+
+
+@router.put("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+async def complete_task(
+    task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response, if_match: IfMatch
+) -> Any:
+    """Mark a task done. Repeating it changes nothing."""
+    return tagged(response, await tasks.complete(actor, task_id, if_match))
+
+
+@router.delete("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+async def reopen_task(
+    task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response, if_match: IfMatch
+) -> Any:
+    """Mark a done task as still to do. Repeating it changes nothing."""
+    return tagged(response, await tasks.reopen(actor, task_id, if_match))
+
+
+@router.delete(
+    "/labels/{label_id}",
+    status_code=204,
+    responses=declare(*SIGNED_IN, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
+)
+async def delete_label(label_id: LabelId, actor: CurrentActor, tasks: Tasks, if_match: IfMatch) -> None:
+    """Delete a label and take it off its tasks."""
+    await tasks.delete_label(actor, label_id, if_match)

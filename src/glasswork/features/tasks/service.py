@@ -1,0 +1,171 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import AnyRow
+from glasswork.core.errors import require
+from glasswork.core.paging import Page
+from glasswork.features.projects.models import Category, Status
+from glasswork.features.projects.service import LabelService, ProjectService
+from glasswork.features.workspaces.service import WorkspaceService
+
+from . import policy
+from .errors import unknown_assignee, unknown_labels, unknown_status
+from .models import Priority, Task
+from .repository import TaskRepository
+from .schemas import TaskCreate, TaskImport, TaskQuery, TaskUpdate, WorkspaceTaskQuery
+
+
+class TaskService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._tasks = TaskRepository(session)
+        self._labels = LabelService(session)
+        self._projects = ProjectService(session)
+        self._workspaces = WorkspaceService(session)
+
+    async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
+        project = await self._projects.access_to(actor, project_id)
+        require(policy.can_write(project.role))
+        fields = new.model_dump(exclude={"status", "label_ids"})
+        task = Task(
+            workspace_id=project.workspace_id, project_id=project_id, created_by=actor.user_id, **fields
+        )
+        task.move_to(await self._status(project_id, new.status), project.now)
+        await self._check_assignee(task)
+        await self._check_labels(task, new.label_ids)
+        await self._tasks.add(task)
+        await self._tasks.add_labels((task, label_id) for label_id in set(new.label_ids))
+        return await self._tasks.get(actor, task.id)
+
+    async def get(self, actor: Actor, task_id: UUID) -> AnyRow:
+        return await self._tasks.get(actor, task_id)
+
+    async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
+        return await self._tasks.get_by_key(actor, workspace_id, key)
+
+    async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
+        page = await self._tasks.page_of_project(actor, project_id, query)
+        if not page.items:
+            await self._projects.access_to(actor, project_id)
+        return page
+
+    async def page_of_workspace(
+        self, actor: Actor, workspace_id: UUID, query: WorkspaceTaskQuery
+    ) -> Page[AnyRow]:
+        page = await self._tasks.page_of_workspace(actor, workspace_id, query, query.project_id)
+        if not page.items:
+            await self._workspaces.role_of(actor, workspace_id)
+        return page
+
+    async def update(
+        self, actor: Actor, task_id: UUID, changes: TaskUpdate, precondition: Precondition
+    ) -> AnyRow:
+        task, role, now = await self._tasks.lock(actor, task_id)
+        require(policy.can_write(role))
+        shown = await self._tasks.get(actor, task_id)
+        fields = changes.sent()
+        precondition.check(shown, fields)
+        label_ids, status = fields.pop("label_ids", None), fields.pop("status", None)
+        task.change(fields)
+        if "assignee_id" in fields:
+            await self._check_assignee(task)
+        if status is not None and status != shown.status:
+            task.move_to(await self._status(task.project_id, status), now)
+        if label_ids is not None and set(label_ids) != set(shown.label_ids):
+            await self._check_labels(task, label_ids)
+            await self._tasks.set_labels(task, set(label_ids))
+            task.touch()
+        return await self._store(actor, task)
+
+    async def complete(self, actor: Actor, task_id: UUID, precondition: Precondition) -> AnyRow:
+        return await self._move_to_category(actor, task_id, Category.DONE, precondition)
+
+    async def reopen(self, actor: Actor, task_id: UUID, precondition: Precondition) -> AnyRow:
+        return await self._move_to_category(actor, task_id, Category.TODO, precondition)
+
+    async def delete(self, actor: Actor, task_id: UUID, precondition: Precondition) -> None:
+        task, role, now = await self._tasks.lock(actor, task_id)
+        require(policy.can_write(role))
+        precondition.check(task)
+        task.delete(now)
+        await self._tasks.flush()
+
+    async def restore(self, actor: Actor, task_id: UUID) -> AnyRow:
+        task, role, _ = await self._tasks.lock(actor, task_id, deleted=True)
+        require(policy.can_write(role))
+        task.restore()
+        return await self._store(actor, task)
+
+    async def delete_label(self, actor: Actor, label_id: UUID, precondition: Precondition) -> None:
+        label = await self._labels.lock_for_deletion(actor, label_id, precondition)
+        await self._tasks.take_label_off(label)
+
+    async def import_all(self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport]) -> int:
+        """Store what is not there yet, by source and id; return how many. Twice is once."""
+        project = await self._projects.access_to(actor, project_id)
+        require(policy.can_write(project.role))
+        last_number = await self._tasks.lock_numbers(project_id)
+        known = await self._tasks.imported_ids(project_id)
+        taken = await self._tasks.taken_numbers(project_id)
+        new = [item for item in imports if (item.external.source, item.external.id) not in known]
+        highest = max([last_number, *(item.number for item in new)])
+        statuses = await self._tasks.statuses(project_id)
+        tasks: list[Task] = []
+        for item in new:
+            highest += item.number in taken
+            task = Task(
+                workspace_id=project.workspace_id,
+                project_id=project_id,
+                number=highest if item.number in taken else item.number,
+                status_id=_first(statuses, Category.DONE if item.is_done else Category.TODO).id,
+                priority=Priority.NONE,
+                created_by=actor.user_id,
+                **item.model_dump(exclude={"number", "is_done", "label_ids"}),
+            )
+            tasks.append(task)
+        await self._tasks.add_all(project_id, tasks, highest)
+        await self._tasks.add_labels(
+            (task, label_id) for task, item in zip(tasks, new, strict=True) for label_id in item.label_ids
+        )
+        return len(tasks)
+
+    async def _move_to_category(
+        self, actor: Actor, task_id: UUID, category: Category, precondition: Precondition
+    ) -> AnyRow:
+        task, role, now = await self._tasks.lock(actor, task_id)
+        require(policy.can_write(role))
+        precondition.check(task)
+        statuses = await self._tasks.statuses(task.project_id)
+        current = next(status for status in statuses if status.id == task.status_id)
+        if (current.category is Category.DONE) != (category is Category.DONE):
+            task.move_to(_first(statuses, category), now)
+        return await self._store(actor, task)
+
+    async def _store(self, actor: Actor, task: Task) -> AnyRow:
+        await self._tasks.flush()
+        return await self._tasks.get(actor, task.id)
+
+    async def _status(self, project_id: UUID, key: str | None) -> Status:
+        statuses = await self._tasks.statuses(project_id)
+        if key is None:
+            return statuses[0]
+        for status in statuses:
+            if status.key == key:
+                return status
+        raise unknown_status([status.key for status in statuses])
+
+    async def _check_assignee(self, task: Task) -> None:
+        assignee_id = task.assignee_id
+        if assignee_id is not None and not await self._tasks.has_member(task.workspace_id, assignee_id):
+            raise unknown_assignee()
+
+    async def _check_labels(self, task: Task, label_ids: Sequence[UUID]) -> None:
+        if label_ids and not await self._tasks.has_labels(task.project_id, set(label_ids)):
+            raise unknown_labels()
+
+
+def _first(statuses: Sequence[Status], category: Category) -> Status:
+    return next(status for status in statuses if status.category is category)

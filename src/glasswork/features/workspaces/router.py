@@ -1,0 +1,245 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from glasswork.core.concurrency import StaleVersionError
+from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.errors import declare
+from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.paging import Page, PageRead
+from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
+from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+
+from .errors import (
+    AlreadyMemberError,
+    InvitationNotFoundError,
+    InvitedSomebodyElseError,
+    LastOwnerError,
+    MemberNotFoundError,
+    SlugTakenError,
+    WorkspaceNotFoundError,
+)
+from .models import Workspace
+from .schemas import (
+    InvitationAcceptance,
+    InvitationCreate,
+    InvitationIssued,
+    InvitationQuery,
+    InvitationRead,
+    MemberQuery,
+    MemberRead,
+    MemberUpdate,
+    WorkspaceCreate,
+    WorkspaceQuery,
+    WorkspaceRead,
+    WorkspaceUpdate,
+)
+from .service import InvitationService, MemberService, WorkspaceService
+
+router = APIRouter(prefix="/workspaces", tags=["workspaces"])
+acceptance = APIRouter(prefix="/invitations", tags=["workspaces"])
+
+INSIDE = (*SIGNED_IN, WorkspaceNotFoundError)
+
+
+async def get_workspaces(session: Session) -> WorkspaceService:
+    return WorkspaceService(session)
+
+
+async def get_members(session: Session) -> MemberService:
+    return MemberService(session)
+
+
+async def get_invitations(session: Session) -> InvitationService:
+    return InvitationService(session)
+
+
+Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
+Members = Annotated[MemberService, Depends(get_members)]
+Invitations = Annotated[InvitationService, Depends(get_invitations)]
+
+
+@router.post(
+    "", status_code=201, response_model=WorkspaceRead, responses=CREATED | declare(*SIGNED_IN, SlugTakenError)
+)
+async def create_workspace(
+    new: WorkspaceCreate, actor: CurrentActor, workspaces: Workspaces, response: Response
+) -> Workspace:
+    """Open a workspace; its maker is its owner."""
+    return created(response, "/workspaces", await workspaces.create(actor, new))
+
+
+@router.get("", response_model=PageRead[WorkspaceRead], responses=declare(*SIGNED_IN))
+async def list_workspaces(
+    query: Annotated[WorkspaceQuery, Query()], actor: CurrentActor, workspaces: Workspaces
+) -> Page[Any]:
+    """List the workspaces that I am a member of."""
+    return await workspaces.page(actor, query)
+
+
+@router.get("/{workspace_id}", response_model=WorkspaceRead, responses=TAGGED | declare(*INSIDE))
+async def get_workspace(
+    workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, response: Response
+) -> Any:
+    """Show a workspace."""
+    return tagged(response, await workspaces.get(actor, workspace_id))
+
+
+@router.patch(
+    "/{workspace_id}",
+    response_model=WorkspaceRead,
+    responses=TAGGED | declare(*INSIDE, PermissionDeniedError, SlugTakenError, StaleVersionError),
+)
+async def update_workspace(
+    workspace_id: WorkspaceId,
+    changes: WorkspaceUpdate,
+    actor: CurrentActor,
+    workspaces: Workspaces,
+    response: Response,
+    if_match: IfMatch,
+) -> Workspace:
+    """Change a workspace. For its admins."""
+    return tagged(response, await workspaces.update(actor, workspace_id, changes, if_match))
+
+
+@router.delete(
+    "/{workspace_id}",
+    status_code=204,
+    responses=declare(*INSIDE, PermissionDeniedError, StaleVersionError),
+)
+async def delete_workspace(
+    workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, if_match: IfMatch
+) -> None:
+    """Delete a workspace with all that is in it. For its owners."""
+    await workspaces.delete(actor, workspace_id, if_match)
+
+
+@router.get("/{workspace_id}/members", response_model=PageRead[MemberRead], responses=declare(*INSIDE))
+async def list_members(
+    workspace_id: WorkspaceId,
+    query: Annotated[MemberQuery, Query()],
+    actor: CurrentActor,
+    members: Members,
+) -> Page[Any]:
+    """List the members of a workspace."""
+    return await members.page(actor, workspace_id, query)
+
+
+@router.get(
+    "/{workspace_id}/members/{user_id}",
+    response_model=MemberRead,
+    responses=TAGGED | declare(*INSIDE, MemberNotFoundError),
+)
+async def get_member(
+    workspace_id: WorkspaceId, user_id: UserId, actor: CurrentActor, members: Members, response: Response
+) -> Any:
+    """Show a member and the role."""
+    return tagged(response, await members.get(actor, workspace_id, user_id))
+
+
+@router.patch(
+    "/{workspace_id}/members/{user_id}",
+    response_model=MemberRead,
+    responses=TAGGED
+    | declare(*INSIDE, PermissionDeniedError, MemberNotFoundError, LastOwnerError, StaleVersionError),
+)
+async def update_member(
+    workspace_id: WorkspaceId,
+    user_id: UserId,
+    changes: MemberUpdate,
+    actor: CurrentActor,
+    members: Members,
+    response: Response,
+    if_match: IfMatch,
+) -> Any:
+    """Give a member another role, at most one's own. For admins."""
+    return tagged(response, await members.update(actor, workspace_id, user_id, changes, if_match))
+
+
+@router.delete(
+    "/{workspace_id}/members/{user_id}",
+    status_code=204,
+    responses=declare(*INSIDE, PermissionDeniedError, MemberNotFoundError, LastOwnerError, StaleVersionError),
+)
+async def remove_member(
+    workspace_id: WorkspaceId, user_id: UserId, actor: CurrentActor, members: Members, if_match: IfMatch
+) -> None:
+    """Remove a member (for admins), or leave."""
+    await members.remove(actor, workspace_id, user_id, if_match)
+
+
+@router.post(
+    "/{workspace_id}/invitations",
+    status_code=201,
+    responses=CREATED | declare(*INSIDE, PermissionDeniedError, AlreadyMemberError),
+)
+async def create_invitation(
+    workspace_id: WorkspaceId,
+    new: InvitationCreate,
+    actor: CurrentActor,
+    invitations: Invitations,
+    response: Response,
+) -> InvitationIssued:
+    """Invite an e-mail address; the answer holds the token, this once. For admins."""
+    return created(
+        response,
+        f"/workspaces/{workspace_id}/invitations",
+        await invitations.create(actor, workspace_id, new),
+    )
+
+
+@router.get(
+    "/{workspace_id}/invitations",
+    response_model=PageRead[InvitationRead],
+    responses=declare(*INSIDE, PermissionDeniedError),
+)
+async def list_invitations(
+    workspace_id: WorkspaceId,
+    query: Annotated[InvitationQuery, Query()],
+    actor: CurrentActor,
+    invitations: Invitations,
+) -> Page[Any]:
+    """List the invitations that wait for an answer. For admins."""
+    return await invitations.page(actor, workspace_id, query)
+
+
+@router.get(
+    "/{workspace_id}/invitations/{invitation_id}",
+    response_model=InvitationRead,
+    responses=TAGGED | declare(*INSIDE, PermissionDeniedError, InvitationNotFoundError),
+)
+async def get_invitation(
+    workspace_id: WorkspaceId,
+    invitation_id: InvitationId,
+    actor: CurrentActor,
+    invitations: Invitations,
+    response: Response,
+) -> Any:
+    """Show an invitation that waits for an answer. For admins."""
+    return tagged(response, await invitations.get(actor, workspace_id, invitation_id))
+
+
+@router.delete(
+    "/{workspace_id}/invitations/{invitation_id}",
+    status_code=204,
+    responses=declare(*INSIDE, PermissionDeniedError, InvitationNotFoundError),
+)
+async def withdraw_invitation(
+    workspace_id: WorkspaceId, invitation_id: InvitationId, actor: CurrentActor, invitations: Invitations
+) -> None:
+    """Withdraw an invitation. For admins."""
+    await invitations.withdraw(actor, workspace_id, invitation_id)
+
+
+@acceptance.post(
+    "/accept",
+    response_model=WorkspaceRead,
+    responses=TAGGED
+    | declare(*SIGNED_IN, InvitedSomebodyElseError, InvitationNotFoundError, AlreadyMemberError),
+)
+async def accept_invitation(
+    body: InvitationAcceptance, actor: CurrentActor, invitations: Invitations, response: Response
+) -> Any:
+    """Become a member of the workspace that invited my e-mail address."""
+    return tagged(response, await invitations.accept(actor, body.token.get_secret_value()))

@@ -1,0 +1,173 @@
+import hashlib
+import secrets
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import AnyRow
+from glasswork.core.errors import require
+from glasswork.core.paging import Page
+from glasswork.features.accounts.access import ensure_signed_in
+
+from . import policy
+from .errors import AlreadyMemberError, InvitedSomebodyElseError, LastOwnerError, WorkspaceNotFoundError
+from .models import Invitation, Role, Workspace
+from .repository import InvitationRepository, MemberRepository, WorkspaceRepository
+from .schemas import (
+    InvitationCreate,
+    InvitationIssued,
+    InvitationQuery,
+    InvitationRead,
+    MemberQuery,
+    MemberUpdate,
+    WorkspaceCreate,
+    WorkspaceQuery,
+    WorkspaceUpdate,
+)
+
+_TOKEN_PREFIX = "gwi_"  # noqa: S105 (tells scanners what a leaked token is)
+
+
+class WorkspaceService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._workspaces = WorkspaceRepository(session)
+        self._members = MemberRepository(session)
+
+    async def create(self, actor: Actor, new: WorkspaceCreate) -> Workspace:
+        await ensure_signed_in(self._session, actor)
+        workspace = Workspace(name=new.name, slug=new.slug, created_by=actor.user_id)
+        await self._workspaces.add(workspace)
+        await self._members.join(workspace.id, actor.user_id, Role.OWNER)
+        return workspace
+
+    async def get(self, actor: Actor, workspace_id: UUID) -> AnyRow:
+        return await self._workspaces.get(actor, workspace_id)
+
+    async def id_of(self, actor: Actor, slug: str) -> UUID:
+        workspace_id = await self._workspaces.find_by_slug(actor, slug)
+        if workspace_id is None:
+            raise WorkspaceNotFoundError(slug)
+        return workspace_id
+
+    async def page(self, actor: Actor, query: WorkspaceQuery) -> Page[AnyRow]:
+        return await self._workspaces.page(actor, query)
+
+    async def role_of(self, actor: Actor, workspace_id: UUID) -> Role:
+        return await self._workspaces.role_of(actor, workspace_id)
+
+    async def update(
+        self, actor: Actor, workspace_id: UUID, changes: WorkspaceUpdate, precondition: Precondition
+    ) -> Workspace:
+        workspace, role = await self._workspaces.lock(actor, workspace_id)
+        require(policy.can_edit(role))
+        precondition.check(workspace, changes.sent())
+        workspace.change(changes.sent())
+        await self._workspaces.flush()
+        return workspace
+
+    async def delete(self, actor: Actor, workspace_id: UUID, precondition: Precondition) -> None:
+        workspace, role = await self._workspaces.lock(actor, workspace_id)
+        require(policy.can_delete(role))
+        precondition.check(workspace)
+        workspace.change({"deleted_at": func.now()})
+
+
+class MemberService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._workspaces = WorkspaceRepository(session)
+        self._members = MemberRepository(session)
+
+    async def get(self, actor: Actor, workspace_id: UUID, user_id: UUID) -> AnyRow:
+        await self._workspaces.role_of(actor, workspace_id)
+        return await self._members.get(actor, workspace_id, user_id)
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: MemberQuery) -> Page[AnyRow]:
+        page = await self._members.page(actor, workspace_id, query)
+        if not page.items:
+            await self._workspaces.role_of(actor, workspace_id)
+        return page
+
+    async def update(
+        self,
+        actor: Actor,
+        workspace_id: UUID,
+        user_id: UUID,
+        changes: MemberUpdate,
+        precondition: Precondition,
+    ) -> AnyRow:
+        # The workspace stays locked, so that two owners cannot demote each other at the same time.
+        _, role = await self._workspaces.lock(actor, workspace_id)
+        member = await self._members.lock(actor, workspace_id, user_id)
+        require(policy.can_change_role(role, member.role, changes.role or member.role))
+        precondition.check(member, changes.sent())
+        member.Membership.change(changes.sent())
+        await self._keep_an_owner(workspace_id)
+        return await self._members.get(actor, workspace_id, user_id)
+
+    async def remove(
+        self, actor: Actor, workspace_id: UUID, user_id: UUID, precondition: Precondition
+    ) -> None:
+        _, role = await self._workspaces.lock(actor, workspace_id)
+        member = await self._members.lock(actor, workspace_id, user_id)
+        require(policy.can_remove(actor, role, user_id, member.role))
+        precondition.check(member)
+        member.Membership.change({"removed_at": func.now()})
+        await self._keep_an_owner(workspace_id)
+
+    async def _keep_an_owner(self, workspace_id: UUID) -> None:
+        await self._members.flush()
+        if not await self._members.has_owner(workspace_id):
+            raise LastOwnerError
+
+
+class InvitationService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._workspaces = WorkspaceRepository(session)
+        self._members = MemberRepository(session)
+        self._invitations = InvitationRepository(session)
+
+    async def create(self, actor: Actor, workspace_id: UUID, new: InvitationCreate) -> InvitationIssued:
+        role = await self._workspaces.role_of(actor, workspace_id)
+        require(policy.can_invite(role, new.role))
+        if await self._members.has_email(workspace_id, new.email):
+            raise AlreadyMemberError
+        await self._invitations.withdraw_all(workspace_id, new.email)
+        token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
+        invitation = await self._invitations.add(
+            Invitation(
+                workspace_id=workspace_id,
+                email=new.email,
+                role=new.role,
+                invited_by=actor.user_id,
+                token_hash=_hash(token),
+            )
+        )
+        return InvitationIssued(**InvitationRead.model_validate(invitation).model_dump(), token=token)
+
+    async def get(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> AnyRow:
+        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        return await self._invitations.get(actor, workspace_id, invitation_id)
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: InvitationQuery) -> Page[AnyRow]:
+        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        return await self._invitations.page(actor, workspace_id, query)
+
+    async def withdraw(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> None:
+        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        await self._invitations.withdraw(workspace_id, invitation_id)
+
+    async def accept(self, actor: Actor, token: str) -> AnyRow:
+        invitation = await self._invitations.accept(actor, _hash(token))
+        if not invitation.is_mine:
+            raise InvitedSomebodyElseError
+        if not await self._members.join(invitation.workspace_id, actor.user_id, invitation.role):
+            raise AlreadyMemberError
+        return await self._workspaces.get(actor, invitation.workspace_id)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
