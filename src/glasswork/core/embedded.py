@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: a real server on a machine that has none.
 
 Its locks are freed by the kernel when a holder dies, however it dies. `start.lock`: one at a time brings the
-server up. `users.lock`: shared by all who use it; who gets it alone is the last one out. `server.lock`: handed
-on to the server and all its processes, so it tells when none is left; a number in `postmaster.pid` can't.
+server up. `users.lock`: shared by all who use it; who gets it alone is the last one out. `server.lock`: passed
+on to all processes of the server, so it tells when none is left; the number in `postmaster.pid` can't.
 """
 
 import contextlib

@@ -1,0 +1,143 @@
+"""A real PostgreSQL for every test.
+
+The server is that of TEST_DATABASE_URL (a superuser's), else a container where Docker answers, else the
+embedded one; TEST_DATABASE=docker or =embedded insists. A test's changes are rolled back; a test that needs
+commits of its own, for races or other processes, clones a database.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from glasswork.app import create_app
+from glasswork.core.db import Database
+from glasswork.core.settings import Settings
+from tests.databases import SERVING, Server, open_server
+from tests.factories.callers import Callers
+
+SECRET = "a secret that is known to everybody who reads the tests"
+SETTINGS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT", "DATA_DIR", "LOG_FORMAT")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    # Not below pytest's own folder: as root the embedded server runs as a user who may not enter it.
+    home = Path(tempfile.mkdtemp(prefix="glasswork_test_"))
+    home.chmod(0o755)
+    os.environ["GLASSWORK_TEST_HOME"] = str(home)
+    for name in SETTINGS:
+        os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    home = Path(os.environ["GLASSWORK_TEST_HOME"])
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        asyncio.run(Server(make_url(url), home.name).drop_all())
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with open_server(Path(os.environ["GLASSWORK_TEST_HOME"])) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def settings(server: Server) -> Settings:
+    """Those of the shared app; its database is set by each test."""
+    return make_settings(server.url(SERVING, server.template))
+
+
+def make_settings(database_url: str, **changes: object) -> Settings:
+    defaults = {
+        "rate_limit_enabled": False,
+        "log_level": "error",
+        "trusted_hosts": ("localhost", "127.0.0.1"),
+    }
+    values = {"database_url": SecretStr(database_url), "jwt_secret": SecretStr(SECRET), **defaults, **changes}
+    return Settings.model_validate(values)
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings)
+
+
+@pytest.fixture(scope="session")
+async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
+    """To a database of this worker, in which nothing is ever committed."""
+    async with server.clone() as name:
+        engine = create_async_engine(server.url(SERVING, name), poolclass=NullPool)
+        yield engine
+        await engine.dispose()
+
+
+class RolledBackDatabase(Database):
+    """The app commits and rolls back as ever, but all inside one transaction that is rolled back."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection.engine)
+        self._writes = self._reads = async_sessionmaker(
+            connection, expire_on_commit=False, autoflush=False, join_transaction_mode="create_savepoint"
+        )
+
+
+@pytest.fixture
+async def database(engine: AsyncEngine) -> AsyncIterator[Database]:
+    async with engine.connect() as connection:
+        transaction = await connection.begin()
+        yield RolledBackDatabase(connection)
+        await transaction.rollback()
+
+
+@pytest.fixture
+async def client(app: FastAPI, database: Database) -> AsyncIterator[AsyncClient]:
+    """Nobody in particular; `callers` makes people."""
+    app.state.database = database
+    async with make_client(app) as client:
+        yield client
+
+
+@pytest.fixture
+def callers(client: AsyncClient, database: Database, app: FastAPI) -> Callers:
+    return Callers(client, database, app.state.keys)
+
+
+@pytest.fixture
+async def committing_app(server: Server) -> AsyncIterator[FastAPI]:
+    """An app of its own on a database of its own, where commits are commits."""
+    async with server.clone() as name:
+        settings = make_settings(server.url(SERVING, name))
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            yield app
+
+
+@pytest.fixture
+async def committing_callers(committing_app: FastAPI) -> AsyncIterator[Callers]:
+    async with make_client(committing_app) as client:
+        yield Callers(client, committing_app.state.database, committing_app.state.keys)
+
+
+def make_client(app: FastAPI) -> AsyncClient:
+    transport = ASGITransport(app=app, raise_app_exceptions=False)
+    return AsyncClient(transport=transport, base_url="http://localhost")

@@ -1,0 +1,123 @@
+"""The databases of a test run: a migrated template, and clones of it."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+
+from glasswork.core import migrations
+from glasswork.core.embedded import EmbeddedPostgres
+
+OWNER, SERVING = "glasswork_test_owner", "glasswork_test"
+PASSWORD = "only-for-tests"
+
+
+@dataclass(frozen=True)
+class Server:
+    superuser: URL
+    run: str
+    """Begins the names of this run's databases."""
+
+    @property
+    def template(self) -> str:
+        return f"{self.run}_template"
+
+    def url(self, role: str, database: str) -> str:
+        url = self.superuser.set(username=role, password=PASSWORD, database=database)
+        return url.render_as_string(hide_password=False)
+
+    async def execute(self, *statements: str, database: str | None = None) -> None:
+        connection = await self._connect(database)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def make_template(self) -> None:
+        """Once a run: roles, and a database that the owning role has migrated."""
+        connection = await self._connect(None)
+        try:
+            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", self.template):
+                return
+            for role in (OWNER, SERVING):
+                if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+                    await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+            await connection.execute(f"CREATE DATABASE {self.template}_draft OWNER {OWNER}")
+            draft = f"{self.template}_draft"
+            await migrations.upgrade(self.url(OWNER, draft), self.url(SERVING, draft))
+            await connection.execute(f"ALTER DATABASE {draft} RENAME TO {self.template}")
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def clone(self) -> AsyncIterator[str]:
+        """A migrated database of one's own; yields its name."""
+        name = f"{self.run}_{uuid4().hex[:12]}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER {OWNER}")
+        try:
+            yield name
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def drop_all(self) -> None:
+        connection = await self._connect(None)
+        rows = await connection.fetch(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", self.run
+        )
+        for row in rows:
+            await connection.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
+        await connection.close()
+
+    async def _connect(self, database: str | None) -> asyncpg.Connection:
+        url = self.superuser.set(drivername="postgresql")
+        if database is not None:
+            url = url.set(database=database)
+        return await asyncpg.connect(url.render_as_string(hide_password=False))
+
+
+@contextmanager
+def open_server(home: Path) -> Iterator[Server]:
+    with ExitStack() as stack:
+        server = Server(_superuser_url(home, stack), run=home.name.replace("-", "_").lower())
+        with (home / "template.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            asyncio.run(server.make_template())
+        yield server
+
+
+def _superuser_url(home: Path, stack: ExitStack) -> URL:
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        return make_url(url)
+    if os.environ.get("TEST_DATABASE") == "docker" or (
+        os.environ.get("TEST_DATABASE") != "embedded" and _docker_answers()
+    ):
+        # It takes more than a second to import, and most machines do without.
+        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
+
+        container = PostgresContainer("postgres:18-alpine", driver="asyncpg")
+        return make_url(stack.enter_context(container).get_connection_url())
+    server = EmbeddedPostgres(home / "embedded", durable=False)
+    return make_url(stack.enter_context(server).url("postgres", "postgres"))
+
+
+def _docker_answers() -> bool:
+    if "DOCKER_HOST" not in os.environ and not Path("/var/run/docker.sock").exists():
+        return False
+    import docker  # noqa: PLC0415 (takes a second, and comes with testcontainers)
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        with contextlib.closing(docker.from_env(timeout=2)) as client:
+            return bool(client.ping())
+    except DockerException:
+        return False

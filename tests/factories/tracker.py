@@ -1,0 +1,38 @@
+"""Workspaces, projects and tasks, made through the API by those who may."""
+
+from itertools import count
+from typing import Any
+
+from .callers import Caller
+
+_numbers = count(1)
+
+
+async def make_workspace(owner: Caller, **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(
+        owner, "/workspaces", {"name": f"Workspace {number}", "slug": f"workspace-{number}"} | fields
+    )
+
+
+async def make_project(member: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    path = f"/workspaces/{workspace['id']}/projects"
+    return await _make(member, path, {"name": f"Project {number}", "key": f"P{number}"} | fields)
+
+
+async def make_label(member: Caller, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(member, f"/projects/{project['id']}/labels", {"name": f"label {number}"} | fields)
+
+
+async def make_task(member: Caller, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(member, f"/projects/{project['id']}/tasks", {"title": f"Task {number}"} | fields)
+
+
+async def _make(caller: Caller, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = await caller.post(path, body)
+    assert response.status_code == 201, response.text
+    made: dict[str, Any] = response.json()
+    return made
