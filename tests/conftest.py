@@ -141,3 +141,12 @@ async def committing_callers(committing_app: FastAPI) -> AsyncIterator[Callers]:
 def make_client(app: FastAPI) -> AsyncClient:
     transport = ASGITransport(app=app, raise_app_exceptions=False)
     return AsyncClient(transport=transport, base_url="http://localhost")
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Not pytest's: as root the embedded server runs as a user who may not enter that one."""
+    folder = Path(tempfile.mkdtemp(prefix="glasswork serve "))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -35,17 +35,25 @@ class Server:
         url = self.superuser.set(username=role, password=PASSWORD, database=database)
         return url.render_as_string(hide_password=False)
 
-    async def execute(self, *statements: str, database: str | None = None) -> None:
+    async def execute(self, statement: str, role: str | None = None, database: str | None = None) -> None:
+        """Run it as a role, by default as superuser."""
+        connection = await self._connect(database, role)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def fetch(self, query: str, *values: object, database: str) -> object:
+        """Return a single value."""
         connection = await self._connect(database)
         try:
-            for statement in statements:
-                await connection.execute(statement)
+            return await connection.fetchval(query, *values)
         finally:
             await connection.close()
 
     async def make_template(self) -> None:
         """Once a run: roles, and a database that the owning role has migrated."""
-        connection = await self._connect(None)
+        connection = await self._connect()
         try:
             if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", self.template):
                 return
@@ -70,7 +78,7 @@ class Server:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     async def drop_all(self) -> None:
-        connection = await self._connect(None)
+        connection = await self._connect()
         rows = await connection.fetch(
             "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", self.run
         )
@@ -78,10 +86,9 @@ class Server:
             await connection.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
         await connection.close()
 
-    async def _connect(self, database: str | None) -> asyncpg.Connection:
-        url = self.superuser.set(drivername="postgresql")
-        if database is not None:
-            url = url.set(database=database)
+    async def _connect(self, database: str | None = None, role: str | None = None) -> asyncpg.Connection:
+        url = make_url(self.url(role, database or "postgres")) if role else self.superuser
+        url = url.set(drivername="postgresql", database=database or url.database)
         return await asyncpg.connect(url.render_as_string(hide_password=False))
 
 

@@ -68,6 +68,7 @@ def _run(settings: Settings, listener: socket.socket, workers: int, on_start: Ca
     if workers == 1:
         _Server(config, on_start).run(sockets=[listener])
     else:
+        listener.listen(config.backlog)  # who comes before the workers are up waits for them
         on_start()
         Multiprocess(config, sockets=[listener]).run()
 

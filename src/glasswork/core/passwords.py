@@ -36,10 +36,17 @@ async def hash_in_thread(password: str) -> str:
 
 async def verify_in_thread(password: str, password_hash: str | None) -> bool:
     """Without a hash (an unknown user) it takes the same time and answers False."""
+    if len(password) > MAX_LENGTH or not is_text(password):
+        password, password_hash = "", None  # nobody's, and passlib raises on some of them
     matches = await to_thread.run_sync(
         _context.verify, _normal(password), password_hash or _decoy_hash(), limiter=_limiter()
     )
     return matches and password_hash is not None
+
+
+def is_text(password: str) -> bool:
+    """Whether UTF-8 can carry it: JSON can bring lone surrogates."""
+    return all(unicodedata.category(sign) != "Cs" for sign in password)
 
 
 def is_common(password: str, *own_words: str) -> bool:

@@ -59,6 +59,15 @@ Line = Annotated[
 ]
 """A name or title: not blank, without space around it."""
 
+def _only_number(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")  # noqa: TRY004 (pydantic takes ValueError)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_only_number)]
+"""`3` and `3.0`, which are the same to JSON, but not `"3"` or `true`."""
+
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 
 Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$", examples=["#0e8a16"])]

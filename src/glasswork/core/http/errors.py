@@ -96,10 +96,13 @@ def install(app: FastAPI) -> None:
 
 
 def _allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """The methods of all routes at a path; the framework names those of the first one only."""
+    """The methods of all routes at a path; the framework names those of the first one only.
+
+    No route, but refused for its method, is a mounted folder.
+    """
     routes = iter_route_contexts(app.routes)
     fitting = (route for route in routes if route.path and compile_path(route.path)[0].match(path))
-    return sorted({method for route in fitting for method in route.methods or ()})
+    return sorted({method for route in fitting for method in route.methods or ()}) or ["GET", "HEAD"]
 
 
 def _schema_error(error: RequestValidationError) -> AppError:

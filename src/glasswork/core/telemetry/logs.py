@@ -41,7 +41,9 @@ def configure_logs(level: str, log_format: str) -> None:
 def _renderers(log_format: str) -> list[Processor]:
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "console":
-        return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # structlog's own choice, rich, would print the local variables: passwords and tokens among them.
+        plain = structlog.dev.plain_traceback
+        return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
 
 

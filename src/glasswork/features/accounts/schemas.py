@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import EmailStr, Field, SecretStr
+from pydantic import AfterValidator, EmailStr, Field, SecretStr
 
 from glasswork.core import passwords
 from glasswork.core.paging import PageQuery, sort_by
@@ -12,8 +12,17 @@ from .models import SystemRole
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,20}$", examples=["ada"])]
 Name = Annotated[Line, Field(max_length=100, examples=["Ada Lovelace"])]
+
+
+def _is_text(password: SecretStr) -> SecretStr:
+    if not passwords.is_text(password.get_secret_value()):
+        raise ValueError("must be text, without lone surrogates")
+    return password
+
+
 Password = Annotated[
     SecretStr,
+    AfterValidator(_is_text),
     Field(min_length=8, max_length=passwords.MAX_LENGTH, examples=["correct horse battery staple"]),
 ]
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=256)]

@@ -1,5 +1,5 @@
 import math
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from time import time
 
 from limits import parse
@@ -31,10 +31,15 @@ class RateLimitMiddleware:
 
 
 def client_key(scope: Scope) -> str:
-    """The caller's address; of IPv6 the /64, since one host owns all of it."""
+    """The caller's address; of IPv6 the /64, since one host owns all of it.
+
+    On a socket of both families all of IPv4 lies in one /64, as ::ffff:192.0.2.1.
+    """
     host = (scope.get("client") or ("unknown", 0))[0].partition("%")[0]
     try:
         address = ip_address(host)
     except ValueError:
         return host
-    return str(ip_network((address, 64), strict=False)) if address.version == 6 else host  # noqa: PLR2004
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return host

@@ -1,0 +1,110 @@
+"""What import-linter cannot say of the house."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+from fastapi import FastAPI
+
+SOURCE = Path(__file__).parents[1] / "src" / "glasswork"
+FILES = sorted(SOURCE.rglob("*.py"))
+PRIVATE = {"repository", "router"}
+PUBLIC_OPERATIONS = {"register", "log_in", "refresh", "health", "ready"}
+LAZY = {"cli.py", "installation.py"}
+SQL = {"select", "insert", "update", "delete", "text"}
+SQL_FILES = {"repository.py", "access.py"}
+
+
+def trees(*, within: Path = SOURCE) -> Iterator[tuple[Path, ast.Module]]:
+    for path in FILES:
+        if path.is_relative_to(within):
+            yield path.relative_to(SOURCE), ast.parse(path.read_text())
+
+
+def test_repositories_and_routers_are_private() -> None:
+    graph = grimp.build_graph("glasswork")
+    leaks = [
+        f"{importer} -> {module}"
+        for module in graph.find_descendants("glasswork.features")
+        if module.rpartition(".")[2] in PRIVATE
+        for importer in graph.find_modules_that_directly_import(module)
+        if importer.rpartition(".")[0] != module.rpartition(".")[0] and importer != "glasswork.app"
+    ]
+    assert not leaks
+
+
+def test_files_are_short() -> None:
+    lengths = {path.relative_to(SOURCE): len(path.read_text().splitlines()) for path in FILES}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{path}: {node.name}"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.body[0].lineno + 1 > 45
+    ]
+    assert not long
+
+
+def test_packages_are_empty_inside() -> None:
+    assert [path for path in SOURCE.rglob("__init__.py") if path.read_text()] == []
+
+
+def test_no_import_hides_inside_a_function() -> None:
+    hidden = [
+        f"{path}:{inner.lineno}"
+        for path, tree in trees()
+        if path.name not in LAZY
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+    ]
+    assert not hidden
+
+
+def test_sql_stands_in_repositories_only() -> None:
+    spoken = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees(within=SOURCE / "features")
+        if path.name not in SQL_FILES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SQL
+    ]
+    assert not spoken
+
+
+def test_only_core_commits() -> None:
+    commits = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees(within=SOURCE / "features")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"commit", "rollback"}
+    ]
+    assert not commits
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "router.py"], ids=str)
+def test_a_handler_is_one_statement(path: Path) -> None:
+    handlers = [
+        node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list
+    ]
+    assert handlers
+    for handler in handlers:
+        assert ast.get_docstring(handler), f"{handler.name} has no documentation"
+        assert len(handler.body) == 2, f"{handler.name} does more than call its service"
+
+
+def test_every_operation_asks_who_calls_or_is_public(app: FastAPI) -> None:
+    schema = app.openapi()
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            is_open = "security" not in operation
+            assert is_open == (operation["operationId"] in PUBLIC_OPERATIONS), path

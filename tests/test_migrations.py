@@ -1,0 +1,91 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from asyncpg import InsufficientPrivilegeError
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from glasswork.core import migrations
+from glasswork.models import Base
+from tests.databases import OWNER, SERVING, Server
+
+pytestmark = pytest.mark.anyio
+
+TABLES = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> $1"
+
+
+@pytest.fixture
+async def clone(server: Server) -> AsyncIterator[str]:
+    async with server.clone() as name:
+        yield name
+
+
+async def run(url: str, name: str, revision: str) -> None:
+    def act(connection: Connection) -> None:
+        config: Config = migrations.alembic_config()
+        config.attributes["connection"] = connection
+        getattr(command, name)(config, revision)
+
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(act)
+    await engine.dispose()
+
+
+async def test_models_and_schema_are_the_same(server: Server, clone: str) -> None:
+    await migrations.compare(server.url(OWNER, clone))
+
+
+async def test_every_revision_goes_down_and_up_again(server: Server, clone: str) -> None:
+    owner = server.url(OWNER, clone)
+    scripts = ScriptDirectory.from_config(migrations.alembic_config())
+    for revision in scripts.walk_revisions():
+        await run(owner, "downgrade", "-1")
+        await run(owner, "upgrade", revision.revision)
+        await run(owner, "downgrade", "-1")
+    assert await server.fetch(TABLES, "alembic_version", database=clone) == 0
+    await run(owner, "upgrade", "head")
+    await migrations.compare(owner)
+
+
+async def test_processes_that_start_together_migrate_once(server: Server, clone: str) -> None:
+    owner, serving = server.url(OWNER, clone), server.url(SERVING, clone)
+    await run(owner, "downgrade", "base")
+    await asyncio.gather(*(migrations.upgrade(owner, serving) for _ in range(4)))
+    await migrations.compare(owner)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine ()",
+        "ALTER TABLE tasks ADD mine int",
+        "DROP TABLE task_labels",
+        "TRUNCATE task_labels",
+        "UPDATE alembic_version SET version_num = 'mine'",
+    ],
+)
+async def test_the_serving_role_changes_rows_and_nothing_else(
+    server: Server, clone: str, statement: str
+) -> None:
+    with pytest.raises(InsufficientPrivilegeError):
+        await server.execute(statement, role=SERVING, database=clone)
+    await server.execute("DELETE FROM task_labels", role=SERVING, database=clone)
+
+
+def test_tables_of_a_tenant_have_its_id_in_every_key() -> None:
+    tenants = [table for table in Base.metadata.sorted_tables if "workspace_id" in table.columns]
+    assert len(tenants) == 7
+    for table in tenants:
+        assert "workspace_id" in table.primary_key.columns, table.name
+        for constraint in table.foreign_key_constraints:
+            target = constraint.referred_table
+            if "workspace_id" in target.columns:
+                assert "workspace_id" in constraint.column_keys, f"{table.name}: {constraint.column_keys}"
+        if "id" in table.columns:
+            assert any([*index.columns] == [table.c.id] for index in table.indexes), table.name

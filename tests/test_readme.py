@@ -1,0 +1,35 @@
+"""The README's walk, pasted into a shell as it is printed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.processes import Serving
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_walk_works_as_printed(data_dir: Path) -> None:
+    walk = README.read_text().partition("## Walk through it")[2].partition("## Bring your past")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
+    assert len(blocks) == 7
+    with Serving(data_dir) as serving:
+        script = "\necho\n".join(blocks).replace("http://127.0.0.1:8000", serving.base_url)
+        ended = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 0, ended.stderr
+    for said in (
+        '"key":"OPS-3"',
+        "STALE_VERSION",
+        '"total":1',
+        '"status":"done"',
+        "extra_forbidden",
+        '"token"',
+    ):
+        assert said in ended.stdout, said
+    assert ended.stdout.count('"error"') == 2
