@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from glasswork.core.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -139,3 +141,18 @@ def test_job_ends_and_pins_what_it_uses(job: dict[str, Any]) -> None:
     assert "permissions" not in job
     uses = [step["uses"] for step in job["steps"] if "uses" in step]
     assert all(re.search(r"@([0-9a-f]{40}|v\d+\.\d+\.\d+)$", action) for action in uses)
+
+
+def test_env_example_shows_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://somebody@somewhere/something")
+    monkeypatch.setenv("JWT_SECRET", "-" * 32)
+    without = Settings(_env_file=None)
+    monkeypatch.undo()
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    shown = dict(line.removeprefix("# ").split("=", 1) for line in lines if re.match(r"# [A-Z_]+=", line))
+    assert set(shown) == {*map(str.upper, Settings.model_fields), "OTEL_EXPORTER_OTLP_ENDPOINT"}
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://somebody@somewhere/something")
+    monkeypatch.setenv("JWT_SECRET", "-" * 32)
+    assert Settings(_env_file=None) == without

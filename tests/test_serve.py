@@ -78,11 +78,11 @@ def test_two_terminals_share_the_database(data_dir: Path) -> None:
 
 def test_kill_loses_no_answered_write(data_dir: Path) -> None:
     answered: list[str] = []
+    with Serving(data_dir) as serving:
+        tasks = new_project(serving.client, sign_up(serving.client))
     for round_ in range(3):
         with Serving(data_dir) as serving:
-            headers = log_in(serving.client) if round_ else sign_up(serving.client)
-            if round_ == 0:
-                tasks = new_project(serving.client, headers)
+            headers = log_in(serving.client)
             for number in range(30):
                 title = f"{round_}.{number}"
                 assert serving.client.post(tasks, json={"title": title}, headers=headers).status_code == 201

@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
+from schemathesis.checks import CheckFunction
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -63,15 +64,15 @@ def ids(live: Live) -> dict[str, Any]:
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_operation_keeps_its_contract(case: Case, live: Live, ids: dict[str, Any]) -> None:
+def test_operation_keeps_its_contract(case: Case[Any], live: Live, ids: dict[str, Any]) -> None:
     if is_meant_well(case):
         case.path_parameters = {name: ids[name] for name in case.path_parameters}
     response = case.call(base_url=live.base_url, headers=live.headers)
-    excluded = [positive_data_acceptance] if is_beyond_schema(response) else []
+    excluded: list[CheckFunction] = [positive_data_acceptance] if is_beyond_schema(response) else []
     case.validate_response(response, excluded_checks=excluded)
 
 
-def is_meant_well(case: Case) -> bool:
+def is_meant_well(case: Case[Any]) -> bool:
     return case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 from os import cpu_count
+from string import digits, punctuation
 
 from anyio import CapacityLimiter, to_thread
 from passlib.context import CryptContext
@@ -23,6 +24,7 @@ _context = CryptContext(
 _COMMON = frozenset(files("glasswork.core").joinpath("common_words.txt").read_text().split())
 _MIN_DIFFERENT = 5
 _LEET = str.maketrans("013457@$!", "oieastasi")
+_SIGNS = digits + punctuation
 
 
 def hash_password(password: str) -> str:
@@ -52,14 +54,20 @@ def is_text(password: str) -> bool:
 def is_common(password: str, *own_words: str) -> bool:
     """Whether the password is mere repetition, a well-known word with decoration, or the user's own name."""
     lowered = _normal(password).lower()
-    cores = {re.sub(r"[\W\d_]", "", text) for text in (lowered, lowered.translate(_LEET))}
-    own = {word.lower() for word in own_words}
+    # Digits and signs at either end are decoration or leet spelling: "$ecret2026", "passw0rd!".
+    trimmed = (lowered, lowered.lstrip(_SIGNS), lowered.rstrip(_SIGNS), lowered.strip(_SIGNS))
+    cores = {_letters(lowered), *(_letters(text.translate(_LEET)) for text in trimmed)}
+    known = (_COMMON | {_letters(word.lower()) for word in own_words}) - {""}
     few_signs = len(set(lowered)) < _MIN_DIFFERENT
-    return few_signs or bool(cores & ({""} | _COMMON | own)) or any(_repeats(core) for core in cores)
+    return few_signs or "" in cores or any(_repeats(core, word) for core in cores for word in known)
 
 
-def _repeats(core: str) -> bool:
-    return any(core == word * (len(core) // len(word)) for word in _COMMON)
+def _letters(text: str) -> str:
+    return re.sub(r"[\W\d_]", "", text)
+
+
+def _repeats(core: str, word: str) -> bool:
+    return core == word * (len(core) // len(word))
 
 
 def _normal(password: str) -> str:

@@ -94,7 +94,6 @@ class Settings(LocalSettings):
 
     database_pool_size: int = Field(default=20, ge=1, le=500)
     database_wait_seconds: float = Field(default=30, gt=0)
-    public_url: str = "http://127.0.0.1:8000"
     cors_origins: Separated = ()
     trusted_hosts: Separated = ("localhost", "127.0.0.1", "[::1]")
     trusted_proxies: Separated = ()
