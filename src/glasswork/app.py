@@ -33,11 +33,28 @@ from glasswork.core.telemetry import logs, metrics, traces
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.projects.router import router as projects
+from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
 
 VERSION = version("glasswork")
+
+DESCRIPTION = """A task tracker that shows its workings.
+
+- **Errors** have one shape, `{"error": {"code", "message", "details", "request_id"}}`; programs read the `code`.
+- **Lists** answer `{"items", "next_cursor", "total"}`; ask again with `cursor` until `next_cursor` is null.
+- **Edits** are never lost: name the `ETag` you saw in `If-Match`, and a stale one is refused with 412.
+- **PATCH** changes the fields that are sent, and no others; `null` clears one."""
+
+TAGS = [
+    {"name": "auth", "description": "Accounts are opened, and tokens given and taken."},
+    {"name": "users", "description": "My account; for admins of the installation, everybody's."},
+    {"name": "workspaces", "description": "A team's own world, its members and invitations to it."},
+    {"name": "projects", "description": "Projects with their statuses and labels."},
+    {"name": "tasks", "description": "What is to do."},
+    {"name": "service", "description": "For those who keep this running."},
+]
 
 EVERYWHERE = declare(
     MalformedRequestError,
@@ -56,7 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Glasswork",
         version=VERSION,
-        description="A task tracker that shows its workings.",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         docs_url=None,
         redoc_url=None,
@@ -99,7 +117,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
-    for router in (tasks, projects, workspaces, acceptance, users, auth):
+    for router in (tasks, labels, projects, workspaces, acceptance, users, auth):
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )

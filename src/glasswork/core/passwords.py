@@ -59,7 +59,7 @@ def is_common(password: str, *own_words: str) -> bool:
     cores = {_letters(lowered), *(_letters(text.translate(_LEET)) for text in trimmed)}
     known = (_COMMON | {_letters(word.lower()) for word in own_words}) - {""}
     few_signs = len(set(lowered)) < _MIN_DIFFERENT
-    return few_signs or "" in cores or any(_repeats(core, word) for core in cores for word in known)
+    return few_signs or any(_repeats(core, word) for core in cores for word in known)
 
 
 def _letters(text: str) -> str:
@@ -67,6 +67,7 @@ def _letters(text: str) -> str:
 
 
 def _repeats(core: str, word: str) -> bool:
+    """No letters at all are a word repeated no times."""
     return core == word * (len(core) // len(word))
 
 

@@ -18,6 +18,7 @@ from .schemas import Key, TaskCreate, TaskQuery, TaskRead, TaskUpdate, Workspace
 from .service import TaskService
 
 router = APIRouter(tags=["tasks"])
+labels = APIRouter(prefix="/labels", tags=["projects"])
 
 INSIDE = (*SIGNED_IN, TaskNotFoundError)
 WRITES = (*INSIDE, PermissionDeniedError, StaleVersionError)
@@ -135,8 +136,8 @@ async def reopen_task(
     return tagged(response, await tasks.reopen(actor, task_id, if_match))
 
 
-@router.delete(
-    "/labels/{label_id}",
+@labels.delete(
+    "/{label_id}",
     status_code=204,
     responses=declare(*SIGNED_IN, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
 )
