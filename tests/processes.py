@@ -34,6 +34,7 @@ class Serving:
     """`glasswork serve` on a free port."""
 
     def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+        self.data_dir = data_dir
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
             env=os.environ | QUIET | environment,

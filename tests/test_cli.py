@@ -1,0 +1,139 @@
+"""The commands beside `serve`, run while it serves."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.databases import Server
+from tests.factories.callers import PASSWORD
+from tests.processes import Serving, run
+
+WHEN = {"createdAt": "2020-02-01T10:00:00Z", "updatedAt": "2020-02-03T10:00:00Z"}
+ARCHIVE = {
+    "repo": "glaziers/panes",
+    "labels": [{"name": "cracked", "description": None, "color": "D73A4A"}],
+    "issues": [
+        {"number": 7, "title": "Pane rattles", "body": "In *wind*.", "state": "OPEN", "author": "ada"}
+        | {"assignees": [], "labels": ["cracked"], "closedAt": None}
+        | WHEN
+    ],
+    "pulls": [],
+}
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Serving]:
+    folder = Path(tempfile.mkdtemp(prefix="glasswork-cli-"))
+    folder.chmod(0o755)
+    with Serving(folder) as serving:
+        yield serving
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "archive.json"
+    path.write_text(json.dumps(ARCHIVE))
+    return path
+
+
+def log_in(serving: Serving, username: str, password: str) -> dict[str, str]:
+    answer = serving.client.post("/api/v1/auth/token", data={"username": username, "password": password})
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def get(serving: Serving, path: str, headers: dict[str, str]) -> Any:
+    return serving.client.get(f"/api/v1{path}", headers=headers).json()
+
+
+def said(ended: subprocess.CompletedProcess[str]) -> str:
+    return " ".join(ended.stdout.split())
+
+
+class TestCreateAdmin:
+    def create(self, serving: Serving, username: str, password: str) -> Any:
+        account = ["--email", f"{username}@example.com", "--username", username, "--password", password]
+        return run("create-admin", *account, data_dir=serving.data_dir)
+
+    def test_unfit_password_is_refused_in_words(self, serving: Serving) -> None:
+        ended = self.create(serving, "weak", "password1234")
+        assert ended.returncode == 1
+        assert "password: is too easy to guess" in ended.stderr
+        assert "password1234" not in ended.stderr
+
+    def test_malformed_username_is_refused_in_words(self, serving: Serving) -> None:
+        ended = self.create(serving, "a b", PASSWORD)
+        assert ended.returncode == 1
+        assert "username" in ended.stderr
+        assert PASSWORD not in ended.stderr
+
+    def test_admin_may_list_users(self, serving: Serving) -> None:
+        assert self.create(serving, "boss", PASSWORD).returncode == 0
+        headers = log_in(serving, "boss", PASSWORD)
+        assert get(serving, "/users/me", headers)["role"] == "admin"
+        assert get(serving, "/users", headers)["items"]
+        taken = self.create(serving, "boss", PASSWORD)
+        assert taken.returncode == 1
+        assert "There is an account with this e-mail address." in taken.stderr
+
+
+class TestDemoAndImport:
+    def test_demo_is_there_and_takes_an_archive_once(self, serving: Serving, archive: Path) -> None:
+        demo = run("demo", data_dir=serving.data_dir)
+        words = dict(line.split() for line in demo.stdout.splitlines())
+        headers = log_in(serving, words["Username"], words["Password"])
+        workspace = get(serving, "/workspaces", headers)["items"][0]
+        assert workspace["slug"] == words["Workspace"]
+        tasks = f"/workspaces/{workspace['id']}/tasks"
+        assert len(get(serving, tasks, headers)["items"]) == 6
+
+        where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
+        command = ["import", "github-archive", str(archive), *where]
+        first = run(*command, data_dir=serving.data_dir)
+        assert said(first) == "Project PANES New tasks 1 Already there 0 New labels 1"
+        task = get(serving, f"{tasks}/PANES-7", headers)
+        assert task["title"] == "Pane rattles"
+        second = run(*command, data_dir=serving.data_dir)
+        assert said(second) == "Project PANES New tasks 0 Already there 1 New labels 0"
+        assert get(serving, f"{tasks}/PANES-7", headers) == task
+
+    def test_unknown_workspace_is_named(self, serving: Serving, archive: Path) -> None:
+        words = dict(line.split() for line in run("demo", data_dir=serving.data_dir).stdout.splitlines())
+        where = ["--workspace", "nowhere", "--as", words["Username"]]
+        ended = run("import", "github-archive", str(archive), *where, data_dir=serving.data_dir)
+        assert ended.returncode == 1
+        assert "There is no workspace nowhere." in ended.stderr
+
+    def test_broken_file_names_the_place(self, serving: Serving, archive: Path) -> None:
+        archive.write_text(archive.read_text().replace('"Pane rattles"', "null"))
+        where = ["--workspace", "nowhere", "--as", "nobody"]
+        ended = run("import", "github-archive", str(archive), *where, data_dir=serving.data_dir)
+        assert ended.returncode == 1
+        assert "issues[0].title" in ended.stderr
+
+
+def test_migrate_finds_the_schema_as_the_models_say(serving: Serving) -> None:
+    ended = run("migrate", "--check", data_dir=serving.data_dir)
+    assert ended.returncode == 0, ended.stderr
+    assert "The schema is at" in ended.stdout
+
+
+def test_openapi_needs_no_database() -> None:
+    document = json.loads(run("openapi").stdout)
+    assert document["info"]["title"] == "Glasswork"
+    assert "/api/v1/tasks/{task_id}" in document["paths"]
+
+
+def test_serve_refuses_a_schema_that_is_behind(server: Server) -> None:
+    """A database of one's own is migrated by `migrate`, not by whichever process starts first."""
+    url = server.superuser.render_as_string(hide_password=False)
+    ended = run("serve", "--port", "0", DATABASE_URL=url, JWT_SECRET="-" * 32)
+    assert ended.returncode == 78
+    assert "Run: glasswork migrate" in ended.stderr
