@@ -80,7 +80,7 @@ async def test_the_serving_role_changes_rows_and_nothing_else(
 
 def test_tables_of_a_tenant_have_its_id_in_every_key() -> None:
     tenants = [table for table in Base.metadata.sorted_tables if "workspace_id" in table.columns]
-    assert len(tenants) == 7
+    assert len(tenants) == 9
     for table in tenants:
         assert "workspace_id" in table.primary_key.columns, table.name
         for constraint in table.foreign_key_constraints:

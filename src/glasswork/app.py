@@ -32,6 +32,7 @@ from glasswork.core.settings import Settings
 from glasswork.core.telemetry import logs, metrics, traces
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
+from glasswork.features.activity.router import router as changes
 from glasswork.features.projects.router import router as projects
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
@@ -53,6 +54,7 @@ TAGS = [
     {"name": "workspaces", "description": "A team's own world, its members and invitations to it."},
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
+    {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "service", "description": "For those who keep this running."},
 ]
 
@@ -117,7 +119,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
-    for router in (tasks, labels, projects, workspaces, acceptance, users, auth):
+    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth):
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )

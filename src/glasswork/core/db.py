@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
+from glasswork.core.outbox import store_events
 from glasswork.core.settings import Settings
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -39,9 +40,9 @@ class Database:
                     yield session
                 except AppError as refusal:
                     if refusal.keeps_changes:
-                        await session.commit()
+                        await _commit(session)
                     raise
-                await session.commit()
+                await _commit(session)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -49,6 +50,12 @@ class Database:
         with _translated():
             async with self._reads() as session:
                 yield session
+
+
+async def _commit(session: AsyncSession) -> None:
+    await session.flush()
+    await store_events(session)
+    await session.commit()
 
 
 @asynccontextmanager

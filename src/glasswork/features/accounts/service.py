@@ -9,6 +9,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
+from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import Keys
 
@@ -20,6 +21,7 @@ from .errors import (
     UnfitPasswordError,
     UserNotFoundError,
 )
+from .events import UserCreated, UserUpdated
 from .models import SystemRole, User, UserSession
 from .repository import SessionRepository, UserRepository
 from .schemas import Registration, TokenPair, UserAdministration, UserQuery, UserUpdate
@@ -30,6 +32,7 @@ class AccountService:
 
     def __init__(self, session: AsyncSession, password_min_length: int) -> None:
         self._users = UserRepository(session)
+        self._outbox = Outbox(session)
         self._password_min_length = password_min_length
 
     async def register(self, new: Registration, role: SystemRole = SystemRole.USER) -> User:
@@ -37,14 +40,16 @@ class AccountService:
         self._refuse_unfit(password, new)
         user = User(email=new.email, username=new.username, name=new.name, role=role)
         user.password_hash = await passwords.hash_in_thread(password)
-        return await self._users.add(user)
+        await self._users.add(user)
+        self._outbox.record(None, UserCreated.of(user))
+        return user
 
     async def me(self, actor: Actor) -> AnyRow:
         return await self._users.me(actor)
 
     async def update_me(self, actor: Actor, changes: UserUpdate, precondition: Precondition) -> User:
         user = await self._users.lock_me(actor)
-        return await self._change(user, changes.sent(), precondition)
+        return await self._change(actor, user, changes.sent(), precondition)
 
     async def page(self, actor: Actor, query: UserQuery) -> Page[AnyRow]:
         require(policy.can_administer(await self._users.my_role(actor)))
@@ -58,12 +63,15 @@ class AccountService:
         self, actor: Actor, user_id: UUID, changes: UserAdministration, precondition: Precondition
     ) -> User:
         require(policy.can_administer(await self._users.my_role(actor)))
-        return await self._change(await self._users.lock(user_id), changes.sent(), precondition)
+        return await self._change(actor, await self._users.lock(user_id), changes.sent(), precondition)
 
-    async def _change(self, user: User, fields: dict[str, Any], precondition: Precondition) -> User:
+    async def _change(
+        self, actor: Actor, user: User, fields: dict[str, Any], precondition: Precondition
+    ) -> User:
         precondition.check(user, fields)
-        user.change(fields)
-        await self._users.flush()
+        with self._outbox.updating(actor, UserUpdated, user):
+            user.change(fields)
+            await self._users.flush()
         return user
 
     def _refuse_unfit(self, password: str, new: Registration) -> None:

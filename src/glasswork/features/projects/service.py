@@ -7,10 +7,19 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
+from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.features.workspaces.service import WorkspaceService
 
 from . import policy
+from .events import (
+    LabelCreated,
+    LabelDeleted,
+    LabelUpdated,
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectUpdated,
+)
 from .models import DEFAULT_STATUSES, Label, Project, Status
 from .repository import LabelRepository, ProjectRepository
 from .schemas import (
@@ -28,6 +37,7 @@ class ProjectService:
     def __init__(self, session: AsyncSession) -> None:
         self._projects = ProjectRepository(session)
         self._workspaces = WorkspaceService(session)
+        self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, workspace_id: UUID, new: ProjectCreate) -> Project:
         require(policy.can_create(await self._workspaces.role_of(actor, workspace_id)))
@@ -46,6 +56,7 @@ class ProjectService:
                 for position, (key, name, category) in enumerate(DEFAULT_STATUSES)
             ]
         )
+        self._outbox.record(actor, ProjectCreated.of(project))
         return project
 
     async def get(self, actor: Actor, project_id: UUID) -> AnyRow:
@@ -75,14 +86,16 @@ class ProjectService:
         project, role = await self._projects.lock(actor, project_id)
         require(policy.can_edit(role))
         precondition.check(project, changes.sent())
-        project.change(changes.sent())
-        await self._projects.flush()
+        with self._outbox.updating(actor, ProjectUpdated, project):
+            project.change(changes.sent())
+            await self._projects.flush()
         return project
 
     async def delete(self, actor: Actor, project_id: UUID, precondition: Precondition) -> None:
         project, role = await self._projects.lock(actor, project_id)
         require(policy.can_delete(role))
         precondition.check(project)
+        self._outbox.record(actor, ProjectDeleted.of(project))
         project.change({"deleted_at": func.now()})
 
 
@@ -92,13 +105,15 @@ class LabelService:
     def __init__(self, session: AsyncSession) -> None:
         self._labels = LabelRepository(session)
         self._projects = ProjectRepository(session)
+        self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: LabelCreate) -> Label:
         project = await self._projects.access_to(actor, project_id)
         require(policy.can_label(project.role))
-        return await self._labels.add(
-            Label(workspace_id=project.workspace_id, project_id=project_id, **new.model_dump())
-        )
+        label = Label(workspace_id=project.workspace_id, project_id=project_id, **new.model_dump())
+        await self._labels.add(label)
+        self._outbox.record(actor, LabelCreated.of(label))
+        return label
 
     async def get(self, actor: Actor, label_id: UUID) -> AnyRow:
         return await self._labels.get(actor, label_id)
@@ -113,10 +128,11 @@ class LabelService:
         """All labels of the project, by their names in lower case."""
         return await self._labels.ids_by_name(actor, project_id)
 
-    async def lock_for_deletion(self, actor: Actor, label_id: UUID, precondition: Precondition) -> Label:
+    async def prepare_deletion(self, actor: Actor, label_id: UUID, precondition: Precondition) -> Label:
         label, role = await self._labels.lock(actor, label_id)
         require(policy.can_label(role))
         precondition.check(label)
+        self._outbox.record(actor, LabelDeleted.of(label))
         return label
 
     async def update(
@@ -125,6 +141,7 @@ class LabelService:
         label, role = await self._labels.lock(actor, label_id)
         require(policy.can_label(role))
         precondition.check(label, changes.sent())
-        label.change(changes.sent())
-        await self._labels.flush()
+        with self._outbox.updating(actor, LabelUpdated, label):
+            label.change(changes.sent())
+            await self._labels.flush()
         return label

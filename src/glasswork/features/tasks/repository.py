@@ -116,6 +116,18 @@ class TaskRepository:
             raise TaskNotFoundError(key)
         return row
 
+    async def labelled(self, actor: Actor, label: Label) -> Sequence[AnyRow]:
+        """The label's tasks, by their ids."""
+        has_it = TaskLabel.label_id == label.id, TaskLabel.workspace_id == label.workspace_id
+        ids = select(TaskLabel.task_id).where(*has_it)
+        statement = _TASKS.where(Task.id.in_(ids)).order_by(Task.id)
+        return (await self._session.execute(statement, actor.binds)).all()
+
+    async def get_all(self, actor: Actor, task_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+        """Tasks that are known to be there, by their ids."""
+        statement = _TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
+        return (await self._session.execute(statement, actor.binds)).all()
+
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
         return await self._page(actor, query, [Task.project_id == project_id])
 

@@ -7,6 +7,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
+from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.projects.service import LabelService, ProjectService
@@ -14,6 +15,7 @@ from glasswork.features.workspaces.service import WorkspaceService
 
 from . import policy
 from .errors import unknown_assignee, unknown_labels, unknown_status
+from .events import TaskCreated, TaskDeleted, TaskRestored, TaskUpdated
 from .models import Priority, Task
 from .repository import TaskRepository
 from .schemas import TaskCreate, TaskImport, TaskQuery, TaskUpdate, WorkspaceTaskQuery
@@ -22,6 +24,7 @@ from .schemas import TaskCreate, TaskImport, TaskQuery, TaskUpdate, WorkspaceTas
 class TaskService:
     def __init__(self, session: AsyncSession) -> None:
         self._tasks = TaskRepository(session)
+        self._outbox = Outbox(session)
         self._labels = LabelService(session)
         self._projects = ProjectService(session)
         self._workspaces = WorkspaceService(session)
@@ -38,7 +41,9 @@ class TaskService:
         await self._check_labels(task, new.label_ids)
         await self._tasks.add(task)
         await self._tasks.add_labels((task, label_id) for label_id in set(new.label_ids))
-        return await self._tasks.get(actor, task.id)
+        made = await self._tasks.get(actor, task.id)
+        self._outbox.record(actor, TaskCreated.of(made))
+        return made
 
     async def get(self, actor: Actor, task_id: UUID) -> AnyRow:
         return await self._tasks.get(actor, task_id)
@@ -65,20 +70,20 @@ class TaskService:
     ) -> AnyRow:
         task, role, now = await self._tasks.lock(actor, task_id)
         require(policy.can_write(role))
-        shown = await self._tasks.get(actor, task_id)
+        before = await self._tasks.get(actor, task_id)
         fields = changes.sent()
-        precondition.check(shown, fields)
+        precondition.check(before, fields)
         label_ids, status = fields.pop("label_ids", None), fields.pop("status", None)
         task.change(fields)
         if "assignee_id" in fields:
             await self._check_assignee(task)
-        if status is not None and status != shown.status:
+        if status is not None and status != before.status:
             task.move_to(await self._status(task.project_id, status), now)
-        if label_ids is not None and set(label_ids) != set(shown.label_ids):
+        if label_ids is not None and set(label_ids) != set(before.label_ids):
             await self._check_labels(task, label_ids)
             await self._tasks.set_labels(task, set(label_ids))
             task.touch()
-        return await self._store(actor, task)
+        return await self._store(actor, task, before)
 
     async def complete(self, actor: Actor, task_id: UUID, precondition: Precondition) -> AnyRow:
         return await self._move_to_category(actor, task_id, Category.DONE, precondition)
@@ -90,18 +95,29 @@ class TaskService:
         task, role, now = await self._tasks.lock(actor, task_id)
         require(policy.can_write(role))
         precondition.check(task)
+        before = await self._tasks.get(actor, task_id)
         task.delete(now)
         await self._tasks.flush()
+        self._outbox.record(actor, TaskDeleted.of(before))
 
     async def restore(self, actor: Actor, task_id: UUID) -> AnyRow:
         task, role, _ = await self._tasks.lock(actor, task_id, deleted=True)
         require(policy.can_write(role))
+        was_deleted = task.deleted_at is not None
         task.restore()
-        return await self._store(actor, task)
+        await self._tasks.flush()
+        after = await self._tasks.get(actor, task_id)
+        if was_deleted:
+            self._outbox.record(actor, TaskRestored.of(after))
+        return after
 
     async def delete_label(self, actor: Actor, label_id: UUID, precondition: Precondition) -> None:
-        label = await self._labels.lock_for_deletion(actor, label_id, precondition)
+        label = await self._labels.prepare_deletion(actor, label_id, precondition)
+        before = await self._tasks.labelled(actor, label)
         await self._tasks.take_label_off(label)
+        after = await self._tasks.get_all(actor, [task.id for task in before])
+        for was, is_ in zip(before, after, strict=True):
+            self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(was), is_))
 
     async def import_all(self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport]) -> int:
         """Store what is not there yet, by source and id; return how many. Twice is once."""
@@ -130,6 +146,8 @@ class TaskService:
         await self._tasks.add_labels(
             (task, label_id) for task, item in zip(tasks, new, strict=True) for label_id in item.label_ids
         )
+        for made in await self._tasks.get_all(actor, [task.id for task in tasks]):
+            self._outbox.record(actor, TaskCreated.of(made))
         return len(tasks)
 
     async def _move_to_category(
@@ -138,15 +156,18 @@ class TaskService:
         task, role, now = await self._tasks.lock(actor, task_id)
         require(policy.can_write(role))
         precondition.check(task)
+        before = await self._tasks.get(actor, task_id)
         statuses = await self._tasks.statuses(task.project_id)
         current = next(status for status in statuses if status.id == task.status_id)
         if (current.category is Category.DONE) != (category is Category.DONE):
             task.move_to(_first(statuses, category), now)
-        return await self._store(actor, task)
+        return await self._store(actor, task, before)
 
-    async def _store(self, actor: Actor, task: Task) -> AnyRow:
+    async def _store(self, actor: Actor, task: Task, before: AnyRow) -> AnyRow:
         await self._tasks.flush()
-        return await self._tasks.get(actor, task.id)
+        after = await self._tasks.get(actor, task.id)
+        self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(before), after))
+        return after
 
     async def _status(self, project_id: UUID, key: str | None) -> Status:
         statuses = await self._tasks.statuses(project_id)

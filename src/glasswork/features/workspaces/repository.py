@@ -35,6 +35,7 @@ _WORKSPACE_SORT_KEYS = {
 # What is shown of a member is also the user's, so a change of either raises the version.
 _MEMBERS = (
     select(
+        Membership.workspace_id,
         Membership.user_id,
         User.username,
         User.name,

@@ -42,6 +42,7 @@ class MemberUpdate(Input):
 
 
 class MemberRead(Output):
+    workspace_id: WorkspaceId
     user_id: UserId
     username: str
     name: str

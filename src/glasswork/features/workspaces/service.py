@@ -9,11 +9,22 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
+from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.features.accounts.access import ensure_signed_in
 
 from . import policy
 from .errors import AlreadyMemberError, InvitedSomebodyElseError, LastOwnerError, WorkspaceNotFoundError
+from .events import (
+    InvitationCreated,
+    InvitationDeleted,
+    MemberCreated,
+    MemberDeleted,
+    MemberUpdated,
+    WorkspaceCreated,
+    WorkspaceDeleted,
+    WorkspaceUpdated,
+)
 from .models import Invitation, Role, Workspace
 from .repository import InvitationRepository, MemberRepository, WorkspaceRepository
 from .schemas import (
@@ -36,12 +47,14 @@ class WorkspaceService:
         self._session = session
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
+        self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, new: WorkspaceCreate) -> Workspace:
         await ensure_signed_in(self._session, actor)
         workspace = Workspace(name=new.name, slug=new.slug, created_by=actor.user_id)
         await self._workspaces.add(workspace)
         await self._members.join(workspace.id, actor.user_id, Role.OWNER)
+        self._outbox.record(actor, WorkspaceCreated.of(workspace))
         return workspace
 
     async def get(self, actor: Actor, workspace_id: UUID) -> AnyRow:
@@ -65,14 +78,16 @@ class WorkspaceService:
         workspace, role = await self._workspaces.lock(actor, workspace_id)
         require(policy.can_edit(role))
         precondition.check(workspace, changes.sent())
-        workspace.change(changes.sent())
-        await self._workspaces.flush()
+        with self._outbox.updating(actor, WorkspaceUpdated, workspace):
+            workspace.change(changes.sent())
+            await self._workspaces.flush()
         return workspace
 
     async def delete(self, actor: Actor, workspace_id: UUID, precondition: Precondition) -> None:
         workspace, role = await self._workspaces.lock(actor, workspace_id)
         require(policy.can_delete(role))
         precondition.check(workspace)
+        self._outbox.record(actor, WorkspaceDeleted.of(workspace))
         workspace.change({"deleted_at": func.now()})
 
 
@@ -80,6 +95,7 @@ class MemberService:
     def __init__(self, session: AsyncSession) -> None:
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
+        self._outbox = Outbox(session)
 
     async def get(self, actor: Actor, workspace_id: UUID, user_id: UUID) -> AnyRow:
         await self._workspaces.role_of(actor, workspace_id)
@@ -106,7 +122,9 @@ class MemberService:
         precondition.check(member, changes.sent())
         member.Membership.change(changes.sent())
         await self._keep_an_owner(workspace_id)
-        return await self._members.get(actor, workspace_id, user_id)
+        changed = await self._members.get(actor, workspace_id, user_id)
+        self._outbox.record(actor, MemberUpdated.between(MemberUpdated.show(member), changed))
+        return changed
 
     async def remove(
         self, actor: Actor, workspace_id: UUID, user_id: UUID, precondition: Precondition
@@ -117,6 +135,7 @@ class MemberService:
         precondition.check(member)
         member.Membership.change({"removed_at": func.now()})
         await self._keep_an_owner(workspace_id)
+        self._outbox.record(actor, MemberDeleted.of(member))
 
     async def _keep_an_owner(self, workspace_id: UUID) -> None:
         await self._members.flush()
@@ -129,6 +148,7 @@ class InvitationService:
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
         self._invitations = InvitationRepository(session)
+        self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, workspace_id: UUID, new: InvitationCreate) -> InvitationIssued:
         role = await self._workspaces.role_of(actor, workspace_id)
@@ -146,6 +166,7 @@ class InvitationService:
                 token_hash=_hash(token),
             )
         )
+        self._outbox.record(actor, InvitationCreated.of(invitation))
         return InvitationIssued(**InvitationRead.model_validate(invitation).model_dump(), token=token)
 
     async def get(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> AnyRow:
@@ -158,7 +179,9 @@ class InvitationService:
 
     async def withdraw(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> None:
         require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        invitation = await self._invitations.get(actor, workspace_id, invitation_id)
         await self._invitations.withdraw(workspace_id, invitation_id)
+        self._outbox.record(actor, InvitationDeleted.of(invitation))
 
     async def accept(self, actor: Actor, token: str) -> AnyRow:
         invitation = await self._invitations.accept(actor, _hash(token))
@@ -166,7 +189,10 @@ class InvitationService:
             raise InvitedSomebodyElseError
         if not await self._members.join(invitation.workspace_id, actor.user_id, invitation.role):
             raise AlreadyMemberError
-        return await self._workspaces.get(actor, invitation.workspace_id)
+        workspace_id = invitation.workspace_id
+        member = await self._members.get(actor, workspace_id, actor.user_id)
+        self._outbox.record(actor, MemberCreated.of(member))
+        return await self._workspaces.get(actor, workspace_id)
 
 
 def _hash(token: str) -> str:

@@ -1,0 +1,37 @@
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow
+from glasswork.features.workspaces.service import WorkspaceService
+
+from .repository import ChangeRepository
+from .schemas import ChangePage, ChangeQuery, ChangeRead, Subject
+
+
+class ChangeService:
+    def __init__(self, session: AsyncSession) -> None:
+        self._changes = ChangeRepository(session)
+        self._workspaces = WorkspaceService(session)
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: ChangeQuery) -> ChangePage:
+        seen = int(query.cursor or 0)
+        rows = await self._changes.after(actor, workspace_id, seen, query.limit)
+        if not rows:
+            await self._workspaces.role_of(actor, workspace_id)
+        items = [_change(row) for row in rows]
+        return ChangePage(items=items, next_cursor=str(items[-1].seq if items else seen))
+
+
+def _change(row: AnyRow) -> ChangeRead:
+    return ChangeRead(
+        seq=row.seq,
+        type=row.type,
+        subject=Subject(type=row.type.partition(".")[0], id=row.subject_id),
+        actor_id=row.actor_id,
+        request_id=row.request_id,
+        at=row.at,
+        before=row.before,
+        after=row.after,
+    )
