@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from glasswork.app import create_app
 from glasswork.core.db import Database
 from glasswork.core.settings import Settings
+from glasswork.worker import SUBSCRIBERS
 from tests.databases import SERVING, Server, open_server
 from tests.factories.callers import Callers
 
@@ -95,9 +96,13 @@ class RolledBackDatabase(Database):
     """The app commits and rolls back as ever, but all inside one transaction that is rolled back."""
 
     def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__(connection.engine)
+        super().__init__(connection.engine, SUBSCRIBERS)
         self._writes = self._reads = async_sessionmaker(
-            connection, expire_on_commit=False, autoflush=False, join_transaction_mode="create_savepoint"
+            connection,
+            expire_on_commit=False,
+            autoflush=False,
+            info=self._info,
+            join_transaction_mode="create_savepoint",
         )
 
 

@@ -1,5 +1,6 @@
 """The app factory: middlewares, routers, the rendering of errors, and nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.db import open_database
+from glasswork.core.db import Database, open_database
 from glasswork.core.errors import (
     MalformedRequestError,
     PayloadTooLargeError,
@@ -38,6 +39,7 @@ from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
+from glasswork.worker import SUBSCRIBERS, create_runner
 
 VERSION = version("glasswork")
 
@@ -98,10 +100,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with open_database(app.state.settings) as database:
+    settings: Settings = app.state.settings
+    async with open_database(settings, SUBSCRIBERS) as database:
         app.state.database = database
-        yield
+        async with _worker(settings, database):
+            yield
     traces.shut_down(app.state.tracer_provider)
+
+
+@asynccontextmanager
+async def _worker(settings: Settings, database: Database) -> AsyncIterator[None]:
+    """On a single machine the server carries out the jobs too."""
+    if not settings.worker_inline:
+        yield
+        return
+    runner = create_runner(settings, database, finish_seconds=0.5)
+    working = asyncio.create_task(runner.run())
+    yield
+    runner.stop.set()
+    await working
 
 
 def _middlewares(settings: Settings) -> list[Middleware]:

@@ -50,6 +50,8 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer requests.")] = 1,
+    *,
+    worker: Annotated[bool, typer.Option(help="Carry out jobs too, beside the requests.")] = True,
 ) -> None:
     """Start the API, on an embedded PostgreSQL when DATABASE_URL is not set."""
     from glasswork import server
@@ -60,7 +62,29 @@ def serve(
         if settings.docs_enabled:
             typer.echo(f"  Docs  {address}/docs\n", err=True)
 
-    server.serve(host, port, data_dir, workers, announce)
+    server.serve(host, port, data_dir, workers, worker, announce)
+
+
+@app.command()
+def worker(data_dir: DataDir = None) -> None:
+    """Carry out jobs, beside a server that was started with --no-worker."""
+    from glasswork.installation import installation, refuse_other_schema
+    from glasswork.worker import work
+
+    with installation(data_dir) as settings:
+        asyncio.run(refuse_other_schema(settings))
+        asyncio.run(work(settings))
+
+
+@app.command()
+def mail(data_dir: DataDir = None) -> None:
+    """Show the mail that was kept because there is no SMTP_URL."""
+    from glasswork import commands
+    from glasswork.installation import installation
+
+    with installation(data_dir) as settings:
+        for letter in asyncio.run(commands.kept_mail(settings)):
+            typer.echo(f"To: {letter.recipient}\nSubject: {letter.subject}\n\n{letter.body}\n---")
 
 
 @app.command()

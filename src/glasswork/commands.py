@@ -1,6 +1,6 @@
 """What the command line does with services, which it makes by hand as a worker would."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
 from glasswork.core.db import open_database
+from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.settings import Settings
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole
@@ -16,10 +17,11 @@ from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
 from glasswork.features.imports.service import ImportService
 from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.worker import SUBSCRIBERS
 
 
 async def create_admin(settings: Settings, new: Registration) -> None:
-    async with open_database(settings) as database, database.transaction() as session:
+    async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
         await AccountService(session, settings.password_min_length).register(new, SystemRole.ADMIN)
 
 
@@ -32,13 +34,18 @@ async def import_github_archive(
     on_progress: Callable[[int], None],
 ) -> ImportReport:
     async with (
-        open_database(settings) as database,
+        open_database(settings, SUBSCRIBERS) as database,
         database.transaction() as session,
         acting_as(session, settings, login, "glasswork import") as actor,
     ):
         workspace_id = await WorkspaceService(session).id_of(actor, slug)
         service = ImportService(session)
         return await service.import_github(actor, workspace_id, archive, project_key, on_progress)
+
+
+async def kept_mail(settings: Settings) -> Sequence[KeptMail]:
+    async with open_database(settings, SUBSCRIBERS) as database, database.reading() as session:
+        return await find_kept(session)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from glasswork.features.tasks.schemas import TaskCreate
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.schemas import WorkspaceCreate
 from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.worker import SUBSCRIBERS
 
 _TASKS = (
     # title, description, status, priority, days until due, labels
@@ -74,7 +75,7 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
     new = Registration(
         email=f"{login}@example.com", username=login, name="Demo", password=SecretStr(password)
     )
-    async with open_database(settings) as database, database.transaction() as session:
+    async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
         await AccountService(session, settings.password_min_length).register(new)
         async with acting_as(session, settings, login, "glasswork demo") as actor:
             await _fill(session, actor, slug)

@@ -1,10 +1,10 @@
 """Imports every model, so that the metadata is complete in each process and in migrations."""
 
-from glasswork.core import events
+from glasswork.core import events, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.projects import models as projects
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
-__all__ = ["Base", "accounts", "events", "projects", "tasks", "workspaces"]
+__all__ = ["Base", "accounts", "events", "jobs", "mail", "projects", "tasks", "workspaces"]

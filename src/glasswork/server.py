@@ -21,7 +21,12 @@ FINISH_SECONDS = 2
 
 
 def serve(
-    host: str, port: int, data_dir: Path | None, workers: int, announce: Callable[[str, Settings], None]
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    workers: int,
+    with_worker: bool,
+    announce: Callable[[str, Settings], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM; then everything that was started is stopped, within 3 seconds."""
     # uvicorn raises the signal that stopped it once more; unhandled, it would end us with PostgreSQL running.
@@ -31,6 +36,7 @@ def serve(
         try:
             settings = stack.enter_context(installation(data_dir))
             asyncio.run(refuse_other_schema(settings))
+            os.environ["WORKER_INLINE"] = str(with_worker)
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
             _run(settings, listener, workers, lambda: announce(_address(listener), settings))

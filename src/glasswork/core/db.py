@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
-from glasswork.core.outbox import store_events
+from glasswork.core.outbox import SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.settings import Settings
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -23,10 +23,11 @@ POOL_WAIT_SECONDS = 2
 
 
 class Database:
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, subscribers: Subscribers) -> None:
         self.engine = engine
+        self._info = {SUBSCRIBERS: subscribers}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
-        self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
+        self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
         self._reads = async_sessionmaker(
             engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
@@ -54,15 +55,15 @@ class Database:
 
 async def _commit(session: AsyncSession) -> None:
     await session.flush()
-    await store_events(session)
+    await store_outbox(session)
     await session.commit()
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, subscribers: Subscribers) -> AsyncIterator[Database]:
     engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size)
     try:
-        yield Database(engine)
+        yield Database(engine, subscribers)
     finally:
         await engine.dispose()
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,14 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.events import Event, Updated
+from glasswork.core.jobs import EventRef, Job, Order, P, store_orders
 from glasswork.core.telemetry.context import current_request
 
-_PENDING = "pending events"
+SUBSCRIBERS = "subscribers"
+_PENDING = "pending"
+
+Subscribers = Mapping[str, Sequence[Job[EventRef]]]
+"""What is to be done after an event, by its type."""
 
 _ROWS = """
     jsonb_to_recordset(CAST(:events AS jsonb)) AS event (
@@ -46,59 +51,81 @@ _STORE_IN_INSTALLATION = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class _Happened:
+    id: UUID
     event: Event
     actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    what: _Happened | Order
     transaction: SessionTransaction | None
 
 
 class Outbox:
-    """Takes events down; `store_events` writes them as the last thing before the commit."""
+    """Takes down events and orders of jobs; they are stored as the last thing before the commit."""
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = session
+        self._session = session.sync_session
 
     def record(self, actor: Actor | None, event: Event | None) -> None:
-        """Take an event down; None stands for a change that changed nothing."""
-        if event is not None:
-            session = self._session.sync_session
-            transaction = session.get_nested_transaction() or session.get_transaction()
-            session.info.setdefault(_PENDING, []).append(_Pending(event, actor, transaction))
+        """Take an event down, and order what its subscribers do; None: nothing has changed."""
+        if event is None:
+            return
+        happened = _Happened(uuid7(), event, actor)
+        self._append(happened)
+        subscribers: Subscribers = self._session.info[SUBSCRIBERS]
+        for job in subscribers.get(event.type, ()):
+            reference = EventRef(id=happened.id, workspace_id=event.workspace_id, subject_id=event.subject_id)
+            self.order(job, reference)
 
     @contextmanager
-    def updating(self, actor: Actor, event: type[Updated], entity: Any) -> Iterator[None]:
+    def updating(self, actor: Actor | None, event: type[Updated], entity: Any) -> Iterator[None]:
         """Record how the entity differs at the end from what it was at the beginning."""
         before = event.show(entity)
         yield
         self.record(actor, event.between(before, entity))
 
+    def order(self, job: Job[P], payload: P, dedupe_key: str | None = None) -> None:
+        self._append(Order(job, payload, dedupe_key))
 
-async def store_events(session: AsyncSession) -> None:
-    by_workspace: dict[UUID | None, list[_Pending]] = defaultdict(list)
-    for pending in session.info.pop(_PENDING, []):
-        by_workspace[pending.event.workspace_id].append(pending)
+    def _append(self, what: _Happened | Order) -> None:
+        transaction = self._session.get_nested_transaction() or self._session.get_transaction()
+        self._session.info.setdefault(_PENDING, []).append(_Pending(what, transaction))
+
+
+async def store_outbox(session: AsyncSession) -> None:
+    """Store the jobs, and then the events, whose counters others wait for."""
+    pending: list[_Pending] = session.info.pop(_PENDING, [])
+    if orders := [row.what for row in pending if isinstance(row.what, Order)]:
+        await store_orders(session, orders)
+    by_workspace: dict[UUID | None, list[_Happened]] = defaultdict(list)
+    for row in pending:
+        if isinstance(row.what, _Happened):
+            by_workspace[row.what.event.workspace_id].append(row.what)
     # In one order for all, or two transactions could wait for each other's counters.
     for workspace_id in sorted(by_workspace, key=str):
-        rows = by_workspace[workspace_id]
-        values: dict[str, Any] = {"events": _as_json(rows)}
+        happened = by_workspace[workspace_id]
+        values: dict[str, Any] = {"events": _as_json(happened)}
         if workspace_id is None:
             await session.execute(_STORE_IN_INSTALLATION, values)
         else:
-            counted = values | {"workspace_id": workspace_id, "count": len(rows)}
+            counted = values | {"workspace_id": workspace_id, "count": len(happened)}
             await session.execute(_STORE_IN_WORKSPACE, counted)
 
 
-def _as_json(rows: Sequence[_Pending]) -> str:
+def _as_json(rows: Sequence[_Happened]) -> str:
     carrier: dict[str, str] = {}
     inject(carrier)
     common = {"request_id": current_request().request_id, "traceparent": carrier.get("traceparent")}
     return json.dumps([common | _fields(row, place) for place, row in enumerate(rows, start=1)], default=str)
 
 
-def _fields(row: _Pending, place: int) -> dict[str, Any]:
+def _fields(row: _Happened, place: int) -> dict[str, Any]:
     return {
         "place": place,
-        "id": uuid7(),
+        "id": row.id,
         "type": row.event.type,
         "subject_id": row.event.subject_id,
         "actor_id": row.actor and row.actor.user_id,

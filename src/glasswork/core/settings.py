@@ -103,6 +103,11 @@ class Settings(LocalSettings):
     rate_limit_global: str = "600/minute"
     password_min_length: int = Field(default=12, ge=8, le=64)
     docs_enabled: bool = Field(default=None, validate_default=True)
+    public_url: str = "http://127.0.0.1:8000"
+    smtp_url: SecretStr | None = None
+    mail_from: str = "Glasswork <glasswork@localhost>"
+    retention_days: int = Field(default=30, ge=1, le=3650)
+    worker_inline: bool = False
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
     @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")

@@ -23,6 +23,7 @@ _ISSUER = "glasswork"
 _AUDIENCE = "glasswork-api"
 _MAX_LENGTH = 2048
 _SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+_ONE_TIME_PREFIX = "gwo_"
 _REFRESH_PREFIX = "gwr_"
 _REFRESH_SHAPE = re.compile(
     _REFRESH_PREFIX + r"(?P<body>(?P<session>[0-9a-f]{32})\.(?P<sequence>\d{1,9}))\.(?P<mac>[0-9a-f]{64})",
@@ -48,13 +49,14 @@ class Keys:
 
     access: bytes
     refresh: bytes
+    one_time: bytes
 
     @classmethod
     def derive(cls, secret: str) -> "Keys":
         def key(purpose: str) -> bytes:
             return hmac.digest(secret.encode(), f"glasswork/{purpose}".encode(), hashlib.sha256)
 
-        return cls(access=key("access"), refresh=key("refresh"))
+        return cls(access=key("access"), refresh=key("refresh"), one_time=key("one-time"))
 
     @property
     def key_id(self) -> str:
@@ -118,6 +120,16 @@ def _signed(keys: Keys, claims: dict[str, Any]) -> str:
 def _header(keys: Keys) -> str:
     """The first segment of every token that we issue, byte for byte."""
     return _signed(keys, {}).partition(".")[0]
+
+
+def one_time_token(keys: Keys, event_id: UUID) -> str:
+    """The same event gives the same token, so that a mail that is sent again says the same."""
+    return _ONE_TIME_PREFIX + hmac.new(keys.one_time, event_id.bytes, hashlib.sha256).hexdigest()
+
+
+def digest(token: str) -> str:
+    """What is kept of a token that is shown once."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _mac(keys: Keys, body: str) -> str:

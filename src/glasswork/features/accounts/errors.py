@@ -1,6 +1,12 @@
 from uuid import UUID
 
-from glasswork.core.errors import AuthenticationError, ConflictError, NotFoundError, ValidationError
+from glasswork.core.errors import (
+    AuthenticationError,
+    ConflictError,
+    MalformedRequestError,
+    NotFoundError,
+    ValidationError,
+)
 
 
 class InvalidCredentialsError(AuthenticationError):
@@ -42,6 +48,15 @@ class UsernameTakenError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("There is an account with this username.")
+
+
+class InvalidOneTimeTokenError(MalformedRequestError):
+    """Unknown, used or too old: the same answer for all of them."""
+
+    code = "INVALID_ONE_TIME_TOKEN"
+
+    def __init__(self) -> None:
+        super().__init__("The token is not valid, or no longer.")
 
 
 class UnfitPasswordError(ValidationError):

@@ -1,7 +1,9 @@
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import AwareDatetime
 from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,8 +12,22 @@ from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 
 from .access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in
-from .errors import EmailTakenError, SessionEndedError, UsernameTakenError, UserNotFoundError
-from .models import REFRESH_GRACE, REFRESH_LIFETIME, SystemRole, User, UserSession
+from .errors import (
+    EmailTakenError,
+    InvalidOneTimeTokenError,
+    SessionEndedError,
+    UsernameTakenError,
+    UserNotFoundError,
+)
+from .models import (
+    REFRESH_GRACE,
+    REFRESH_LIFETIME,
+    OneTimeToken,
+    Purpose,
+    SystemRole,
+    User,
+    UserSession,
+)
 
 _COLUMNS = (
     User.id,
@@ -20,6 +36,7 @@ _COLUMNS = (
     User.name,
     User.role,
     User.is_active,
+    User.email_verified_at,
     User.version,
     User.created_at,
     User.updated_at,
@@ -94,6 +111,36 @@ class UserRepository:
         name = login.lower()
         fits = or_(func.lower(User.email) == name, func.lower(User.username) == name)
         return (await self._session.execute(select(User).where(fits))).scalar_one_or_none()
+
+
+class OneTimeTokenRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, token_hash: str, user_id: UUID, purpose: Purpose, lifetime: timedelta) -> None:
+        """A token that is there already stays: a job that runs again sends the same one."""
+        values = {"token_hash": token_hash, "user_id": user_id, "purpose": purpose}
+        statement = insert(OneTimeToken).values(**values, expires_at=func.now() + lifetime)
+        await self._session.execute(statement.on_conflict_do_nothing())
+
+    async def use(self, token_hash: str, purpose: Purpose) -> tuple[User, datetime]:
+        """Use it up, in one statement: of two callers one goes through. Return whose it was, and the time."""
+        used = (
+            update(OneTimeToken)
+            .where(
+                OneTimeToken.token_hash == token_hash,
+                OneTimeToken.purpose == purpose,
+                OneTimeToken.used_at.is_(None),
+                OneTimeToken.expires_at > func.now(),
+            )
+            .values(used_at=func.now())
+            .returning(OneTimeToken.user_id, OneTimeToken.used_at)
+        )
+        row = (await self._session.execute(used)).one_or_none()
+        if row is None:
+            raise InvalidOneTimeTokenError
+        user = select(User).where(User.id == row.user_id).with_for_update()
+        return (await self._session.execute(user)).scalar_one(), row.used_at
 
 
 class SessionRepository:

@@ -15,13 +15,23 @@ from .auth import SIGNED_IN, CurrentActor
 from .errors import (
     EmailTakenError,
     InvalidCredentialsError,
+    InvalidOneTimeTokenError,
     InvalidRefreshTokenError,
     UsernameTakenError,
     UserNotFoundError,
 )
 from .models import User
-from .schemas import Refresh, Registration, TokenPair, UserAdministration, UserQuery, UserRead, UserUpdate
-from .service import AccountService, SessionService
+from .schemas import (
+    EmailVerification,
+    Refresh,
+    Registration,
+    TokenPair,
+    UserAdministration,
+    UserQuery,
+    UserRead,
+    UserUpdate,
+)
+from .service import AccountService, SessionService, VerificationService
 
 auth = APIRouter(prefix="/auth", tags=["auth"])
 users = APIRouter(prefix="/users", tags=["users"])
@@ -35,12 +45,17 @@ async def get_sessions(request: Request, session: Session) -> SessionService:
     return SessionService(session, request.app.state.keys)
 
 
+async def get_verification(request: Request, session: Session) -> VerificationService:
+    return VerificationService(session, request.app.state.keys)
+
+
 async def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
+Verification = Annotated[VerificationService, Depends(get_verification)]
 NotCached = Depends(forbid_caching)
 Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
@@ -74,6 +89,12 @@ async def refresh(body: Refresh, sessions: Sessions) -> TokenPair:
 async def log_out(actor: CurrentActor, sessions: Sessions) -> None:
     """End this session: its access token is refused from the next request on."""
     await sessions.log_out(actor)
+
+
+@auth.post("/verify-email", status_code=204, responses=declare(InvalidOneTimeTokenError))
+async def verify_email(body: EmailVerification, verification: Verification) -> None:
+    """Confirm my e-mail address with the token that was sent there."""
+    await verification.verify(body.token.get_secret_value())
 
 
 @users.get("/me", response_model=UserRead, responses=TAGGED | declare(*SIGNED_IN))

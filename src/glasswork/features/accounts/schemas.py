@@ -47,6 +47,7 @@ class UserRead(Output):
     name: str
     role: SystemRole
     is_active: bool
+    email_verified_at: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -54,6 +55,10 @@ class UserRead(Output):
 
 class Refresh(Input):
     refresh_token: RefreshToken
+
+
+class EmailVerification(Input):
+    token: Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
 class TokenPair(Output):

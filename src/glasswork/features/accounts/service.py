@@ -22,8 +22,8 @@ from .errors import (
     UserNotFoundError,
 )
 from .events import UserCreated, UserUpdated
-from .models import SystemRole, User, UserSession
-from .repository import SessionRepository, UserRepository
+from .models import VERIFICATION_LIFETIME, Purpose, SystemRole, User, UserSession
+from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
 from .schemas import Registration, TokenPair, UserAdministration, UserQuery, UserUpdate
 
 
@@ -79,6 +79,29 @@ class AccountService:
             raise UnfitPasswordError(f"must have at least {self._password_min_length} characters")
         if passwords.is_common(password, new.username, new.email.partition("@")[0]):
             raise UnfitPasswordError("is too easy to guess")
+
+
+class VerificationService:
+    """Prove that an account's e-mail address is its owner's."""
+
+    def __init__(self, session: AsyncSession, keys: Keys) -> None:
+        self._users = UserRepository(session)
+        self._tokens = OneTimeTokenRepository(session)
+        self._outbox = Outbox(session)
+        self._keys = keys
+
+    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[AnyRow, str]:
+        """Return the user, and the one token that there is for the event."""
+        user = await self._users.get(user_id)
+        token = tokens.one_time_token(self._keys, event_id)
+        await self._tokens.add(tokens.digest(token), user_id, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
+        return user, token
+
+    async def verify(self, token: str) -> None:
+        user, now = await self._tokens.use(tokens.digest(token), Purpose.VERIFY_EMAIL)
+        with self._outbox.updating(None, UserUpdated, user):
+            user.email_verified_at = now
+            await self._users.flush()
 
 
 class SessionService:

@@ -1,0 +1,95 @@
+"""Mail: composed of templates, sent by SMTP from jobs, and kept where there is no SMTP server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import aiosmtplib
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from sqlalchemy import BigInteger, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from glasswork.core.models import Base
+
+SMTP_SECONDS = 10
+
+_templates = Environment(
+    loader=PackageLoader("glasswork", "features"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+class KeptMail(Base):
+    """Mail that there is no SMTP server for; a person reads it with `glasswork mail`."""
+
+    __tablename__ = "kept_mails"
+
+    job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    recipient: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[str]
+    kept_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    recipient: str
+    subject: str
+    template: str
+    """Below `features/`, without its ending: there is a `.txt` and a `.html`."""
+    words: Mapping[str, Any]
+
+
+class Mailer:
+    def __init__(self, smtp_url: str | None, sender: str) -> None:
+        self._smtp = urlsplit(smtp_url) if smtp_url else None
+        self._sender = sender
+
+    async def send(self, session: AsyncSession, job_id: int, letter: Letter) -> None:
+        """Send, or keep in the job's own transaction. A retry sends the same Message-ID once more."""
+        if self._smtp is None:
+            body = _render(letter, "txt")
+            session.add(
+                KeptMail(job_id=job_id, recipient=letter.recipient, subject=letter.subject, body=body)
+            )
+        else:
+            await self._deliver(self._compose(job_id, letter), self._smtp)
+
+    def _compose(self, job_id: int, letter: Letter) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._sender
+        message["To"] = letter.recipient
+        message["Subject"] = letter.subject
+        message["Date"] = formatdate()
+        message["Message-ID"] = f"<{job_id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(_render(letter, "txt"))
+        message.add_alternative(_render(letter, "html"), subtype="html")
+        return message
+
+    async def _deliver(self, message: EmailMessage, server: SplitResult) -> None:
+        await aiosmtplib.send(
+            message,
+            hostname=server.hostname or "localhost",
+            port=server.port,
+            username=unquote(server.username) if server.username else None,
+            password=unquote(server.password) if server.password else None,
+            use_tls=server.scheme == "smtps",
+            timeout=SMTP_SECONDS,
+        )
+
+
+def _render(letter: Letter, ending: str) -> str:
+    return _templates.get_template(f"{letter.template}.{ending}").render(letter.words)
+
+
+async def find_kept(session: AsyncSession) -> Sequence[KeptMail]:
+    return (await session.scalars(select(KeptMail).order_by(KeptMail.job_id))).all()

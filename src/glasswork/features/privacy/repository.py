@@ -1,0 +1,58 @@
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.events import WorkspaceEvent
+from glasswork.features.projects.models import Project
+from glasswork.features.tasks.models import Task
+from glasswork.features.workspaces.models import Workspace
+
+
+class PurgeRepository:
+    """Deletes for good, a batch at a time, what was deleted longer ago than `age`."""
+
+    def __init__(self, session: AsyncSession, age: timedelta, batch: int) -> None:
+        self._session = session
+        self._age = age
+        self._batch = batch
+
+    async def purge_tasks(self) -> int:
+        """Also those whose project or workspace is gone."""
+        gone = (
+            select(Task.workspace_id, Task.id)
+            .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
+            .join(Workspace, Workspace.id == Task.workspace_id)
+            .where(or_(*(self._is_old(table.deleted_at) for table in (Task, Project, Workspace))))
+        )
+        return await self._purge(Task, gone)
+
+    async def purge_projects(self) -> int:
+        return await self._purge(
+            Project, select(Project.workspace_id, Project.id).where(self._is_old(Project.deleted_at))
+        )
+
+    async def purge_workspaces(self) -> int:
+        """Their events go with them: there is nobody left who could read them."""
+        gone = select(Workspace.id).where(self._is_old(Workspace.deleted_at)).limit(self._batch)
+        deleted = await self._session.execute(
+            delete(Workspace).where(Workspace.id.in_(gone)).returning(Workspace.id)
+        )
+        return len(deleted.all())
+
+    async def _purge(self, table: type[Task | Project], gone: Any) -> int:
+        """The events keep their place in the sequence, and lose what they held."""
+        keys = tuple_(table.workspace_id, table.id).in_(gone.limit(self._batch))
+        rows = await self._session.execute(delete(table).where(keys).returning(table.workspace_id, table.id))
+        purged: list[tuple[UUID, UUID]] = [(row[0], row[1]) for row in rows]
+        await self._session.execute(
+            update(WorkspaceEvent)
+            .where(tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id).in_(purged))
+            .values(before=None, after=None)
+        )
+        return len(purged)
+
+    def _is_old(self, deleted_at: Any) -> ColumnElement[bool]:
+        return deleted_at < func.now() - self._age  # type: ignore[no-any-return]
