@@ -34,6 +34,7 @@ from glasswork.core.telemetry import logs, metrics, traces
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.activity.router import router as changes
+from glasswork.features.operations.router import router as jobs
 from glasswork.features.projects.router import router as projects
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
@@ -57,6 +58,7 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
+    {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
 ]
 
@@ -136,7 +138,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
-    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth):
+    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth, jobs):
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )

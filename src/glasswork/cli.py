@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+jobs = typer.Typer(help="Look after the jobs.", no_args_is_help=True)
+app.add_typer(jobs, name="jobs")
 
 
 def main() -> None:
@@ -74,6 +76,29 @@ def worker(data_dir: DataDir = None) -> None:
     with installation(data_dir) as settings:
         asyncio.run(refuse_other_schema(settings))
         asyncio.run(work(settings))
+
+
+@jobs.command("list")
+def list_jobs(data_dir: DataDir = None) -> None:
+    """Show the jobs that wait, run or are dead."""
+    from glasswork import commands
+    from glasswork.installation import installation
+
+    with installation(data_dir) as settings:
+        for job in asyncio.run(commands.list_jobs(settings)):
+            error = f"  {job.error}" if job.error else ""
+            typer.echo(f"{job.id:>8}  {job.state:<8} {job.attempts:>3} tries  {job.name}{error}")
+
+
+@jobs.command("retry")
+def retry_job(job_id: int, data_dir: DataDir = None) -> None:
+    """Put a dead job back into the queue."""
+    from glasswork import commands
+    from glasswork.installation import installation
+
+    with installation(data_dir) as settings:
+        asyncio.run(commands.retry_job(settings, job_id))
+    typer.echo(f"Job {job_id} waits again.")
 
 
 @app.command()

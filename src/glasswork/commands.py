@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
-from glasswork.core.db import open_database
+from glasswork.core.db import AnyRow, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.settings import Settings
 from glasswork.core.tokens import Keys
@@ -16,6 +16,7 @@ from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
 from glasswork.features.imports.service import ImportService
+from glasswork.features.operations.service import JobService
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
 
@@ -46,6 +47,16 @@ async def import_github_archive(
 async def kept_mail(settings: Settings) -> Sequence[KeptMail]:
     async with open_database(settings, SUBSCRIBERS) as database, database.reading() as session:
         return await find_kept(session)
+
+
+async def list_jobs(settings: Settings) -> Sequence[AnyRow]:
+    async with open_database(settings, SUBSCRIBERS) as database, database.reading() as session:
+        return await JobService(session).all()
+
+
+async def retry_job(settings: Settings, job_id: int) -> None:
+    async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
+        await JobService(session).put_back(job_id)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from pgqueuer.adapters.persistence.qb import (
 )
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.settings import DBSettings
+from pgqueuer.domain.types import JobId
 from pgqueuer.ports.driver import Driver
 from pydantic import BaseModel
 from sqlalchemy import BigInteger, func
@@ -87,7 +88,7 @@ class DoneJob(Base):
 
 
 class _SessionDriver:
-    """The part of pgqueuer's driver that storing a job needs, inside the session's transaction."""
+    """The part of pgqueuer's driver that is needed here, inside the session's transaction."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -98,6 +99,10 @@ class _SessionDriver:
         connection = await self._session.connection()
         rows = (await connection.exec_driver_sql(query, tuple(arguments))).mappings()
         return [dict(row) for row in rows]
+
+    async def execute(self, query: str, *arguments: object) -> str:
+        connection = await self._session.connection()
+        return str((await connection.exec_driver_sql(query, tuple(arguments))).rowcount)
 
 
 def queries(driver: Driver) -> Queries:
@@ -123,3 +128,8 @@ async def store_orders(session: AsyncSession, orders: Sequence[Order]) -> None:
         headers=all_headers,
         on_conflict="skip",
     )
+
+
+async def requeue(session: AsyncSession, job_id: int) -> None:
+    """Put a dead job back; its attempts are counted anew."""
+    await queries(cast(Driver, _SessionDriver(session))).requeue_jobs([JobId(job_id)])

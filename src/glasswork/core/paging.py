@@ -6,7 +6,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
@@ -120,7 +119,7 @@ def _orders(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[_Ord
         key = keys[name]
         orders.setdefault(name, _Order(key.descending if down else key.ascending, key.adapter, down))
     last = list(orders.values())[-1]
-    return [*orders.values(), _Order(id_column, TypeAdapter(UUID), last.down)]
+    return [*orders.values(), _Order(id_column, TypeAdapter(id_column.type.python_type), last.down)]
 
 
 def _after(orders: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool]:

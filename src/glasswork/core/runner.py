@@ -38,9 +38,12 @@ _FIRST_DELAY, _LONGEST_DELAY = 1.0, 4 * 3600.0
 
 
 _MARK_DONE = text("INSERT INTO done_jobs (job_id) VALUES (:job_id) ON CONFLICT DO NOTHING RETURNING job_id")
-_COUNT_TAKEN = text(
-    f"SELECT count(*) FROM {SCHEMA}.pgqueuer_log WHERE job_id = :job_id AND status = 'picked'"  # noqa: S608
-)
+# Since it was put back, if it was ever dead.
+_COUNT_TAKEN = text(f"""
+    SELECT count(*) FROM {SCHEMA}.pgqueuer_log
+    WHERE job_id = :job_id AND status = 'picked' AND id > COALESCE(
+        (SELECT max(id) FROM {SCHEMA}.pgqueuer_log WHERE job_id = :job_id AND status = 'failed'), 0)
+""")  # noqa: S608 (our own words)
 
 
 class PoisonedJobError(Exception):

@@ -4,9 +4,11 @@ from sqlalchemy import ColumnElement, Uuid, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
+from glasswork.core.errors import require
 
 from .errors import SessionEndedError
 from .models import REFRESH_LIFETIME, User, UserSession
+from .policy import can_administer
 
 ACTOR_ID: ColumnElement[object] = bindparam("actor_user_id", type_=Uuid())
 
@@ -23,6 +25,15 @@ IS_SIGNED_IN = exists(
 )
 
 _SIGNED_IN = select(IS_SIGNED_IN)
+_ROLE = select(User.role).where(User.id == ACTOR_ID, IS_SIGNED_IN)
+
+
+async def require_admin(session: AsyncSession, actor: Actor) -> None:
+    """For what concerns the installation."""
+    role = (await session.execute(_ROLE, actor.binds)).scalar_one_or_none()
+    if role is None:
+        raise SessionEndedError
+    require(can_administer(role))
 
 
 async def ensure_signed_in(session: AsyncSession, actor: Actor) -> None:

@@ -24,7 +24,6 @@ from .models import (
     REFRESH_LIFETIME,
     OneTimeToken,
     Purpose,
-    SystemRole,
     User,
     UserSession,
 )
@@ -42,7 +41,6 @@ _COLUMNS = (
     User.updated_at,
 )
 _ME = select(*_COLUMNS).where(User.id == ACTOR_ID, IS_SIGNED_IN)
-_MY_ROLE = select(User.role).where(User.id == ACTOR_ID, IS_SIGNED_IN)
 _SORT_KEYS = {
     "created_at": SortKey.of(User.created_at, AwareDatetime),
     "username": SortKey.of(func.lower(User.username).collate("C"), str),
@@ -76,12 +74,6 @@ class UserRepository:
         if row is None:
             raise SessionEndedError
         return row
-
-    async def my_role(self, actor: Actor) -> SystemRole:
-        role = (await self._session.execute(_MY_ROLE, actor.binds)).scalar_one_or_none()
-        if role is None:
-            raise SessionEndedError
-        return role
 
     async def get(self, user_id: UUID) -> AnyRow:
         row = (await self._session.execute(select(*_COLUMNS).where(User.id == user_id))).one_or_none()

@@ -8,12 +8,11 @@ from glasswork.core import passwords, tokens
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
-from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import Keys
 
-from . import policy
+from .access import require_admin
 from .errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
@@ -31,6 +30,7 @@ class AccountService:
     """Accounts as their owners and the installation's admins see them."""
 
     def __init__(self, session: AsyncSession, password_min_length: int) -> None:
+        self._session = session
         self._users = UserRepository(session)
         self._outbox = Outbox(session)
         self._password_min_length = password_min_length
@@ -52,17 +52,17 @@ class AccountService:
         return await self._change(actor, user, changes.sent(), precondition)
 
     async def page(self, actor: Actor, query: UserQuery) -> Page[AnyRow]:
-        require(policy.can_administer(await self._users.my_role(actor)))
+        await require_admin(self._session, actor)
         return await self._users.page(query)
 
     async def get(self, actor: Actor, user_id: UUID) -> AnyRow:
-        require(policy.can_administer(await self._users.my_role(actor)))
+        await require_admin(self._session, actor)
         return await self._users.get(user_id)
 
     async def update(
         self, actor: Actor, user_id: UUID, changes: UserAdministration, precondition: Precondition
     ) -> User:
-        require(policy.can_administer(await self._users.my_role(actor)))
+        await require_admin(self._session, actor)
         return await self._change(actor, await self._users.lock(user_id), changes.sent(), precondition)
 
     async def _change(
