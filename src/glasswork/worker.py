@@ -45,7 +45,7 @@ def create_runner(settings: Settings, database: Database, finish_seconds: float)
         mailer=Mailer(smtp_url, settings.mail_from),
         api_url=f"{settings.public_url}/api/v1",
     )
-    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds)
+    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds)
 
 
 async def work(settings: Settings) -> None:

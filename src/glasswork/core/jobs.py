@@ -4,12 +4,13 @@ A job is stored in the transaction that makes it necessary, through that transac
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
+import asyncpg
 from opentelemetry.propagate import inject
 from pgqueuer.adapters.persistence.qb import (
     QueryBuilderEnvironment,
@@ -17,6 +18,8 @@ from pgqueuer.adapters.persistence.qb import (
     QuerySchedulerBuilder,
 )
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import Job as QueuedJob
+from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import JobId
 from pgqueuer.ports.driver import Driver
@@ -46,6 +49,8 @@ class Job(Generic[P]):
     max_attempts: int = 10
     seconds: float = 60
     priority: int = 0
+    first_delay: float = 1
+    """Seconds, at most, until the second attempt; twice as long until each later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,20 @@ class _SessionDriver:
         return str((await connection.exec_driver_sql(query, tuple(arguments))).rowcount)
 
 
+class _Queries(Queries):
+    async def retry_job(
+        self, job: QueuedJob, delay: timedelta, traceback_record: TracebackRecord | None
+    ) -> None:
+        """Without a database the job stays where it is: its heartbeat stops, and it is taken once more.
+
+        Pgqueuer would take the error for the job's own, and the job for dead.
+        """
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await super().retry_job(job, delay, traceback_record)
+
+
 def queries(driver: Driver) -> Queries:
-    return Queries(
+    return _Queries(
         driver,
         qbe=QueryBuilderEnvironment(settings=_names),
         qbq=QueryQueueBuilder(settings=_names),

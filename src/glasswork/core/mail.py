@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from glasswork.core.jobs import Work
 from glasswork.core.models import Base
 
 SMTP_SECONDS = 10
@@ -53,15 +54,18 @@ class Mailer:
         self._smtp = urlsplit(smtp_url) if smtp_url else None
         self._sender = sender
 
-    async def send(self, session: AsyncSession, job_id: int, letter: Letter) -> None:
-        """Send, or keep in the job's own transaction. A retry sends the same Message-ID once more."""
-        if self._smtp is None:
-            body = _render(letter, "txt")
-            session.add(
-                KeptMail(job_id=job_id, recipient=letter.recipient, subject=letter.subject, body=body)
-            )
-        else:
-            await self._deliver(self._compose(job_id, letter), self._smtp)
+    async def send(self, work: Work, letter: Letter) -> None:
+        """Send or keep, once for the job. What is sent twice all the same has the same Message-ID."""
+        if self._smtp is not None:
+            # In no transaction: a slow server would hold a connection that requests need.
+            await self._deliver(self._compose(work.id, letter), self._smtp)
+        async with work.once() as session:
+            if self._smtp is None:
+                session.add(self._keep(work.id, letter))
+
+    def _keep(self, job_id: int, letter: Letter) -> KeptMail:
+        body = _render(letter, "txt")
+        return KeptMail(job_id=job_id, recipient=letter.recipient, subject=letter.subject, body=body)
 
     def _compose(self, job_id: int, letter: Letter) -> EmailMessage:
         message = EmailMessage()

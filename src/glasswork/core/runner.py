@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -26,28 +26,37 @@ from glasswork.core.telemetry.context import begin_request, new_request_id
 
 log = structlog.get_logger()
 
-POLL = timedelta(seconds=3)
-"""How long a lost notification can delay a job."""
-HEARTBEAT = timedelta(seconds=30)
-"""After so long without one the worker of a job counts as dead, and another one takes the job."""
+HEARTBEAT_SECONDS = 30.0
+"""After so long without one the worker of a job counts as dead, and another one takes the job.
+
+A tenth of it is how long a lost notification can delay a job.
+"""
 MAX_CRASHES = 3
 """A job that was taken so often without an end is killing its workers."""
 CONCURRENCY = 20
 
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 4 * 3600.0
-
+_LONGEST_DELAY = 4 * 3600.0
 
 _MARK_DONE = text("INSERT INTO done_jobs (job_id) VALUES (:job_id) ON CONFLICT DO NOTHING RETURNING job_id")
-# Since it was put back, if it was ever dead.
-_COUNT_TAKEN = text(f"""
-    SELECT count(*) FROM {SCHEMA}.pgqueuer_log
-    WHERE job_id = :job_id AND status = 'picked' AND id > COALESCE(
-        (SELECT max(id) FROM {SCHEMA}.pgqueuer_log WHERE job_id = :job_id AND status = 'failed'), 0)
+# Each end of an attempt but the last puts the job back into the queue; so does a person, later.
+_PAST = text(f"""
+    SELECT count(*) - 1 AS crashes, EXISTS (SELECT FROM done_jobs WHERE job_id = :job_id) AS is_done
+    FROM {SCHEMA}.pgqueuer_log
+    WHERE job_id = :job_id AND status = 'picked'
+        AND id > (SELECT max(id) FROM {SCHEMA}.pgqueuer_log WHERE job_id = :job_id AND status = 'queued')
 """)  # noqa: S608 (our own words)
 
 
 class PoisonedJobError(Exception):
     """Its workers died of it, one after the other."""
+
+
+class UnfitPayloadError(Exception):
+    """The payload is not what the function takes; no further attempt can change that."""
+
+
+class CancelledFromWithinError(Exception):
+    """Something that the job waited for was cancelled; the job was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,14 @@ class Runner:
         schedule: Sequence[Recurring],
         resources: Any,
         finish_seconds: float,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._database = database
         self._jobs = jobs
         self._schedule = schedule
         self._resources = resources
         self._finish_seconds = finish_seconds
+        self._heartbeat = timedelta(seconds=heartbeat_seconds)
         self.stop = asyncio.Event()
         self.out_of_time = asyncio.Event()
 
@@ -97,8 +108,8 @@ class Runner:
             stopping = asyncio.create_task(self._pass_on_stop(queuer))
             try:
                 await queuer.run(
-                    dequeue_timeout=POLL,
-                    heartbeat_timeout=HEARTBEAT,
+                    dequeue_timeout=self._heartbeat / 10,
+                    heartbeat_timeout=self._heartbeat,
                     max_concurrent_tasks=CONCURRENCY,
                     shutdown_on_listener_failure=True,
                 )
@@ -133,12 +144,23 @@ class Runner:
         """Run the job's function; raise what it raises, TimeoutError after its time limit."""
         headers = queued.headers or {}
         begin_request(str(headers.get("request_id") or new_request_id()))
-        if await self._crashes(queued) >= MAX_CRASHES:
+        crashes, is_done = await self._past(queued.id)
+        if is_done:
+            return
+        if crashes >= MAX_CRASHES:
             raise PoisonedJobError(f"{MAX_CRASHES} workers died of it")
-        payload = job.payload.model_validate_json(queued.payload or b"{}")
+        try:
+            payload = job.payload.model_validate_json(queued.payload or b"{}")
+        except ValidationError as error:
+            raise UnfitPayloadError(f"{job.name} takes another payload") from error
         work = Work(id=queued.id, resources=self._resources, once=lambda: self._once(queued.id))
-        async with asyncio.timeout(job.seconds):
-            await job.run(work, payload)
+        try:
+            async with asyncio.timeout(job.seconds):
+                await job.run(work, payload)
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            raise CancelledFromWithinError from error
 
     @asynccontextmanager
     async def _once(self, job_id: int) -> AsyncIterator[AsyncSession]:
@@ -148,11 +170,11 @@ class Runner:
                 raise _DoneAlreadyError
             yield session
 
-    async def _crashes(self, queued: QueuedJob) -> int:
-        """How often the job was taken without an end: what is left after its proper attempts."""
+    async def _past(self, job_id: int) -> tuple[int, bool]:
+        """How often in a row the job was taken without an end, and whether it has had its effect."""
         async with self._database.reading() as session:
-            taken = (await session.execute(_COUNT_TAKEN, {"job_id": queued.id})).scalar_one()
-        return max(0, int(taken) - queued.attempts - 1)
+            row = (await session.execute(_PAST, {"job_id": job_id})).one()
+        return row.crashes, row.is_done
 
 
 class _DoneAlreadyError(Exception):
@@ -169,32 +191,41 @@ class _Executor(AbstractEntrypointExecutor):
 
     async def execute(self, job: QueuedJob, context: Context) -> None:  # noqa: ARG002
         attempt = asyncio.create_task(self._runner.attempt(self._job, job))
-        await _first(asyncio.wait({attempt}), self._runner.out_of_time.wait())
-        if not attempt.done():
-            attempt.cancel()
-            await asyncio.wait({attempt})
+        # Who cancels this stops the worker; pgqueuer would take the job for cancelled, and delete it.
+        with suppress(asyncio.CancelledError):
+            await _first(asyncio.wait({attempt}), self._runner.out_of_time.wait())
+        attempt.cancel()
+        await asyncio.wait({attempt})
+        if attempt.cancelled():
             raise RetryRequested(timedelta(0), "The worker was stopped.")
         error = attempt.exception()
         if error is None or isinstance(error, _DoneAlreadyError):
             return
         is_last = job.attempts + 1 >= self._job.max_attempts
-        if is_last or isinstance(error, ValidationError | PoisonedJobError):
+        if is_last or isinstance(error, UnfitPayloadError | PoisonedJobError):
             log.error("job.dead", job=self._job.name, job_id=job.id, exc_info=error)
             raise error
-        delay = backoff(job.attempts)
+        delay = backoff(self._job.first_delay, job.attempts)
         log.warning("job.retried", job=self._job.name, job_id=job.id, delay=delay, error=repr(error))
         raise RetryRequested(timedelta(seconds=delay), repr(error)) from error
 
 
-def backoff(attempts: int) -> float:
+def backoff(first: float, attempts: int) -> float:
     """Seconds until the next attempt: exponential, with full jitter, so that they don't come in step."""
-    longest = min(_LONGEST_DELAY, _FIRST_DELAY * 2**attempts)
+    longest = min(_LONGEST_DELAY, first * 2**attempts)
     return random.uniform(0, longest)  # noqa: S311 (no secret)
 
 
 async def _first(*awaitables: Coroutine[Any, Any, Any]) -> None:
     """Wait for one of them, and cancel the others."""
     tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

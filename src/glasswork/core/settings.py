@@ -108,6 +108,7 @@ class Settings(LocalSettings):
     mail_from: str = "Glasswork <glasswork@localhost>"
     retention_days: int = Field(default=30, ge=1, le=3650)
     worker_inline: bool = False
+    heartbeat_seconds: float = Field(default=30, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
     @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")

@@ -26,6 +26,8 @@ class PurgeRepository:
             .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
             .join(Workspace, Workspace.id == Task.workspace_id)
             .where(or_(*(self._is_old(table.deleted_at) for table in (Task, Project, Workspace))))
+            # A task that is being restored right now would else be deleted after that.
+            .with_for_update(of=Task, skip_locked=True)
         )
         return await self._purge(Task, gone)
 
@@ -44,7 +46,8 @@ class PurgeRepository:
 
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:
         """The events keep their place in the sequence, and lose what they held."""
-        keys = tuple_(table.workspace_id, table.id).in_(gone.limit(self._batch))
+        batch = gone.limit(self._batch).cte("batch")
+        keys = tuple_(table.workspace_id, table.id).in_(select(batch))
         rows = await self._session.execute(delete(table).where(keys).returning(table.workspace_id, table.id))
         purged: list[tuple[UUID, UUID]] = [(row[0], row[1]) for row in rows]
         await self._session.execute(

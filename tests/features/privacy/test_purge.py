@@ -1,0 +1,211 @@
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, text
+
+from glasswork.core.db import Database
+from glasswork.core.jobs import Nothing, Work
+from glasswork.core.mail import Mailer
+from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.privacy.service import BATCH, PurgeService
+from glasswork.features.tasks.service import TaskService
+from glasswork.worker import Resources
+from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+
+pytestmark = pytest.mark.anyio
+
+RETENTION_DAYS = 30
+OLD, YOUNG = "30 days 1 second", "29 days 23 hours"
+
+
+async def purge(database: Database) -> None:
+    await PurgeService(database, RETENTION_DAYS).purge()
+
+
+async def delete(caller: Caller, database: Database, kind: str, thing: dict[str, Any], ago: str) -> None:
+    assert (await caller.delete(f"/{kind}/{thing['id']}")).status_code == 204
+    async with database.transaction() as session:
+        await session.execute(
+            text(f"UPDATE {kind} SET deleted_at = now() - CAST(:ago AS text)::interval WHERE id = :id"),
+            {"ago": ago, "id": UUID(thing["id"])},
+        )
+
+
+async def ids(database: Database, table: str) -> set[str]:
+    async with database.reading() as session:
+        return set((await session.scalars(text(f"SELECT id::text FROM {table}"))).all())
+
+
+async def events(caller: Caller, workspace: dict[str, Any]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await caller.get(f"/workspaces/{workspace['id']}/changes")).json()["items"]
+    return items
+
+
+class TestTasks:
+    async def test_the_old_is_gone(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        project = await make_project(owner, await make_workspace(owner))
+        label = await make_label(owner, project)
+        gone = await make_task(owner, project, label_ids=[label["id"]])
+        kept = await make_task(owner, project, label_ids=[label["id"]])
+        await delete(owner, database, "tasks", gone, OLD)
+        await purge(database)
+        assert await ids(database, "tasks") == {kept["id"]}
+        assert (await owner.post(f"/tasks/{gone['id']}/restore")).status_code == 404
+        assert (await owner.get(f"/tasks/{kept['id']}")).json() == kept
+
+    async def test_the_young_can_still_be_restored(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+        await delete(owner, database, "tasks", task, YOUNG)
+        await purge(database)
+        restored = await owner.post(f"/tasks/{task['id']}/restore")
+        assert restored.status_code == 200
+        assert restored.json()["title"] == task["title"]
+
+    async def test_its_events_keep_their_place_and_tell_nothing(
+        self, callers: Callers, database: Database
+    ) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        project = await make_project(owner, workspace)
+        gone, kept = await make_task(owner, project), await make_task(owner, project)
+        for task in (gone, kept):
+            await owner.patch(f"/tasks/{task['id']}", {"title": "Secret"})
+        await delete(owner, database, "tasks", gone, OLD)
+        before = await events(owner, workspace)
+        await purge(database)
+        blank = {"before": None, "after": None}
+        expected = [item | (blank if item["subject"]["id"] == gone["id"] else {}) for item in before]
+        assert expected != before
+        assert await events(owner, workspace) == expected
+
+    async def test_a_batch_is_a_transaction(self, committing_callers: Callers) -> None:
+        database = committing_callers.database
+        owner = await committing_callers.user()
+        task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+        await delete(owner, database, "tasks", task, OLD)
+        await multiply(database, BATCH)
+        deleted: list[int] = []
+
+        def note(_: Any, cursor: Any, statement: str, *__: Any) -> None:
+            if "DELETE FROM tasks" in statement:
+                deleted.append(cursor.rowcount)
+
+        commits: list[int] = []
+        engine = database.engine.sync_engine
+        event.listen(engine, "after_cursor_execute", note)
+        event.listen(engine, "commit", lambda _: commits.append(len(deleted)))
+        await purge(database)
+        assert deleted == [BATCH, 1]
+        assert commits[:2] == [1, 2]
+        assert await ids(database, "tasks") == set()
+
+    async def test_a_task_that_is_being_restored_stays(self, committing_callers: Callers) -> None:
+        database = committing_callers.database
+        owner = await committing_callers.user()
+        task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+        await delete(owner, database, "tasks", task, OLD)
+        async with database.transaction() as session:
+            await TaskService(session).restore(owner.actor, UUID(task["id"]))
+            async with asyncio.timeout(4):
+                await purge(database)
+        assert (await owner.get(f"/tasks/{task['id']}")).status_code == 200
+
+
+class TestContainers:
+    async def test_an_old_project_goes_with_its_tasks(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        gone, kept = await make_project(owner, workspace), await make_project(owner, workspace)
+        await make_label(owner, gone)
+        inside, outside = await make_task(owner, gone), await make_task(owner, kept)
+        await delete(owner, database, "projects", gone, OLD)
+        await purge(database)
+        assert await ids(database, "projects") == {kept["id"]}
+        assert await ids(database, "tasks") == {outside["id"]}
+        assert await ids(database, "labels") == set()
+        blank = {
+            item["subject"]["id"]
+            for item in await events(owner, workspace)
+            if not (item["before"] or item["after"])
+        }
+        assert blank == {gone["id"], inside["id"]}
+
+    async def test_a_young_project_stays_with_its_tasks(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        project = await make_project(owner, await make_workspace(owner))
+        task = await make_task(owner, project)
+        await delete(owner, database, "projects", project, YOUNG)
+        await purge(database)
+        assert await ids(database, "projects") == {project["id"]}
+        assert await ids(database, "tasks") == {task["id"]}
+
+    async def test_an_old_workspace_goes_with_everything(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        gone, kept = await make_workspace(owner), await make_workspace(owner)
+        for workspace in (gone, kept):
+            project = await make_project(owner, workspace)
+            await make_task(owner, project, label_ids=[(await make_label(owner, project))["id"]])
+        tables = await tables_of_workspaces(database)
+        assert {"tasks", "labels", "workspace_events", "event_counters", "memberships"} <= tables
+        await delete(owner, database, "workspaces", gone, OLD)
+        await purge(database)
+        assert await ids(database, "workspaces") == {kept["id"]}
+        for table in tables:
+            async with database.reading() as session:
+                left = (await session.scalars(text(f"SELECT DISTINCT workspace_id::text FROM {table}"))).all()
+            assert gone["id"] not in left, table
+
+    async def test_a_young_workspace_stays(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        task = await make_task(owner, await make_project(owner, workspace))
+        await delete(owner, database, "workspaces", workspace, YOUNG)
+        await purge(database)
+        assert await ids(database, "workspaces") == {workspace["id"]}
+        assert await ids(database, "tasks") == {task["id"]}
+
+
+async def test_the_job_keeps_things_for_the_days_that_are_set(
+    callers: Callers, database: Database, app: FastAPI
+) -> None:
+    owner = await callers.user()
+    task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+    await delete(owner, database, "tasks", task, "2 days")
+    for days, left in ((3, {task["id"]}), (1, set())):
+        settings = app.state.settings.model_copy(update={"retention_days": days})
+        resources = Resources(settings, database, app.state.keys, Mailer(None, ""), "")
+        await PURGE.run(Work(1, resources, database.transaction), Nothing())
+        assert await ids(database, "tasks") == left
+
+
+async def multiply(database: Database, times: int) -> None:
+    """Give the one task that there is so many copies."""
+    async with database.transaction() as session:
+        columns = (
+            await session.scalars(
+                text(
+                    "SELECT string_agg(column_name, ', ') FROM information_schema.columns"
+                    " WHERE table_name = 'tasks' AND column_name NOT IN ('id', 'number', 'search')"
+                )
+            )
+        ).one()
+        await session.execute(
+            text(
+                f"INSERT INTO tasks (id, number, {columns})"
+                f" SELECT gen_random_uuid(), number + copy, {columns}"
+                " FROM tasks, generate_series(1, :times) AS copy"
+            ),
+            {"times": times},
+        )
+
+
+async def tables_of_workspaces(database: Database) -> set[str]:
+    async with database.reading() as session:
+        found = "SELECT table_name FROM information_schema.columns WHERE column_name = 'workspace_id'"
+        return set((await session.scalars(text(f"{found} AND table_schema = 'public'"))).all())
