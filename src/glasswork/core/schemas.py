@@ -59,6 +59,7 @@ Line = Annotated[
 ]
 """A name or title: not blank, without space around it."""
 
+
 def _only_number(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("must be a number")  # noqa: TRY004 (pydantic takes ValueError)

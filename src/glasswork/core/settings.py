@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+
 Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
 
 MIN_SECRET_BYTES = 32
@@ -33,8 +35,12 @@ class SecretFiles(PydanticBaseSettingsSource):
     """`JWT_SECRET_FILE=/run/secrets/jwt` stands for the file's content, for any setting."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        path = os.environ.get(f"{field_name.upper()}_FILE")
-        return (Path(path).read_text().strip() if path else None), field_name, False
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        try:
+            return (Path(path).read_text().strip() if path else None), field_name, False
+        except (OSError, ValueError) as error:
+            raise StartError(f"{variable}={path} cannot be read: {error}", EXIT_CONFIGURATION) from error
 
     def __call__(self) -> dict[str, Any]:
         values = ((name, self.get_field_value(field, name)[0]) for name, field in self.fields.items())
