@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from limits import parse as parse_rate
+from limits import parse_many as parse_rates
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -114,7 +114,9 @@ class Settings(LocalSettings):
     @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _separate(cls, value: object) -> object:
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -126,7 +128,8 @@ class Settings(LocalSettings):
     @field_validator("rate_limit_global")
     @classmethod
     def _is_rate(cls, value: str) -> str:
-        parse_rate(value)
+        if len(parse_rates(value)) != 1:
+            raise ValueError("must be one rate, such as 600/minute")
         return value
 
     @field_validator("log_format", mode="before")

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from uuid_utils.compat import uuid7
 
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
@@ -11,6 +10,8 @@ from tests.factories.tracker import make_label, make_project, make_task
 from tests.features.workspaces.roles import by_role, with_role
 
 pytestmark = pytest.mark.anyio
+
+NOBODY = "018f0000-0000-7000-8000-000000000000"
 
 
 async def age(callers: Callers, task: dict[str, Any]) -> dict[str, Any]:
@@ -50,10 +51,10 @@ class TestRefusals:
         ("name", "value", "code"),
         [
             ("status", "later", "unknown_status"),
-            ("assignee_id", str(uuid7()), "unknown_assignee"),
-            ("label_ids", [str(uuid7())], "unknown_label"),
+            ("assignee_id", NOBODY, "unknown_assignee"),
+            ("label_ids", [NOBODY], "unknown_label"),
             ("key", "OPS-2", "extra_forbidden"),
-            ("project_id", str(uuid7()), "extra_forbidden"),
+            ("project_id", NOBODY, "extra_forbidden"),
             ("version", 2, "extra_forbidden"),
         ],
     )
