@@ -86,6 +86,14 @@ class TestRefusals:
         assert sorted(details["fields"]) == ["status", "title"]
         assert (await owner.get(path)).json()["title"] == "Theirs"
 
+    async def test_the_same_labels_overwrite_nothing(self, owner: Caller, project: dict[str, Any]) -> None:
+        ids = [(await make_label(owner, project))["id"] for _ in range(2)]
+        task = await make_task(owner, project, label_ids=ids)
+        for label_ids, fields in ((ids[::-1] * 2, []), (ids[:1], ["label_ids"])):
+            body = {"label_ids": label_ids, "title": task["title"]}
+            response = await owner.patch(f"/tasks/{task['id']}", body, if_match='"7"')
+            assert response.json()["error"]["details"]["fields"] == fields
+
     @pytest.mark.parametrize(
         ("if_match", "status"),
         [

@@ -41,6 +41,15 @@ async def test_two_owners_at_the_same_time_leave_one(committing_callers: Callers
     assert [item["role"] for item in left].count("owner") == 1
 
 
+async def test_of_invitations_at_the_same_time_one_stands(committing_callers: Callers) -> None:
+    owner = await committing_callers.user()
+    path = f"/workspaces/{(await make_workspace(owner))['id']}/invitations"
+    new = {"email": "new@example.com", "role": "member"}
+    responses = await gather(*(owner.post(path, new) for _ in range(8)))
+    assert {response.status_code for response in responses} == {201}
+    assert len((await owner.get(path)).json()["items"]) == 1
+
+
 async def test_an_invitation_is_used_once(committing_callers: Callers) -> None:
     owner, invited = await committing_callers.user(), await committing_callers.user()
     workspace = await make_workspace(owner)
