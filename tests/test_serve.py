@@ -101,7 +101,7 @@ def test_kill_loses_no_answered_write(data_dir: Path) -> None:
 def test_several_workers_count_as_one(data_dir: Path) -> None:
     with Serving(data_dir, "--workers", "2") as serving:
         for _ in range(40):
-            with httpx2.Client(base_url=serving.base_url) as fresh_connection:
+            with httpx2.Client(base_url=serving.base_url, timeout=30) as fresh_connection:
                 assert fresh_connection.get("/api/v1/users/me").status_code == 401
         metrics = serving.client.get("/metrics").text
         assert serving.stop() == 0

@@ -9,7 +9,7 @@ from glasswork.core.errors import PreconditionFailedError, ValidationError
 
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
 _LIST = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
-_STRONG_VERSION = re.compile(r'(?<!/)"(\d{1,9})"')
+_STRONG_VERSION = re.compile(r'(?<!/)"([1-9]\d{0,8})"')
 
 
 class Versioned(Protocol):

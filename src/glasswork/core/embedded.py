@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: a real server on a machine that has none.
 
 Its locks are freed by the kernel when a holder dies, however it dies. `start.lock`: one at a time brings the
-server up. `users.lock`: shared by all who use it; who gets it alone is the last one out. `server.lock`: passed
-on to all processes of the server, so it tells when none is left; the number in `postmaster.pid` can't.
+server up. `users.lock`: shared by all who use it; who gets it alone is the last one out. `server.lock`:
+passed on to all processes of the server, so free when none is left, which `postmaster.pid` can't tell.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
 
-import platformdirs
+from glasswork.core.settings import default_data_dir
 
 OWNER_ROLE, SERVING_ROLE, DATABASE = "glasswork_owner", "glasswork", "glasswork"
 PROGRAMS_CACHE = Path("/var/cache/glasswork")
@@ -42,15 +42,11 @@ SELECT 'CREATE ROLE {OWNER_ROLE} LOGIN' WHERE to_regrole('{OWNER_ROLE}') IS NULL
 SELECT 'CREATE ROLE {SERVING_ROLE} LOGIN' WHERE to_regrole('{SERVING_ROLE}') IS NULL \gexec
 SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}') \gexec
-"""  # noqa: S608 - our own names
+""".encode()  # noqa: S608 - our own names
 
 
 class EmbeddedPostgresError(RuntimeError):
     """Its message is for the person at the terminal: what is wrong, and what to do."""
-
-
-def default_data_dir() -> Path:
-    return platformdirs.user_data_path("glasswork") if os.geteuid() else Path("/var/lib/glasswork")
 
 
 class EmbeddedPostgres:
@@ -158,8 +154,7 @@ class EmbeddedPostgres:
             elif time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"PostgreSQL is {state}. See {self._home}/server.log.")
             time.sleep(0.01)
-        superuser = self.url("postgres", "postgres").replace("+asyncpg", "")
-        self._run("psql", "-Xqv", "ON_ERROR_STOP=1", superuser, input=BOOTSTRAP.encode())
+        self._run("psql", "-Xqv", "ON_ERROR_STOP=1", "-Upostgres", f"-h{self._sockets}", input=BOOTSTRAP)
 
     def _state(self) -> str:
         """`stopped`, or what a server that can be reached says of itself: `starting`, `ready`, `stopping`."""
@@ -193,14 +188,15 @@ class EmbeddedPostgres:
     def _run(self, program: str, *options: str, **settings: Any) -> None:
         with self._open("server.log") as log:  # not a pipe: the server inherits it, and it would never end
             settings |= {"cwd": self._home, "stdout": log, "stderr": log}
+            begin = log.tell()
             if self._execute(self._programs / program, *options, **settings).returncode:
-                end = (self._home / "server.log").read_text(errors="replace")[-2000:]
+                end = (self._home / "server.log").read_bytes()[begin:].decode(errors="replace")[-2000:]
                 raise EmbeddedPostgresError(f"{program} failed. The end of {self._home}/server.log:\n{end}")
 
     def _execute(self, *command: str | Path, **settings: Any) -> subprocess.CompletedProcess[bytes]:
         if os.geteuid() == 0:
             settings |= {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": ()}
-        return subprocess.run(command, env=ENVIRONMENT, check=False, **settings)  # noqa: S603 - no shell
+        return subprocess.run([*map(str, command)], env=ENVIRONMENT, check=False, **settings)  # noqa: S603
 
     def _open(self, name: str) -> IO[bytes]:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW

@@ -66,8 +66,8 @@ def _only_number(value: object) -> object:
     return value
 
 
-Integer = Annotated[int, BeforeValidator(_only_number)]
-"""`3` and `3.0`, which are the same to JSON, but not `"3"` or `true`."""
+JsonNumber = BeforeValidator(_only_number)
+"""Takes `3` and `3.0`, which are the same to JSON, but not `"3"` or `true`; stands behind a type's bounds."""
 
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 

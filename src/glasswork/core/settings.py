@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from limits import parse as parse_rate
+from limits import parse_many as parse_rates
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from glasswork.core.errors import EXIT_CONFIGURATION, StartError
 
 Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
 
@@ -33,8 +35,12 @@ class SecretFiles(PydanticBaseSettingsSource):
     """`JWT_SECRET_FILE=/run/secrets/jwt` stands for the file's content, for any setting."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        path = os.environ.get(f"{field_name.upper()}_FILE")
-        return (Path(path).read_text().strip() if path else None), field_name, False
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        try:
+            return (Path(path).read_text().strip() if path else None), field_name, False
+        except (OSError, ValueError) as error:
+            raise StartError(f"{variable}={path} cannot be read: {error}", EXIT_CONFIGURATION) from error
 
     def __call__(self) -> dict[str, Any]:
         values = ((name, self.get_field_value(field, name)[0]) for name, field in self.fields.items())
@@ -114,7 +120,9 @@ class Settings(LocalSettings):
     @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _separate(cls, value: object) -> object:
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -126,7 +134,8 @@ class Settings(LocalSettings):
     @field_validator("rate_limit_global")
     @classmethod
     def _is_rate(cls, value: str) -> str:
-        parse_rate(value)
+        if len(parse_rates(value)) != 1:
+            raise ValueError("must be one rate, such as 600/minute")
         return value
 
     @field_validator("log_format", mode="before")

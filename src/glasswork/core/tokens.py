@@ -143,6 +143,8 @@ def _actor(claims: dict[str, Any]) -> Actor:
     times = (issued, expires, claims["nbf"])
     if claims.keys() != _CLAIMS or not all(type(time) is int for time in times):
         raise InvalidTokenError
+    if claims["aud"] != _AUDIENCE:  # python-jose also takes a list that holds it
+        raise InvalidTokenError
     if issued > latest or expires - issued > lifetime:
         raise InvalidTokenError
     return Actor(user_id=UUID(claims["sub"]), session_id=UUID(claims["sid"]))

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
 
 from glasswork.core import passwords
 from glasswork.core.paging import PageQuery, sort_by
@@ -9,7 +9,16 @@ from glasswork.core.schemas import Input, Line, Output, UserId, optional
 
 from .models import SystemRole
 
-Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+
+def _bare_address(value: object) -> object:
+    if isinstance(value, str) and "<" in value:
+        raise ValueError("must be an address without a name around it")
+    return value
+
+
+Email = Annotated[
+    EmailStr, Field(max_length=254, examples=["ada@example.com"]), BeforeValidator(_bare_address)
+]
 Username = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{3,20}$", examples=["ada"])]
 Name = Annotated[Line, Field(max_length=100, examples=["Ada Lovelace"])]
 

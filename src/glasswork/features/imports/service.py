@@ -53,11 +53,12 @@ class ImportService:
         project_id = await self._project(actor, workspace_id, key, archive.repo)
         label_ids, new_labels = await self._label_ids(actor, project_id, archive)
         issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
+        highest = max((issue.number for issue in issues), default=0)
         imported = 0
         for start in range(0, len(issues), BATCH):
             batch = issues[start : start + BATCH]
             tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
-            imported += await self._tasks.import_all(actor, project_id, tasks)
+            imported += await self._tasks.import_all(actor, project_id, tasks, highest)
             on_progress(len(batch))
         return ImportReport(key, imported, len(issues) - imported, new_labels)
 

@@ -148,9 +148,10 @@ class LabelRepository:
         return await fetch_page(self._session, statement, query, _LABEL_SORT_KEYS, Label.id, actor.binds)
 
     async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
-        statement = _LABELS.with_only_columns(func.lower(Label.name), Label.id)
+        statement = _LABELS.with_only_columns(Label.name, Label.id)
         rows = await self._session.execute(statement.where(Label.project_id == project_id), actor.binds)
-        return {name: label_id for name, label_id in rows}  # noqa: C416 (rows are no tuples to mypy)
+        # Not PostgreSQL's lower(): who looks a name up has only Python's, and for some letters they differ.
+        return {name.lower(): label_id for name, label_id in rows}
 
     async def lock(self, actor: Actor, label_id: UUID) -> Row[Label, Role]:
         statement = (

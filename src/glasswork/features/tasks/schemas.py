@@ -1,12 +1,12 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import (
     Input,
-    Integer,
+    JsonNumber,
     LabelId,
     Line,
     Output,
@@ -26,8 +26,12 @@ Description = Annotated[Text, Field(max_length=65_536, description="Markdown.")]
 StatusKey = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Key of the status.", examples=["in_progress"])
 ]
-Estimate = Annotated[Integer, Field(ge=0, le=1_000_000)]
-LabelIds = Annotated[list[LabelId], Field(max_length=50)]
+Estimate = Annotated[int, Field(ge=0, le=1_000_000), JsonNumber]
+LabelIds = Annotated[
+    list[LabelId],
+    Field(max_length=50),
+    AfterValidator(lambda ids: sorted(set(ids))),  # as they are shown, so that the same ones compare equal
+]
 Key = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}$", examples=["OPS-42"])]
 
 SORT_KEYS = ("number", "title", "status", "priority", "due_at", "start_at", "created_at", "updated_at")

@@ -119,15 +119,20 @@ class TaskService:
         for was, is_ in zip(before, after, strict=True):
             self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(was), is_))
 
-    async def import_all(self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport]) -> int:
-        """Store what is not there yet, by source and id; return how many. Twice is once."""
+    async def import_all(
+        self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport], highest: int
+    ) -> int:
+        """Store what is not there yet, by source and id; return how many. Twice is once.
+
+        A number that is taken is replaced by one above `highest`, that of the batches to come included.
+        """
         project = await self._projects.access_to(actor, project_id)
         require(policy.can_write(project.role))
         last_number = await self._tasks.lock_numbers(project_id)
         known = await self._tasks.imported_ids(project_id)
         taken = await self._tasks.taken_numbers(project_id)
         new = [item for item in imports if (item.external.source, item.external.id) not in known]
-        highest = max([last_number, *(item.number for item in new)])
+        highest = max(last_number, highest)
         statuses = await self._tasks.statuses(project_id)
         tasks: list[Task] = []
         for item in new:

@@ -151,7 +151,8 @@ class InvitationService:
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, workspace_id: UUID, new: InvitationCreate) -> InvitationIssued:
-        role = await self._workspaces.role_of(actor, workspace_id)
+        # The workspace stays locked, so that of two invitations at the same time one replaces the other.
+        _, role = await self._workspaces.lock(actor, workspace_id)
         require(policy.can_invite(role, new.role))
         if await self._members.has_email(workspace_id, new.email):
             raise AlreadyMemberError

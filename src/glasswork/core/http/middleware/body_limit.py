@@ -6,6 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glasswork.core.errors import PayloadTooLargeError
 
+_LONGEST_LENGTH = 18  # digits; Python refuses to read a number of more than 4300
+
 
 class BodyLimitMiddleware:
     """Refuse a large body before it is read, or, when its length is not declared, while it is."""
@@ -19,7 +21,8 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_bytes:
+        too_long = len(declared) > _LONGEST_LENGTH or (declared.isdigit() and int(declared) > self._max_bytes)
+        if too_long:
             raise PayloadTooLargeError(f"The body may have {self._max_bytes} bytes.")
         received = 0
 

@@ -1,0 +1,168 @@
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Self
+
+import pytest
+from fastapi import FastAPI
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
+
+from glasswork.core.db import Database
+from glasswork.core.settings import Settings
+from glasswork.core.telemetry import traces
+from tests.conftest import make_client
+from tests.core.http.answers import Request, every_answer, make_offline_app
+from tests.factories.callers import Callers
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def traced_app(settings: Settings) -> FastAPI:
+    app = make_offline_app(settings)
+    app.state.exporter = InMemorySpanExporter()
+    app.state.tracer_provider.add_span_processor(SimpleSpanProcessor(app.state.exporter))
+    return app
+
+
+@pytest.fixture
+def exporter(traced_app: FastAPI) -> Iterator[InMemorySpanExporter]:
+    exporter: InMemorySpanExporter = traced_app.state.exporter
+    yield exporter
+    exporter.clear()
+
+
+def only(exporter: InMemorySpanExporter) -> ReadableSpan:
+    (span,) = exporter.get_finished_spans()
+    return span
+
+
+class TestSpan:
+    @every_answer
+    async def test_is_a_single_one_and_knows_the_request(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter, request_: Request
+    ) -> None:
+        async with make_client(traced_app) as client:
+            response = await request_.send(client)
+        span = only(exporter)
+        attributes = span.attributes or {}
+        assert span.kind is SpanKind.SERVER
+        assert attributes["glasswork.request_id"] == response.headers["X-Request-ID"]
+        assert attributes["http.response.status_code"] == response.status_code
+        assert (span.status.status_code is StatusCode.ERROR) is (response.status_code >= 500)
+
+    async def test_is_named_by_the_route_and_holds_no_token(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter, callers: Callers, database: Database
+    ) -> None:
+        user = await callers.user()
+        away, traced_app.state.database = traced_app.state.database, database
+        async with make_client(traced_app) as client:
+            headers = {"Authorization": f"Bearer {user.token}"}
+            await client.get(f"/api/v1/users/{user.id}", headers=headers)
+        traced_app.state.database = away
+        span = only(exporter)
+        assert span.name == "GET /api/v1/users/{user_id}"
+        assert (span.attributes or {})["http.route"] == "/api/v1/users/{user_id}"
+        assert user.token not in span.to_json()
+
+    async def test_is_named_by_the_method_where_there_is_no_route(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter
+    ) -> None:
+        async with make_client(traced_app) as client:
+            await client.get("/nowhere/otter")
+        assert only(exporter).name == "GET"
+
+    async def test_belongs_to_the_trace_of_the_caller(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter
+    ) -> None:
+        trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        async with make_client(traced_app) as client:
+            await client.get("/docs", headers={"traceparent": f"00-{trace}-{parent}-01"})
+        span = only(exporter)
+        assert span.context
+        assert span.parent
+        assert format_trace_id(span.context.trace_id) == trace
+        assert format_span_id(span.parent.span_id) == parent
+
+    @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+    async def test_is_not_made_for_probes(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter, path: str
+    ) -> None:
+        async with make_client(traced_app) as client:
+            await client.get(path)
+        assert exporter.get_finished_spans() == ()
+
+    async def test_is_made_for_paths_that_look_like_probes(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter
+    ) -> None:
+        async with make_client(traced_app) as client:
+            for path in ("/api/health", "/health/", "/healthy", "/nowhere?path=/health"):
+                await client.get(path)
+        assert len(exporter.get_finished_spans()) == 4
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes OTLP over HTTP; answers when it is let."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[str, bytes]] = []
+        self.may_answer = Event()
+
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.may_answer.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append((self.path, body))
+        self.server.may_answer.wait()
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+class TestExport:
+    def test_goes_nowhere_unless_a_collector_is_named(self) -> None:
+        provider = traces.create_tracer_provider("1.0")
+        assert provider.force_flush()
+        traces.shut_down(provider)
+
+    def test_what_is_left_is_sent_at_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with Collector() as collector:
+            collector.may_answer.set()
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
+            provider = traces.create_tracer_provider("1.2.3")
+            provider.get_tracer("test").start_span("an otter").end()
+            traces.shut_down(provider)
+            ((path, body),) = collector.received
+        assert path == "/v1/traces"
+        assert all(word in body for word in (b"an otter", b"glasswork", b"1.2.3"))
+
+    def test_a_collector_that_does_not_answer_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(traces, "SHUTDOWN_SECONDS", 0.05)
+        monkeypatch.setattr(traces, "EXPORT_SECONDS", 600)
+        with Collector() as collector:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
+            provider = traces.create_tracer_provider("1.0")
+            provider.get_tracer("test").start_span("an otter").end()
+            traces.shut_down(provider)
+            assert not collector.may_answer.is_set()

@@ -1,0 +1,112 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from anyio.lowlevel import checkpoint
+from fastapi import FastAPI
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from glasswork.core import db
+from glasswork.core.db import Database, create_engine
+from glasswork.core.errors import ServiceUnavailableError
+from tests.databases import SERVING, Server
+from tests.factories.callers import Caller, Callers
+
+from .test_db import run
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def pool_of_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A single connection; who finds it taken does not wait long."""
+    monkeypatch.setattr(db, "POOL_WAIT_SECONDS", 0.01)
+    async with server.clone() as name:
+        engine = create_engine(server.url(SERVING, name), pool_size=1)
+        yield Database(engine)
+        await engine.dispose()
+
+
+class TestConnections:
+    async def test_one_that_the_server_closed_is_replaced(
+        self, committing_callers: Callers, server: Server
+    ) -> None:
+        me = await committing_callers.user()
+        for _ in range(2):
+            answers = await asyncio.gather(*(me.get("/users/me") for _ in range(5)))
+            assert {answer.status_code for answer in answers} == {200}
+            await close_idle_connections(committing_callers.database.engine, server)
+
+    async def test_one_that_is_lost_on_the_way_is_told_and_replaced(self, pool_of_one: Database) -> None:
+        with pytest.raises(ServiceUnavailableError):
+            await run(pool_of_one, "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 1")
+        await run(pool_of_one, "SELECT 1")
+
+    async def test_one_that_does_not_get_free_is_given_up(self, pool_of_one: Database) -> None:
+        async with pool_of_one.reading() as holder:
+            await holder.execute(text("SELECT 1"))
+            with pytest.raises(ServiceUnavailableError):
+                await run(pool_of_one, "SELECT 1")
+        await run(pool_of_one, "SELECT 1")
+
+    async def test_are_in_utc_and_named(self, pool_of_one: Database) -> None:
+        settings = text("SELECT current_setting('timezone'), current_setting('application_name')")
+        async with pool_of_one.reading() as session:
+            assert tuple((await session.execute(settings)).one()) == ("UTC", "glasswork")
+
+
+async def test_a_database_that_is_away_is_told(app: FastAPI, callers: Callers) -> None:
+    me = await callers.user()
+    nowhere = "postgresql+asyncpg://ada:otter@127.0.0.1:1/glasswork"
+    app.state.database = Database(create_engine(nowhere, pool_size=1))
+    for response in (await me.get("/users/me"), await me.patch("/users/me", {"name": "Ada"})):
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+        assert response.headers["Retry-After"] == "1"
+        assert "otter" not in response.text
+
+
+class TestRoundTrips:
+    async def test_a_read_is_a_single_one(self, committing_callers: Callers) -> None:
+        me = await committing_callers.user()
+        assert await sent_for(committing_callers.database.engine, me, "GET") == ["SELECT"]
+
+    async def test_a_write_is_one_transaction(self, committing_callers: Callers) -> None:
+        me = await committing_callers.user()
+        sent = await sent_for(committing_callers.database.engine, me, "PATCH", json={"name": "Ada"})
+        assert sent == ["BEGIN", "SELECT", "UPDATE", "COMMIT"]
+
+
+async def close_idle_connections(engine: AsyncEngine, server: Server) -> None:
+    """As a server does that restarts; return when the pool could know it."""
+    pool = engine.pool
+    assert isinstance(pool, AsyncAdaptedQueuePool)
+    connections = [await engine.connect() for _ in range(pool.checkedin())]
+    drivers: list[Any] = [(await each.get_raw_connection()).driver_connection for each in connections]
+    for connection in connections:
+        await connection.close()
+    await server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE datname = '{engine.url.database}' AND usename = '{SERVING}'"
+    )
+    while not all(driver.is_closed() for driver in drivers):
+        await checkpoint()
+
+
+async def sent_for(engine: AsyncEngine, caller: Caller, method: str, **options: Any) -> list[str]:
+    """The first words of what the database is sent for one request, when it knows the statements."""
+    await caller.request(method, "/users/me", json={"name": "Somebody"} if options else None)
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+    words: list[str] = []
+
+    def note(statement: str) -> None:
+        words.append(statement.split(maxsplit=1)[0].strip(";"))
+
+    driver.add_query_logger(lambda record: note(record.query))  # BEGIN, COMMIT, ROLLBACK
+    event.listen(engine.sync_engine, "after_cursor_execute", lambda *event: note(event[2]))
+    await caller.request(method, "/users/me", **options)
+    return words
