@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
-from glasswork.core.outbox import SUBSCRIBERS, Subscribers, store_outbox
+from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.settings import Settings
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -23,7 +23,7 @@ POOL_WAIT_SECONDS = 2
 
 
 class Database:
-    def __init__(self, engine: AsyncEngine, subscribers: Subscribers) -> None:
+    def __init__(self, engine: AsyncEngine, subscribers: Subscribers = NO_SUBSCRIBERS) -> None:
         self.engine = engine
         self._info = {SUBSCRIBERS: subscribers}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ _PENDING = "pending"
 
 Subscribers = Mapping[str, Sequence[Job[EventRef]]]
 """What is to be done after an event, by its type."""
+
+NO_SUBSCRIBERS: Subscribers = MappingProxyType({})
 
 _ROWS = """
     jsonb_to_recordset(CAST(:events AS jsonb)) AS event (

@@ -34,7 +34,7 @@ class TestActAs:
         async with database.transaction() as session:
             service, users = SessionService(session, Keys.derive(SECRET)), UserRepository(session)
             actor = await service.act_as(user.username, "glasswork import")
-            assert await users.my_role(actor) is SystemRole.USER
+            assert (await users.me(actor)).id == user.id
             await service.log_out(actor)
             with pytest.raises(Exception, match="This session has ended"):
-                await users.my_role(actor)
+                await users.me(actor)
