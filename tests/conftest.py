@@ -18,7 +18,6 @@ from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from glasswork.app import create_app
 from glasswork.core.db import Database
@@ -87,7 +86,7 @@ def app(settings: Settings) -> FastAPI:
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
     """To a database of this worker, in which nothing is ever committed."""
     async with server.clone() as name:
-        engine = create_async_engine(server.url(SERVING, name), poolclass=NullPool)
+        engine = create_async_engine(server.url(SERVING, name), pool_size=1, max_overflow=0)
         yield engine
         await engine.dispose()
 
