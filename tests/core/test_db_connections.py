@@ -77,7 +77,7 @@ class TestRoundTrips:
     async def test_a_write_is_one_transaction(self, committing_callers: Callers) -> None:
         me = await committing_callers.user()
         sent = await sent_for(committing_callers.database.engine, me, "PATCH", json={"name": "Ada"})
-        assert sent == ["BEGIN", "SELECT", "UPDATE", "COMMIT"]
+        assert sent == ["BEGIN", "SELECT", "UPDATE", "INSERT", "COMMIT"]
 
 
 async def close_idle_connections(engine: AsyncEngine, server: Server) -> None:

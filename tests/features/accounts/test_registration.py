@@ -122,6 +122,7 @@ class TestRegister:
             "name": "Ada Lovelace",
             "role": "user",
             "is_active": True,
+            "email_verified_at": None,
             "version": 1,
             "created_at": made["created_at"],
             "updated_at": made["created_at"],

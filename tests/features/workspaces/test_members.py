@@ -64,6 +64,7 @@ class TestGet:
         response = await owner.get(path_of(workspace, member))
         shown = response.json()
         assert shown == {
+            "workspace_id": workspace["id"],
             "user_id": str(member.id),
             "username": member.username,
             "name": shown["name"],
