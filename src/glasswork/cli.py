@@ -135,6 +135,17 @@ def migrate(
         typer.echo(f"The schema is at {migrations.head()}.")
 
 
+@app.command()
+def doctor(data_dir: DataDir = None) -> None:
+    """Check that everything that the server and the worker need is there."""
+    from glasswork.installation import installation, refuse_other_schema
+
+    with installation(data_dir) as settings:
+        typer.echo(f"settings  ok ({settings.environment})\ndatabase  ok")
+        asyncio.run(refuse_other_schema(settings))
+        typer.echo("schema    ok")
+
+
 @app.command("create-admin")
 def create_admin(
     email: Annotated[str, typer.Option(prompt=True)],

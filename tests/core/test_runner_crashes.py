@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work, requeue
@@ -86,6 +86,14 @@ class TestErrors:
         error = await error_of(database, job_id)
         assert (error["exception_type"], error["exception_message"]) == ("ConnectionError", "no 1")
         assert "in __call__" in error["traceback"]
+
+    async def test_a_job_that_is_cancelled_from_within_dies_like_any_other(self, database: Database) -> None:
+        attempts = Attempts(asyncio.CancelledError())
+        job = Job("test.run", Note, attempts, max_attempts=1)
+        await order(database, job)
+        async with working(database, job):
+            await attempts.begun.get()
+        assert [row["status"] for row in await jobs_of(database)] == ["failed"]
 
     async def test_a_dead_job_that_is_put_back_has_all_its_attempts(self, database: Database) -> None:
         attempts = Attempts(*(ConnectionError("no") for _ in range(MAX_CRASHES + 3)))
@@ -221,27 +229,26 @@ class TestLostDatabase:
             await until_done(database, await order(database, job))
         assert await jobs_of(database) == []
 
-    async def test_a_job_that_loses_the_database_is_not_dead(
+    async def test_a_job_whose_retry_cannot_be_stored_is_not_dead(
         self, database: Database, server: Server
     ) -> None:
-        begun, finish = asyncio.Event(), asyncio.Event()
+        begun, fail = asyncio.Event(), asyncio.Event()
 
-        async def run(work: Work, _: Note) -> None:
-            begun.set()
-            await finish.wait()
-            async with work.once() as session:
-                await session.execute(select(func.now()))
+        async def run(_: Work, __: Note) -> None:
+            if not fail.is_set():
+                begun.set()
+                await fail.wait()
+                raise ConnectionError("no")
 
-        job = Job("test.run", Note, run, first_delay=0.01)
+        job = Job("test.run", Note, run)
         job_id = await order(database, job)
-        name = database.engine.url.database
-        async with working(database, job) as runner:
+        async with working(database, job):
             await begun.wait()
-            await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            await disconnect(server, database)
-            finish.set()
-            runner.stop.set()
-        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            async with database.transaction() as session:
+                await session.execute(text("SELECT id FROM jobs.pgqueuer FOR UPDATE"))
+                fail.set()
+                while not await disconnect(server, database, "wait_event_type = 'Lock'"):
+                    pass
         assert [row["status"] for row in await jobs_of(database)] == ["picked"]
         await execute(database, MAKE_STALE)
         async with working(database, job):
@@ -263,7 +270,7 @@ class TestLostDatabase:
         assert times[-1] - times[0] > 1
 
 
-async def disconnect(server: Server, database: Database) -> None:
-    """As a restart of the server does."""
-    name = database.engine.url.database
-    await server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+async def disconnect(server: Server, database: Database, which: str = "true") -> object:
+    """Close connections from the server's side, as its restart does; return how many."""
+    query = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND {which}"
+    return await server.fetch(query, database.engine.url.database, database="postgres")

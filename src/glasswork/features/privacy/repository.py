@@ -2,13 +2,28 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    column,
+    delete,
+    func,
+    or_,
+    select,
+    table,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import WorkspaceEvent
+from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.models import Workspace
+
+_log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
 
 class PurgeRepository:
@@ -43,6 +58,14 @@ class PurgeRepository:
             delete(Workspace).where(Workspace.id.in_(gone)).returning(Workspace.id)
         )
         return len(deleted.all())
+
+    async def purge_jobs(self) -> int:
+        """The traces of jobs that are done: their log, and the marks that they had their effect."""
+        old = select(_log.c.id).where(_log.c.created < func.now() - self._age).limit(self._batch)
+        logged = await self._session.execute(delete(_log).where(_log.c.id.in_(old)).returning(_log.c.id))
+        marks = select(DoneJob.job_id).where(DoneJob.done_at < func.now() - self._age).limit(self._batch)
+        await self._session.execute(delete(DoneJob).where(DoneJob.job_id.in_(marks)))
+        return len(logged.all())
 
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:
         """The events keep their place in the sequence, and lose what they held."""

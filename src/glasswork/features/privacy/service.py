@@ -16,7 +16,7 @@ class PurgeService:
 
     async def purge(self) -> None:
         """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
-        for step in ("purge_tasks", "purge_projects", "purge_workspaces"):
+        for step in ("purge_tasks", "purge_projects", "purge_workspaces", "purge_jobs"):
             while await self._step(step) == BATCH:
                 pass
 
