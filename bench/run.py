@@ -81,16 +81,15 @@ async def serving(home: Path) -> AsyncIterator[httpx2.AsyncClient]:
     environment = os.environ | {"RATE_LIMIT_ENABLED": "false", "LOG_LEVEL": "warning"}
     command = [PROGRAM, "serve", "--port", "0", "--no-worker", "--data-dir", str(home)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
     try:
-        assert process.stderr
         line = next(line for line in process.stderr if line.strip().startswith("API"))
         async with httpx2.AsyncClient(base_url=line.split()[1], timeout=60) as client:
             yield client
     finally:
         process.terminate()
         process.wait()
-        if process.stderr:
-            process.stderr.close()
+        process.stderr.close()
 
 
 async def new_project(client: httpx2.AsyncClient, number: int) -> str:

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -199,60 +198,6 @@ class TestSchedule:
         recurring = Recurring("* * * * * *", Job("test.secondly", Nothing, run))
         async with working(database, recurring.job, schedule=[recurring]):
             assert await taken.get() != await taken.get()
-
-
-class TestStop:
-    async def test_what_runs_is_finished_and_nothing_new_is_begun(
-        self, database: Database, taken: asyncio.Queue[str]
-    ) -> None:
-        finish = asyncio.Event()
-
-        async def run(_: Work, note: Note) -> None:
-            taken.put_nowait(note.text)
-            await finish.wait()
-
-        job = Job("test.run", Note, run)
-        begun = await order(database, job)
-        async with working(database, job) as runner:
-            await taken.get()
-            runner.stop.set()
-            waiting = await order(database, job)
-            finish.set()
-        assert await history(database, begun) == ["queued", "picked", "successful"]
-        assert await history(database, waiting) == ["queued"]
-
-    async def test_what_takes_too_long_is_given_back(
-        self, database: Database, taken: asyncio.Queue[str]
-    ) -> None:
-        finish = asyncio.Event()
-
-        async def run(_: Work, note: Note) -> None:
-            taken.put_nowait(note.text)
-            await finish.wait()
-
-        job = Job("test.run", Note, run, max_attempts=1)
-        job_id = await order(database, job)
-        async with working(database, job, finish_seconds=0):
-            await taken.get()
-        assert [row["status"] for row in await jobs_of(database)] == ["queued"]
-        finish.set()
-        async with working(database, job):
-            await until_done(database, job_id)
-        assert taken.qsize() == 1
-
-    async def test_what_ends_when_it_is_told_to_is_done(self, database: Database) -> None:
-        begun = asyncio.Event()
-
-        async def run(_: Work, __: Note) -> None:
-            begun.set()
-            with suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-
-        job = Job("test.run", Note, run)
-        job_id = await order(database, job)
-        async with working(database, job, finish_seconds=0):
-            await begun.wait()
-        assert await history(database, job_id) == ["queued", "picked", "successful"]
 
 
 @pytest.mark.parametrize(("attempts", "longest"), [(0, 1), (3, 8), (13, 8192), (14, 14400), (5000, 14400)])

@@ -1,0 +1,93 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import func, select, text
+
+from glasswork.core.db import Database, create_engine
+from glasswork.core.jobs import Job, Work
+from tests.core.runners import (
+    MAKE_STALE,
+    Note,
+    execute,
+    jobs_of,
+    open_clone,
+    order,
+    until_done,
+    working,
+)
+from tests.databases import Server
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[Database]:
+    async with open_clone(server) as database:
+        yield database
+
+
+async def test_lost_connections_are_made_anew(database: Database, server: Server) -> None:
+    begun, finish = asyncio.Queue[None](), asyncio.Event()
+
+    async def run(work: Work, _: Note) -> None:
+        begun.put_nowait(None)
+        await finish.wait()
+        async with work.once() as session:
+            await session.execute(select(func.now()))
+
+    job = Job("test.run", Note, run, first_delay=0.01)
+    held = await order(database, job)
+    async with working(database, job):
+        await begun.get()
+        await disconnect(server, database)
+        finish.set()
+        await until_done(database, held)
+        await until_done(database, await order(database, job))
+    assert await jobs_of(database) == []
+
+
+async def test_a_job_whose_retry_cannot_be_stored_is_not_dead(database: Database, server: Server) -> None:
+    begun, fail = asyncio.Event(), asyncio.Event()
+
+    async def run(_: Work, __: Note) -> None:
+        if not fail.is_set():
+            begun.set()
+            await fail.wait()
+            raise ConnectionError("no")
+
+    job = Job("test.run", Note, run)
+    job_id = await order(database, job)
+    async with working(database, job):
+        await begun.wait()
+        async with database.transaction() as session:
+            await session.execute(text("SELECT id FROM jobs.pgqueuer FOR UPDATE"))
+            fail.set()
+            while not await disconnect(server, database, "wait_event_type = 'Lock'"):
+                pass
+    assert [row["status"] for row in await jobs_of(database)] == ["picked"]
+    await execute(database, MAKE_STALE)
+    async with working(database, job):
+        await until_done(database, job_id)
+
+
+async def test_nothing_spins_while_the_database_is_away() -> None:
+    knocks: asyncio.Queue[float] = asyncio.Queue()
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.put_nowait(asyncio.get_running_loop().time())
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as nobody:
+        port = nobody.sockets[0].getsockname()[1]
+        engine = create_engine(f"postgresql+asyncpg://nobody:x@127.0.0.1:{port}/nothing", pool_size=1)
+        async with working(Database(engine, {})):
+            times = [await knocks.get() for _ in range(3)]
+    # Each round may knock twice, with and without TLS.
+    assert times[-1] - times[0] > 1
+
+
+async def disconnect(server: Server, database: Database, which: str = "true") -> object:
+    """Close connections from the server's side, as its restart does; return how many."""
+    query = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND {which}"
+    return await server.fetch(query, database.engine.url.database, database="postgres")

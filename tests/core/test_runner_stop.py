@@ -1,0 +1,108 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from glasswork.core.db import Database
+from glasswork.core.jobs import Job, Work
+from glasswork.core.runner import Runner
+from tests.core.runners import (
+    SECONDS,
+    Note,
+    history,
+    jobs_of,
+    open_clone,
+    order,
+    until_done,
+    working,
+)
+from tests.databases import Server
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def database(server: Server) -> AsyncIterator[Database]:
+    async with open_clone(server) as database:
+        yield database
+
+
+@pytest.fixture
+def taken() -> asyncio.Queue[str]:
+    """Fills with what the jobs of the test were told, each time they begin."""
+    return asyncio.Queue()
+
+
+async def test_what_runs_is_finished_and_nothing_new_is_begun(
+    database: Database, taken: asyncio.Queue[str]
+) -> None:
+    finish = asyncio.Event()
+
+    async def run(_: Work, note: Note) -> None:
+        taken.put_nowait(note.text)
+        await finish.wait()
+
+    job = Job("test.run", Note, run)
+    begun = await order(database, job)
+    async with working(database, job) as runner:
+        await taken.get()
+        runner.stop.set()
+        waiting = await order(database, job)
+        finish.set()
+    assert await history(database, begun) == ["queued", "picked", "successful"]
+    assert await history(database, waiting) == ["queued"]
+
+
+async def test_what_takes_too_long_is_given_back(database: Database, taken: asyncio.Queue[str]) -> None:
+    finish = asyncio.Event()
+
+    async def run(_: Work, note: Note) -> None:
+        taken.put_nowait(note.text)
+        await finish.wait()
+
+    job = Job("test.run", Note, run, max_attempts=1)
+    job_id = await order(database, job)
+    async with working(database, job, finish_seconds=0):
+        await taken.get()
+    assert [row["status"] for row in await jobs_of(database)] == ["queued"]
+    finish.set()
+    async with working(database, job):
+        await until_done(database, job_id)
+    assert taken.qsize() == 1
+
+
+async def test_what_ends_when_it_is_told_to_is_done(database: Database) -> None:
+    begun = asyncio.Event()
+
+    async def run(_: Work, __: Note) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    job = Job("test.run", Note, run)
+    job_id = await order(database, job)
+    async with working(database, job, finish_seconds=0):
+        await begun.wait()
+    assert await history(database, job_id) == ["queued", "picked", "successful"]
+
+
+async def test_a_loop_that_is_torn_down_gives_its_jobs_back(database: Database) -> None:
+    begun = asyncio.Event()
+
+    async def run(_: Work, __: Note) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    job = Job("test.run", Note, run)
+    await order(database, job)
+    others = asyncio.all_tasks()
+    runner = Runner(database, [job], [], None, finish_seconds=SECONDS)
+    working_ = asyncio.create_task(runner.run())
+    async with asyncio.timeout(SECONDS):
+        await begun.wait()
+        for task in asyncio.all_tasks() - others:  # as asyncio.run does at its end
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working_
+    assert [row["status"] for row in await jobs_of(database)] == ["queued"]
