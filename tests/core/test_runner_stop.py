@@ -8,8 +8,10 @@ from glasswork.core.db import Database
 from glasswork.core.jobs import Job, Work
 from glasswork.core.runner import Runner
 from tests.core.runners import (
+    MAKE_STALE,
     SECONDS,
     Note,
+    execute,
     history,
     jobs_of,
     open_clone,
@@ -87,22 +89,31 @@ async def test_what_ends_when_it_is_told_to_is_done(database: Database) -> None:
     assert await history(database, job_id) == ["queued", "picked", "successful"]
 
 
-async def test_a_loop_that_is_torn_down_gives_its_jobs_back(database: Database) -> None:
-    begun = asyncio.Event()
+async def test_a_loop_that_is_torn_down_loses_no_job(database: Database) -> None:
+    begun, again = asyncio.Event(), asyncio.Event()
 
     async def run(_: Work, __: Note) -> None:
+        if begun.is_set():
+            return
         begun.set()
-        await asyncio.Event().wait()
+        try:
+            await again.wait()
+        finally:
+            for _ in range(20):  # as a transaction that is rolled back: pgqueuer cancels once more meanwhile
+                await asyncio.sleep(0)
 
     job = Job("test.run", Note, run)
-    await order(database, job)
+    job_id = await order(database, job)
     others = asyncio.all_tasks()
     runner = Runner(database, [job], [], None, finish_seconds=SECONDS)
-    working_ = asyncio.create_task(runner.run())
+    torn_down = asyncio.create_task(runner.run())
     async with asyncio.timeout(SECONDS):
         await begun.wait()
         for task in asyncio.all_tasks() - others:  # as asyncio.run does at its end
             task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await working_
-    assert [row["status"] for row in await jobs_of(database)] == ["queued"]
+            await torn_down
+    assert [row["id"] for row in await jobs_of(database)] == [job_id]
+    await execute(database, MAKE_STALE)  # it may have been too late to give the job back
+    async with working(database, job):
+        await until_done(database, job_id)

@@ -195,7 +195,9 @@ class _Executor(AbstractEntrypointExecutor):
         with suppress(asyncio.CancelledError):
             await _first(asyncio.wait({attempt}), self._runner.out_of_time.wait())
         attempt.cancel()
-        await asyncio.wait({attempt})
+        while not attempt.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({attempt})
         if attempt.cancelled():
             raise RetryRequested(timedelta(0), "The worker was stopped.")
         error = attempt.exception()
