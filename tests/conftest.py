@@ -86,7 +86,7 @@ def app(settings: Settings) -> FastAPI:
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
     """To a database of this worker, in which nothing is ever committed."""
     async with server.clone() as name:
-        engine = create_async_engine(server.url(SERVING, name), pool_size=1, max_overflow=0)
+        engine = create_async_engine(server.url(SERVING, name), pool_size=1)
         yield engine
         await engine.dispose()
 

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Event, Thread
 
 import httpx2
@@ -18,15 +17,9 @@ from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
 
 
-@dataclass(frozen=True)
-class Live:
-    base_url: str
-    headers: dict[str, str]
-    """Of somebody who is logged in."""
-
-
 @pytest.fixture(scope="session")
-def live(server: Server) -> Iterator[Live]:
+def live(server: Server) -> Iterator[str]:
+    """Yield its address; Ada has an account there."""
     runner = asyncio.Runner()
     clone = server.clone()
     name = runner.run(clone.__aenter__())
@@ -34,7 +27,8 @@ def live(server: Server) -> Iterator[Live]:
     settings = make_settings(server.url(SERVING, name), password_min_length=8)
     try:
         with running(settings) as base_url:
-            yield Live(base_url, {"Authorization": f"Bearer {sign_up(base_url)}"})
+            sign_up(base_url)
+            yield base_url
     finally:
         runner.run(clone.__aexit__(None, None, None))
         runner.close()
@@ -59,10 +53,13 @@ def running(settings: Settings) -> Iterator[str]:
         thread.join(timeout=10)
 
 
-def sign_up(base_url: str) -> str:
+def sign_up(base_url: str) -> None:
     account = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
-    with httpx2.Client(base_url=f"{base_url}/api/v1") as client:
-        assert client.post("/auth/register", json=account).status_code == 201
-        answer = client.post("/auth/token", data={"username": "ada", "password": PASSWORD})
-    token: str = answer.json()["access_token"]
-    return token
+    assert httpx2.post(f"{base_url}/api/v1/auth/register", json=account).status_code == 201
+
+
+@pytest.fixture
+def headers(live: str) -> dict[str, str]:
+    """Of Ada, in a session that nobody else can end."""
+    answer = httpx2.post(f"{live}/api/v1/auth/token", data={"username": "ada", "password": PASSWORD})
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
