@@ -61,5 +61,7 @@ def sign_up(base_url: str) -> None:
 @pytest.fixture
 def headers(live: str) -> dict[str, str]:
     """Of Ada, in a session that nobody else can end."""
-    answer = httpx2.post(f"{live}/api/v1/auth/token", data={"username": "ada", "password": PASSWORD})
+    answer = httpx2.post(
+        f"{live}/api/v1/auth/token", data={"username": "ada@example.com", "password": PASSWORD}
+    )
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
