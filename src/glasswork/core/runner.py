@@ -101,7 +101,7 @@ class Runner:
     async def _run(self) -> None:
         url = self._database.engine.url.set(drivername="postgresql")
         dsn = url.render_as_string(hide_password=False)
-        async with asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5) as pool:
+        async with asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5, command_timeout=10) as pool:
             driver = AsyncpgPoolDriver(pool)
             queuer = PgQueuer(driver, queries=queries(driver))
             self._register(queuer)

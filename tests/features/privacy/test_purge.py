@@ -209,3 +209,46 @@ async def tables_of_workspaces(database: Database) -> set[str]:
     async with database.reading() as session:
         found = "SELECT table_name FROM information_schema.columns WHERE column_name = 'workspace_id'"
         return set((await session.scalars(text(f"{found} AND table_schema = 'public'"))).all())
+
+
+class TestTraces:
+    async def test_events_of_labels_and_invitations_are_blanked_in_time(
+        self, callers: Callers, database: Database
+    ) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        project = await make_project(owner, workspace)
+        for _ in range(2):
+            await owner.delete(f"/labels/{(await make_label(owner, project))['id']}")
+        async with database.transaction() as session:
+            await session.execute(
+                text("UPDATE workspace_events SET at = now() - interval '31 days' WHERE seq <= 4")
+            )
+        before = await events(owner, workspace)
+        await purge(database)
+        after = await events(owner, workspace)
+        held = [item["before"] is not None or item["after"] is not None for item in after]
+        assert [item["type"] for item in after] == [item["type"] for item in before]
+        assert held == [True, True, False, False, True, True]
+
+    async def test_of_jobs_that_are_done_are_forgotten_in_time(
+        self, callers: Callers, database: Database
+    ) -> None:
+        await callers.user()
+        async with database.transaction() as session:
+            await session.execute(
+                text(
+                    "INSERT INTO kept_mails (job_id, recipient, subject, body, kept_at) VALUES"
+                    " (1, 'a', 'b', 'c', now() - interval '31 days'), (2, 'a', 'b', 'c', now())"
+                )
+            )
+            await session.execute(
+                text(
+                    "INSERT INTO done_jobs (job_id, done_at) VALUES"
+                    " (1, now() - interval '31 days'), (2, now())"
+                )
+            )
+        await purge(database)
+        async with database.reading() as session:
+            for table in ("kept_mails", "done_jobs"):
+                assert (await session.scalars(text(f"SELECT job_id FROM {table}"))).all() == [2]

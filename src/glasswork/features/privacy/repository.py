@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,8 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.jobs import SCHEMA, DoneJob
+from glasswork.core.mail import KeptMail
+from glasswork.features.accounts.models import OneTimeToken
+from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
+from glasswork.features.workspaces.events import InvitationDeleted
 from glasswork.features.workspaces.models import Workspace
 
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
@@ -59,12 +64,29 @@ class PurgeRepository:
         )
         return len(deleted.all())
 
-    async def purge_jobs(self) -> int:
-        """The traces of jobs that are done: their log, and the marks that they had their effect."""
+    async def purge_labels_and_invitations(self) -> int:
+        """They are deleted at once; only what their events held is left."""
+        gone = (
+            select(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id)
+            .where(
+                WorkspaceEvent.type.in_((LabelDeleted.type, InvitationDeleted.type)),
+                WorkspaceEvent.before.is_not(None),
+                WorkspaceEvent.at < func.now() - self._age,
+            )
+            .limit(self._batch)
+        )
+        subjects = [(row[0], row[1]) for row in await self._session.execute(gone)]
+        await self._blank(subjects)
+        return len(subjects)
+
+    async def purge_traces(self) -> int:
+        """Of jobs that are done: their log, the marks that they had their effect, mail and tokens."""
         old = select(_log.c.id).where(_log.c.created < func.now() - self._age).limit(self._batch)
         logged = await self._session.execute(delete(_log).where(_log.c.id.in_(old)).returning(_log.c.id))
         marks = select(DoneJob.job_id).where(DoneJob.done_at < func.now() - self._age).limit(self._batch)
         await self._session.execute(delete(DoneJob).where(DoneJob.job_id.in_(marks)))
+        await self._session.execute(delete(KeptMail).where(KeptMail.kept_at < func.now() - self._age))
+        await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
         return len(logged.all())
 
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:
@@ -72,13 +94,16 @@ class PurgeRepository:
         batch = gone.limit(self._batch).cte("batch")
         keys = tuple_(table.workspace_id, table.id).in_(select(batch))
         rows = await self._session.execute(delete(table).where(keys).returning(table.workspace_id, table.id))
-        purged: list[tuple[UUID, UUID]] = [(row[0], row[1]) for row in rows]
+        purged = [(row[0], row[1]) for row in rows]
+        await self._blank(purged)
+        return len(purged)
+
+    async def _blank(self, subjects: Sequence[tuple[UUID, UUID]]) -> None:
         await self._session.execute(
             update(WorkspaceEvent)
-            .where(tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id).in_(purged))
+            .where(tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id).in_(subjects))
             .values(before=None, after=None)
         )
-        return len(purged)
 
     def _is_old(self, deleted_at: Any) -> ColumnElement[bool]:
         return deleted_at < func.now() - self._age  # type: ignore[no-any-return]

@@ -16,7 +16,13 @@ class PurgeService:
 
     async def purge(self) -> None:
         """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
-        for step in ("purge_tasks", "purge_projects", "purge_workspaces", "purge_jobs"):
+        for step in (
+            "purge_tasks",
+            "purge_projects",
+            "purge_workspaces",
+            "purge_labels_and_invitations",
+            "purge_traces",
+        ):
             while await self._step(step) == BATCH:
                 pass
 
