@@ -187,7 +187,7 @@ def import_(
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Load another tracker's tasks, all or none. Twice is once."""
+    """Load another tracker's tasks. A broken file loads nothing; twice is once."""
     from rich.progress import Progress
 
     from glasswork import commands

@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, open_database
+from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.settings import Settings
 from glasswork.core.tokens import Keys
@@ -36,11 +34,11 @@ async def import_github_archive(
 ) -> ImportReport:
     async with (
         open_database(settings, SUBSCRIBERS) as database,
-        database.transaction() as session,
-        acting_as(session, settings, login, "glasswork import") as actor,
+        acting_as(database, settings, login, "glasswork import") as actor,
     ):
-        workspace_id = await WorkspaceService(session).id_of(actor, slug)
-        service = ImportService(session)
+        async with database.reading() as session:
+            workspace_id = await WorkspaceService(session).id_of(actor, slug)
+        service = ImportService(database)
         return await service.import_github(actor, workspace_id, archive, project_key, on_progress)
 
 
@@ -60,11 +58,13 @@ async def retry_job(settings: Settings, job_id: int) -> None:
 
 
 @asynccontextmanager
-async def acting_as(
-    session: AsyncSession, settings: Settings, login: str, command: str
-) -> AsyncIterator[Actor]:
+async def acting_as(database: Database, settings: Settings, login: str, command: str) -> AsyncIterator[Actor]:
     """Have the rights of a user, and no more, for as long as the command takes."""
-    sessions = SessionService(session, Keys.derive(settings.jwt_secret.get_secret_value()))
-    actor = await sessions.act_as(login, command)
-    yield actor
-    await sessions.log_out(actor)
+    keys = Keys.derive(settings.jwt_secret.get_secret_value())
+    async with database.transaction() as session:
+        actor = await SessionService(session, keys).act_as(login, command)
+    try:
+        yield actor
+    finally:
+        async with database.transaction() as session:
+            await SessionService(session, keys).log_out(actor)

@@ -75,9 +75,13 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
     new = Registration(
         email=f"{login}@example.com", username=login, name="Demo", password=SecretStr(password)
     )
-    async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
-        await AccountService(session, settings.password_min_length).register(new)
-        async with acting_as(session, settings, login, "glasswork demo") as actor:
+    async with open_database(settings, SUBSCRIBERS) as database:
+        async with database.transaction() as session:
+            await AccountService(session, settings.password_min_length).register(new)
+        async with (
+            acting_as(database, settings, login, "glasswork demo") as actor,
+            database.transaction() as session,
+        ):
             await _fill(session, actor, slug)
     return slug, login, password
 

@@ -38,14 +38,13 @@ async def load(
 ) -> tuple[ImportReport, list[int]]:
     """Import; return the report and how the progress was told."""
     progress: list[int] = []
-    async with callers.database.transaction() as session:
-        report = await ImportService(session).import_github(
-            caller.actor,
-            UUID(workspace["id"]),
-            read_github_archive(encode(archive)),
-            project_key,
-            progress.append,
-        )
+    report = await ImportService(callers.database).import_github(
+        caller.actor,
+        UUID(workspace["id"]),
+        read_github_archive(encode(archive)),
+        project_key,
+        progress.append,
+    )
     return report, progress
 
 

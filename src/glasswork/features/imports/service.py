@@ -3,9 +3,9 @@ from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from pydantic import ValidationError as SchemaError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
+from glasswork.core.db import Database
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
 from glasswork.features.projects.service import LabelService, ProjectService
 from glasswork.features.tasks.schemas import External, TaskImport
@@ -35,10 +35,8 @@ def read_github_archive(content: bytes) -> GithubArchive:
 
 
 class ImportService:
-    def __init__(self, session: AsyncSession) -> None:
-        self._projects = ProjectService(session)
-        self._labels = LabelService(session)
-        self._tasks = TaskService(session)
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def import_github(
         self,
@@ -48,45 +46,53 @@ class ImportService:
         project_key: str | None,
         on_progress: Callable[[int], None],
     ) -> ImportReport:
-        """Load what is not there yet; `on_progress` hears of each batch how many tasks it had."""
+        """Load what is not there yet; `on_progress` hears of each batch how many tasks it had.
+
+        Each batch is a transaction, so that nobody waits for the whole of it. An import that was cut off is
+        completed by the next one.
+        """
         key = project_key or key_of(archive.repo)
-        project_id = await self._project(actor, workspace_id, key, archive.repo)
-        label_ids, new_labels = await self._label_ids(actor, project_id, archive)
+        async with self._database.transaction() as session:
+            project_id = await _project(ProjectService(session), actor, workspace_id, key, archive.repo)
+            label_ids, new_labels = await _label_ids(LabelService(session), actor, project_id, archive)
         issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
         highest = max((issue.number for issue in issues), default=0)
         imported = 0
         for start in range(0, len(issues), BATCH):
             batch = issues[start : start + BATCH]
             tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
-            imported += await self._tasks.import_all(actor, project_id, tasks, highest)
+            async with self._database.transaction() as session:
+                imported += await TaskService(session).import_all(actor, project_id, tasks, highest)
             on_progress(len(batch))
         return ImportReport(key, imported, len(issues) - imported, new_labels)
 
-    async def _project(self, actor: Actor, workspace_id: UUID, key: str, name: str) -> UUID:
-        project_id = await self._projects.find_by_key(actor, workspace_id, key)
-        if project_id is None:
-            new = ProjectCreate(name=name, key=key, description=f"Imported from https://github.com/{name}")
-            project_id = (await self._projects.create(actor, workspace_id, new)).id
-        return project_id
 
-    async def _label_ids(
-        self, actor: Actor, project_id: UUID, archive: GithubArchive
-    ) -> tuple[dict[str, UUID], int]:
-        """Return the id of each label by its name in lower case, and how many are new."""
-        ids = await self._labels.ids_by_name(actor, project_id)
-        wanted = {
-            label.name.lower(): LabelCreate(
-                name=label.name, color=f"#{label.color.lower()}", description=label.description or ""
-            )
-            for label in archive.labels
-        }
-        for issue in (*archive.issues, *archive.pulls):
-            for name in issue.labels:  # one that was deleted since still stands on old issues
-                wanted.setdefault(name.lower(), LabelCreate(name=name))
-        new = {name: label for name, label in wanted.items() if name not in ids}
-        for name, label in new.items():
-            ids[name] = (await self._labels.create(actor, project_id, label)).id
-        return ids, len(new)
+async def _project(projects: ProjectService, actor: Actor, workspace_id: UUID, key: str, name: str) -> UUID:
+    project_id = await projects.find_by_key(actor, workspace_id, key)
+    if project_id is None:
+        new = ProjectCreate(name=name, key=key, description=f"Imported from https://github.com/{name}")
+        project_id = (await projects.create(actor, workspace_id, new)).id
+    return project_id
+
+
+async def _label_ids(
+    labels: LabelService, actor: Actor, project_id: UUID, archive: GithubArchive
+) -> tuple[dict[str, UUID], int]:
+    """Return the id of each label by its name in lower case, and how many are new."""
+    ids = await labels.ids_by_name(actor, project_id)
+    wanted = {
+        label.name.lower(): LabelCreate(
+            name=label.name, color=f"#{label.color.lower()}", description=label.description or ""
+        )
+        for label in archive.labels
+    }
+    for issue in (*archive.issues, *archive.pulls):
+        for name in issue.labels:  # one that was deleted since still stands on old issues
+            wanted.setdefault(name.lower(), LabelCreate(name=name))
+    new = {name: label for name, label in wanted.items() if name not in ids}
+    for name, label in new.items():
+        ids[name] = (await labels.create(actor, project_id, label)).id
+    return ids, len(new)
 
 
 def key_of(repo: str) -> str:
