@@ -21,7 +21,7 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from glasswork.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from glasswork.core.embedded import PROGRAMS_CACHE, EmbeddedPostgres, EmbeddedPostgresError
 from glasswork.core.settings import default_data_dir
 
 ANOTHER_PROCESS = """
@@ -48,7 +48,9 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server run
 class AnotherProcess:
     """It uses the server until it is told to leave."""
 
-    def __init__(self, data_dir: Path, *, cache: Path = Path(), uid: str = "", **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path, *, cache: Path = PROGRAMS_CACHE, uid: str = "", **environment: str
+    ) -> None:
         self._popen = subprocess.Popen(
             [sys.executable, "-c", ANOTHER_PROCESS, data_dir, cache, uid],
             env={**os.environ, **environment},
@@ -223,8 +225,11 @@ class TestStart:
             EmbeddedPostgres(folder / "new").start()
         assert not any(folder.iterdir())
 
-    def test_takes_programs_from_elsewhere(self, used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("GLASSWORK_PG_BIN", str(wheel() / "pginstall18/bin"))
+    def test_takes_programs_from_elsewhere(
+        self, running: EmbeddedPostgres, used: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # The wheel itself may lie where the server's user has no access.
+        monkeypatch.setenv("GLASSWORK_PG_BIN", str(running._programs))  # noqa: SLF001
         monkeypatch.setattr(sys, "path", [])
         with EmbeddedPostgres(used, durable=False):
             assert is_running(used)

@@ -128,6 +128,7 @@ class Runner:
 
     def _order(self, recurring: Recurring) -> Any:
         async def order(schedule: Schedule) -> None:
+            begin_request(new_request_id())
             async with self._database.transaction() as session:
                 key = f"{recurring.job.name}@{schedule.next_run.isoformat()}"
                 Outbox(session).order(recurring.job, Nothing(), dedupe_key=key)
