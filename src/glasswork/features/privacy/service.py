@@ -1,3 +1,4 @@
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from glasswork.core.db import Database
@@ -17,16 +18,15 @@ class PurgeService:
     async def purge(self) -> None:
         """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
         for step in (
-            "purge_tasks",
-            "purge_projects",
-            "purge_workspaces",
-            "purge_labels_and_invitations",
-            "purge_traces",
+            PurgeRepository.purge_tasks,
+            PurgeRepository.purge_projects,
+            PurgeRepository.purge_workspaces,
+            PurgeRepository.purge_labels_and_invitations,
+            PurgeRepository.purge_traces,
         ):
             while await self._step(step) == BATCH:
                 pass
 
-    async def _step(self, step: str) -> int:
+    async def _step(self, step: Callable[[PurgeRepository], Awaitable[int]]) -> int:
         async with self._database.transaction() as session:
-            purged: int = await getattr(PurgeRepository(session, self._age, BATCH), step)()
-            return purged
+            return await step(PurgeRepository(session, self._age, BATCH))

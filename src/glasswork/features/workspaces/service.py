@@ -1,4 +1,3 @@
-import hashlib
 import secrets
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.tokens import digest
 from glasswork.features.accounts.access import ensure_signed_in
 
 from . import policy
@@ -164,7 +164,7 @@ class InvitationService:
                 email=new.email,
                 role=new.role,
                 invited_by=actor.user_id,
-                token_hash=_hash(token),
+                token_hash=digest(token),
             )
         )
         self._outbox.record(actor, InvitationCreated.of(invitation))
@@ -185,7 +185,7 @@ class InvitationService:
         self._outbox.record(actor, InvitationDeleted.of(invitation))
 
     async def accept(self, actor: Actor, token: str) -> AnyRow:
-        invitation = await self._invitations.accept(actor, _hash(token))
+        invitation = await self._invitations.accept(actor, digest(token))
         if not invitation.is_mine:
             raise InvitedSomebodyElseError
         if not await self._members.join(invitation.workspace_id, actor.user_id, invitation.role):
@@ -194,7 +194,3 @@ class InvitationService:
         member = await self._members.get(actor, workspace_id, actor.user_id)
         self._outbox.record(actor, MemberCreated.of(member))
         return await self._workspaces.get(actor, workspace_id)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
