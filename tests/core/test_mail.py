@@ -1,13 +1,11 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 from sqlalchemy import text
 
 from glasswork.core.db import Database
@@ -15,6 +13,7 @@ from glasswork.core.jobs import Job, Work
 from glasswork.core.mail import Letter, Mailer, find_kept
 from tests.core.runners import Note, open_clone, order, until_done, working
 from tests.databases import Server
+from tests.smtp import Sink, listening, url
 
 pytestmark = pytest.mark.anyio
 
@@ -23,44 +22,14 @@ SENDER = "Glasswork <robot@example.org>"
 
 def letter(**changes: Any) -> Letter:
     words = {"name": "Ada", "token": "the-token", "api": "https://api.example.com"}
-    fields = {"recipient": "ada@example.com", "subject": "Welcome", "template": "accounts/emails/welcome"}
-    return Letter(**(fields | {"words": words | changes.pop("words", {})} | changes))
-
-
-class Sink:
-    """An SMTP server that keeps what it is given, after it has refused it `refusals` times."""
-
-    def __init__(self, refusals: int = 0) -> None:
-        self.refusals = refusals
-        self.refused: list[EmailMessage] = []
-        self.accepted: list[EmailMessage] = []
-        self.recipients: list[list[str]] = []
-        self.logins: list[tuple[bytes, bytes]] = []
-
-    async def handle_DATA(self, _: SMTP, __: Any, envelope: Envelope) -> str:  # noqa: N802
-        assert isinstance(envelope.content, bytes)
-        message = message_from_bytes(envelope.content, EmailMessage, policy=policy.default)
-        if len(self.refused) < self.refusals:
-            self.refused.append(message)
-            return "451 Later"
-        self.accepted.append(message)
-        self.recipients.append(envelope.rcpt_tos)
-        return "250 OK"
-
-    def authenticate(self, *arguments: Any) -> AuthResult:
-        login = arguments[-1]
-        self.logins.append((login.login, login.password))
-        return AuthResult(success=True)
-
-    def server(self) -> SMTP:
-        return SMTP(self, hostname="sink", authenticator=self.authenticate, auth_require_tls=False)
-
-
-@asynccontextmanager
-async def listening(sink: Sink, at: socket.socket) -> AsyncIterator[None]:
-    server = await asyncio.get_running_loop().create_server(sink.server, sock=at)
-    async with server:
-        yield
+    fields = {
+        "id": uuid4(),
+        "recipient": "ada@example.com",
+        "subject": "Welcome",
+        "template": "accounts/emails/welcome",
+        "words": words | changes.pop("words", {}),
+    }
+    return Letter(**(fields | changes))
 
 
 @pytest.fixture
@@ -75,10 +44,6 @@ def address() -> socket.socket:
     address = socket.socket()
     address.bind(("127.0.0.1", 0))
     return address
-
-
-def url(address: socket.socket, login: str = "") -> str:
-    return f"smtp://{login}127.0.0.1:{address.getsockname()[1]}"
 
 
 def mailing(sent: Letter, begun: asyncio.Queue[int] | None = None) -> Job[Note]:
@@ -109,11 +74,12 @@ class TestSmtp:
     async def test_a_letter_has_text_and_html(self, database: Database, address: socket.socket) -> None:
         sink = Sink()
         async with listening(sink, address):
-            job_id = await send(database, Mailer(url(address), SENDER), letter(words={"name": "Zoë"}))
+            sent = letter(words={"name": "Zoë"})
+            await send(database, Mailer(url(address), SENDER), sent)
         (message,) = sink.accepted
         assert sink.recipients == [["ada@example.com"]]
         assert (message["From"], message["To"], message["Subject"]) == (SENDER, "ada@example.com", "Welcome")
-        assert message["Message-ID"] == f"<{job_id}@example.org>"
+        assert message["Message-ID"] == f"<{sent.id}@example.org>"
         assert message["Date"].datetime
         for kind in ("plain", "html"):
             assert "Hello Zoë," in part(message, kind)
@@ -142,15 +108,17 @@ class TestSmtp:
         ids = {message["Message-ID"] for message in sink.refused + sink.accepted}
         assert len(ids) == 1
 
-    async def test_two_letters_have_two_message_ids(self, database: Database, address: socket.socket) -> None:
-        sink, mailer = Sink(), Mailer(url(address), SENDER)
+    async def test_the_same_job_of_another_installation_has_another_message_id(
+        self, database: Database, address: socket.socket
+    ) -> None:
+        sink = Sink()
+        work = Work(id=1, resources=None, once=database.transaction)
+        letters = [letter(), letter()]
         async with listening(sink, address):
-            job = mailing(letter())
-            ordered = [await order(database, job) for _ in range(2)]
-            async with working(database, job, resources=mailer):
-                for job_id in ordered:
-                    await until_done(database, job_id)
-        assert len({message["Message-ID"] for message in sink.accepted}) == 2
+            for sent in letters:
+                await Mailer(url(address), SENDER).send(work, sent)
+        ids = [message["Message-ID"] for message in sink.accepted]
+        assert ids == [f"<{sent.id}@example.org>" for sent in letters]
 
     async def test_what_could_not_be_sent_is_sent_once_the_server_is_back(
         self, database: Database, address: socket.socket

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
+from uuid import UUID
 
 import aiosmtplib
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -42,6 +43,8 @@ class KeptMail(Base):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
+    id: UUID
+    """The same at each attempt, and no other letter's: it makes the Message-ID."""
     recipient: str
     subject: str
     template: str
@@ -58,7 +61,7 @@ class Mailer:
         """Send or keep, once for the job. What is sent twice all the same has the same Message-ID."""
         if self._smtp is not None:
             # In no transaction: a slow server would hold a connection that requests need.
-            await self._deliver(self._compose(work.id, letter), self._smtp)
+            await self._deliver(self._compose(letter), self._smtp)
         async with work.once() as session:
             if self._smtp is None:
                 session.add(self._keep(work.id, letter))
@@ -67,13 +70,13 @@ class Mailer:
         body = _render(letter, "txt")
         return KeptMail(job_id=job_id, recipient=letter.recipient, subject=letter.subject, body=body)
 
-    def _compose(self, job_id: int, letter: Letter) -> EmailMessage:
+    def _compose(self, letter: Letter) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = letter.recipient
         message["Subject"] = letter.subject
         message["Date"] = formatdate()
-        message["Message-ID"] = f"<{job_id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
+        message["Message-ID"] = f"<{letter.id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(_render(letter, "txt"))
         message.add_alternative(_render(letter, "html"), subtype="html")

@@ -1,7 +1,10 @@
 import asyncio
+import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiosmtplib import SMTPDataError
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import select, text, update
@@ -17,6 +20,7 @@ from glasswork.features.accounts.models import OneTimeToken
 from glasswork.features.accounts.service import VerificationService
 from glasswork.worker import Resources
 from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.smtp import Sink, listening, url
 
 pytestmark = pytest.mark.anyio
 
@@ -142,6 +146,22 @@ class TestWelcome:
                 rows = (await session.scalars(select(OneTimeToken))).all()
             stored |= {(row.token_hash, row.expires_at) for row in rows}
         assert len(bodies) == len(stored) == 1
+
+    async def test_a_retry_sends_the_same_message_id_the_event_s(
+        self, client: AsyncClient, database: Database, work: Work
+    ) -> None:
+        await register(client)
+        event = await event_of(database)
+        sink = Sink(refusals=1)
+        with socket.create_server(("127.0.0.1", 0)) as address:
+            resources = replace(work.resources, mailer=Mailer(url(address), "robot@example.org"))
+            work = Work(work.id, resources, work.once)
+            async with listening(sink, address):
+                with pytest.raises(SMTPDataError):
+                    await SEND_WELCOME.run(work, event)
+                await SEND_WELCOME.run(work, event)
+        ids = [message["Message-ID"] for message in sink.refused + sink.accepted]
+        assert ids == [f"<{event.id}@example.org>"] * 2
 
     async def test_the_token_itself_is_not_stored(
         self, client: AsyncClient, database: Database, work: Work

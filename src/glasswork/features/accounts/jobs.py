@@ -11,7 +11,7 @@ async def send_welcome(work: Work, event: EventRef) -> None:
         service = VerificationService(session, work.resources.keys)
         user, token = await service.issue(event.subject_id, event.id)
     words = {"name": user.name, "token": token, "api": work.resources.api_url}
-    letter = Letter(user.email, "Welcome to Glasswork", "accounts/emails/welcome", words)
+    letter = Letter(event.id, user.email, "Welcome to Glasswork", "accounts/emails/welcome", words)
     await work.resources.mailer.send(work, letter)
 
 

@@ -1,0 +1,51 @@
+"""An SMTP server that keeps what it is given."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope
+
+
+class Sink:
+    """It refuses at first, `refusals` times."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.refused: list[EmailMessage] = []
+        self.accepted: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []
+        self.logins: list[tuple[bytes, bytes]] = []
+
+    async def handle_DATA(self, _: SMTP, __: Any, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        message = message_from_bytes(envelope.content, EmailMessage, policy=policy.default)
+        if len(self.refused) < self.refusals:
+            self.refused.append(message)
+            return "451 Later"
+        self.accepted.append(message)
+        self.recipients.append(envelope.rcpt_tos)
+        return "250 OK"
+
+    def authenticate(self, *arguments: Any) -> AuthResult:
+        login = arguments[-1]
+        self.logins.append((login.login, login.password))
+        return AuthResult(success=True)
+
+    def server(self) -> SMTP:
+        return SMTP(self, hostname="sink", authenticator=self.authenticate, auth_require_tls=False)
+
+
+@asynccontextmanager
+async def listening(sink: Sink, at: socket.socket) -> AsyncIterator[None]:
+    server = await asyncio.get_running_loop().create_server(sink.server, sock=at)
+    async with server:
+        yield
+
+
+def url(address: socket.socket, login: str = "") -> str:
+    return f"smtp://{login}127.0.0.1:{address.getsockname()[1]}"
