@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base
+from glasswork.core.processes import A, R, run_in_child
 from glasswork.core.telemetry.context import current_request
 
 SCHEMA = "jobs"
@@ -81,6 +82,10 @@ class Work:
     id: int
     resources: Any
     once: Callable[[], AbstractAsyncContextManager[AsyncSession]]
+
+    async def in_child_process(self, function: Callable[[*A], R], *arguments: *A) -> R:
+        """Compute beside the event loop, as `run_in_child` does; waiting for a CPU takes of `seconds`."""
+        return await run_in_child(function, *arguments)
 
 
 class DoneJob(Base):
