@@ -55,6 +55,8 @@ class WorkspaceService:
         await self._workspaces.add(workspace)
         await self._members.join(workspace.id, actor.user_id, Role.OWNER)
         self._outbox.record(actor, WorkspaceCreated.of(workspace))
+        owner = await self._members.get(actor, workspace.id, actor.user_id)
+        self._outbox.record(actor, MemberCreated.of(owner))
         return workspace
 
     async def get(self, actor: Actor, workspace_id: UUID) -> AnyRow:
