@@ -45,8 +45,8 @@ ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
     "create_invitation": (
         "POST",
         "/workspaces/{workspace}/invitations",
-        {"email": "b@example.com", "role": "viewer"},
-        ["invitation.created"],
+        {"email": "Somebody@example.com", "role": "viewer"},
+        ["invitation.created", "invitation.deleted"],
     ),
     "withdraw_invitation": (
         "DELETE",
@@ -54,7 +54,12 @@ ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
         None,
         ["invitation.deleted"],
     ),
-    "accept_invitation": ("POST", "/invitations/accept", {"token": "{invited}"}, ["member.created"]),
+    "accept_invitation": (
+        "POST",
+        "/invitations/accept",
+        {"token": "{invited}"},
+        ["member.created", "invitation.deleted"],
+    ),
     "create_project": (
         "POST",
         "/workspaces/{workspace}/projects",

@@ -151,3 +151,16 @@ async def test_the_first_member_is_told_of_too(callers: Callers) -> None:
     joined = (await changes(owner, workspace))["items"][-1]
     assert (joined["type"], joined["subject"]["id"]) == ("member.created", str(owner.id))
     assert joined["after"] == (await owner.get(f"/workspaces/{workspace['id']}/members/{owner.id}")).json()
+
+
+async def test_an_invitation_that_is_replaced_or_accepted_is_gone(callers: Callers) -> None:
+    owner, invited = await callers.user(), await callers.user()
+    workspace = await make_workspace(owner)
+    path = f"/workspaces/{workspace['id']}/invitations"
+    body = {"email": invited.email, "role": "member"}
+    first, second = [(await owner.post(path, body)).json() for _ in range(2)]
+    await invited.post("/invitations/accept", {"token": second["token"]})
+    told = (await changes(owner, workspace))["items"]
+    gone = [item["before"] for item in told if item["type"] == "invitation.deleted"]
+    assert gone == [{name: shown[name] for name in shown if name != "token"} for shown in (first, second)]
+    assert told[-1]["request_id"] == told[-2]["request_id"]
