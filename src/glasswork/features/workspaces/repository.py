@@ -119,11 +119,16 @@ class WorkspaceRepository:
         return (await self._session.execute(statement, actor.binds)).scalar_one_or_none()
 
     async def lock(self, actor: Actor, workspace_id: UUID) -> Row[Workspace, Role]:
+        """Lock it against others who do; who writes inside it does not wait.
+
+        Every foreign key to the workspace is checked with a lock of its own, those of events behind their
+        counter: FOR UPDATE would wait for such a writer's counter while the writer waits for us.
+        """
         statement = (
             select(Workspace, access.c.role)
             .join(access, access.c.workspace_id == Workspace.id)
             .where(Workspace.id == workspace_id, Workspace.deleted_at.is_(None))
-            .with_for_update(of=Workspace)
+            .with_for_update(of=Workspace, key_share=True)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         return row if row is not None else await self._miss(actor, workspace_id)
