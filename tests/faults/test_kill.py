@@ -44,24 +44,26 @@ async def kill_apis(fleet: Fleet, rng: Random, over: asyncio.Event) -> int:
 
 
 async def kill_workers(fleet: Fleet, database: Database, rng: Random, over: asyncio.Event) -> int:
-    """Return how many jobs were in hand."""
-    hits = 0
+    """One or both; return how many jobs were in hand at these moments."""
+    in_hand = 0
     while not over.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await until(database, IN_HAND)
         await asyncio.sleep(rng.uniform(0, 0.2))  # likewise: before its effect, and after it
-        place = rng.choice(PLACES)
-        await fleet.end_worker(place, signal.SIGKILL)
+        places = rng.choice([PLACES, PLACES[:1], PLACES[1:]])
+        for place in places:
+            await fleet.end_worker(place, signal.SIGKILL)
         picked = await fetch(database, "SELECT id FROM jobs.pgqueuer WHERE status = 'picked'")
-        await until_working(database, 1)
-        fleet.start_worker(place)
-        await until_working(database, 2)
+        await until_working(database, len(PLACES) - len(places))
+        for place in places:
+            fleet.start_worker(place)
+        await until_working(database, len(PLACES))
         # A job that loses worker after worker would rightly be dead.
         ids = [row["id"] for row in picked]
         await until(database, "NOT EXISTS (SELECT FROM jobs.pgqueuer WHERE id = ANY(:ids))", ids=ids)
-        hits += len(ids)
-    return hits
+        in_hand += len(ids)
+    return in_hand
 
 
 async def read_mail(traffic: Traffic, database: Database, over: asyncio.Event) -> None:
@@ -111,7 +113,7 @@ async def write_and_kill(
             group.create_task(until_enough(traffic, database, over))
         await settle(database)
         settled.set()
-    return followed, f"killed {apis.result()} APIs, and workers with {jobs.result()} jobs in hand"
+    return followed, f"killed {apis.result()} APIs, and workers while {jobs.result()} jobs were in hand"
 
 
 async def check_feeds(
