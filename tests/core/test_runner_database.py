@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import func, select, text
 
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work
+from glasswork.core.runner import PoolDriver
 from tests.core.runners import (
     MAKE_STALE,
     Note,
@@ -91,3 +93,14 @@ async def disconnect(server: Server, database: Database, which: str = "true") ->
     """Close connections from the server's side, as its restart does; return how many."""
     query = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND {which}"
     return await server.fetch(query, database.engine.url.database, database="postgres")
+
+
+async def test_nobody_is_notified_before_the_runner_listens(database: Database) -> None:
+    heard: asyncio.Queue[str | bytes | bytearray] = asyncio.Queue()
+    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with asyncpg.create_pool(url, min_size=2, max_size=2) as pool, PoolDriver(pool) as driver:
+        notified = asyncio.create_task(driver.notify("test", "hello"))
+        await asyncio.wait({notified}, timeout=0.2)
+        await driver.add_listener("test", heard.put_nowait)
+        assert await asyncio.wait_for(heard.get(), timeout=10) == "hello"
+        await notified

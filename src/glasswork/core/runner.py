@@ -15,6 +15,7 @@ from pgqueuer import AsyncpgPoolDriver, PgQueuer, RetryRequested
 from pgqueuer import Job as QueuedJob
 from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
 from pgqueuer.domain.models import Context, Schedule
+from pgqueuer.ports.driver import NotifyCallback
 from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,6 +68,26 @@ class Recurring:
     job: Job[Nothing]
 
 
+class PoolDriver(AsyncpgPoolDriver):
+    """Notifies nobody before it listens itself.
+
+    Pgqueuer checks whether it hears its own notifications, and begins with that before it listens: it would
+    wait for the first one in vain, and take the connection for broken 10 s later.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        super().__init__(pool)
+        self._listens = asyncio.Event()
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await super().add_listener(channel, callback)
+        self._listens.set()
+
+    async def notify(self, channel: str, payload: str) -> None:
+        await self._listens.wait()
+        await super().notify(channel, payload)
+
+
 class Runner:
     def __init__(
         self,
@@ -102,7 +123,7 @@ class Runner:
         url = self._database.engine.url.set(drivername="postgresql")
         dsn = url.render_as_string(hide_password=False)
         async with asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5, command_timeout=10) as pool:
-            driver = AsyncpgPoolDriver(pool)
+            driver = PoolDriver(pool)
             queuer = PgQueuer(driver, queries=queries(driver))
             self._register(queuer)
             stopping = asyncio.create_task(self._pass_on_stop(queuer))

@@ -43,9 +43,9 @@ async def test_invitations_are_for_admins(callers: Callers) -> None:
     path = f"/workspaces/{workspace['id']}/invitations"
     made = await owner.post(path, {"email": "new@example.com", "role": "viewer"})
     await owner.delete(f"{path}/{made.json()['id']}")
-    invited = ["invitation.created", "invitation.deleted"]
-    assert await types(owner, workspace) == ["workspace.created", *invited]
-    assert await types(member, workspace) == ["workspace.created"]
+    opened, invited = ["workspace.created", "member.created"], ["invitation.created", "invitation.deleted"]
+    assert await types(owner, workspace) == [*opened, *invited]
+    assert await types(member, workspace) == opened
     assert made.json()["token"] not in str(await changes(owner, workspace))
 
 
@@ -55,7 +55,7 @@ async def test_each_change_tells_who_what_and_from_which_request(callers: Caller
     task = await make_task(owner, await make_project(owner, workspace))
     answer = await owner.patch(f"/tasks/{task['id']}", {"title": "Another"}, x_request_id="the-one-to-find")
     last = (await changes(owner, workspace))["items"][-1]
-    assert last["seq"] == 4
+    assert last["seq"] == 5
     assert last["type"] == "task.updated"
     assert last["subject"] == {"type": "task", "id": task["id"]}
     assert last["actor_id"] == str(owner.id)
@@ -71,7 +71,7 @@ async def test_created_shows_all_of_it_and_deleted_nothing(callers: Callers) -> 
     task = await make_task(owner, await make_project(owner, workspace))
     await owner.delete(f"/tasks/{task['id']}")
     restored = (await owner.post(f"/tasks/{task['id']}/restore")).json()
-    created, deleted, back = (await changes(owner, workspace))["items"][2:]
+    created, deleted, back = (await changes(owner, workspace))["items"][3:]
     assert (created["before"], created["after"]) == (None, task)
     assert (deleted["type"], deleted["before"], deleted["after"]) == ("task.deleted", task, None)
     assert (back["type"], back["after"]) == ("task.restored", restored)
@@ -108,7 +108,7 @@ async def test_reader_comes_back_with_the_cursor(callers: Callers) -> None:
     project = await make_project(owner, workspace)
     first = await changes(owner, workspace, limit=1)
     rest = await changes(owner, workspace, cursor=first["next_cursor"])
-    assert [item["seq"] for item in first["items"] + rest["items"]] == [1, 2]
+    assert [item["seq"] for item in first["items"] + rest["items"]] == [1, 2, 3]
     nothing = await changes(owner, workspace, cursor=rest["next_cursor"])
     assert nothing == {"items": [], "next_cursor": rest["next_cursor"]}
     task = await make_task(owner, project)
@@ -142,4 +142,25 @@ async def test_a_reader_misses_nothing_that_concurrent_writers_commit(committing
         written.set()
 
     await asyncio.gather(write_all(), read())
-    assert heard == list(range(1, 83))
+    assert heard == list(range(1, 84))
+
+
+async def test_the_first_member_is_told_of_too(callers: Callers) -> None:
+    owner = await callers.user()
+    workspace = await make_workspace(owner)
+    joined = (await changes(owner, workspace))["items"][-1]
+    assert (joined["type"], joined["subject"]["id"]) == ("member.created", str(owner.id))
+    assert joined["after"] == (await owner.get(f"/workspaces/{workspace['id']}/members/{owner.id}")).json()
+
+
+async def test_an_invitation_that_is_replaced_or_accepted_is_gone(callers: Callers) -> None:
+    owner, invited = await callers.user(), await callers.user()
+    workspace = await make_workspace(owner)
+    path = f"/workspaces/{workspace['id']}/invitations"
+    body = {"email": invited.email, "role": "member"}
+    first, second = [(await owner.post(path, body)).json() for _ in range(2)]
+    await invited.post("/invitations/accept", {"token": second["token"]})
+    told = (await changes(owner, workspace))["items"]
+    gone = [item["before"] for item in told if item["type"] == "invitation.deleted"]
+    assert gone == [{name: shown[name] for name in shown if name != "token"} for shown in (first, second)]
+    assert told[-1]["request_id"] == told[-2]["request_id"]

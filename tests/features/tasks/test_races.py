@@ -9,6 +9,7 @@ from httpx2 import Response
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database
 from glasswork.features.projects.service import ProjectService
+from glasswork.features.tasks.schemas import TaskUpdate
 from glasswork.features.tasks.service import TaskService
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_label, make_project, make_task, make_workspace
@@ -110,6 +111,76 @@ async def test_a_label_that_goes_stays_on_no_task(owner: Caller, project: dict[s
     assert {response.status_code for response in edited} <= {200, 409, 422}
     items = (await owner.get(f"/projects/{project['id']}/tasks")).json()["items"]
     assert {tuple(item["label_ids"]) for item in items} == {()}
+
+
+async def told_of(owner: Caller, task: dict[str, Any]) -> dict[str, Any]:
+    """Return the last change of the task."""
+    changes = (await owner.get(f"/workspaces/{task['workspace_id']}/changes")).json()["items"]
+    last: dict[str, Any] = [change for change in changes if change["subject"]["id"] == task["id"]][-1]
+    return last
+
+
+async def test_a_label_that_goes_is_told_of_without_what_another_one_changes(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    label = await make_label(owner, project)
+    task = await make_task(owner, project, label_ids=[label["id"]])
+    async with database.transaction() as session:
+        title = TaskUpdate(title="Another's")
+        await TaskService(session).update(owner.actor, UUID(task["id"]), title, Precondition())
+        answer = await start(database, owner.delete(f"/labels/{label['id']}"))
+        assert not answer.done()
+    assert (await answer).status_code == 204
+    last = await told_of(owner, task)
+    assert last["before"].keys() <= {"label_ids", "version", "updated_at"}
+    assert (last["before"]["version"], last["after"]["version"]) == (2, 3)
+
+
+async def test_a_label_that_goes_leaves_a_task_that_comes_back_at_the_same_time(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    label = await make_label(owner, project)
+    task = await make_task(owner, project, label_ids=[label["id"]])
+    await owner.delete(f"/tasks/{task['id']}")
+    async with database.transaction() as session:
+        await TaskService(session).restore(owner.actor, UUID(task["id"]))
+        answer = await start(database, owner.delete(f"/labels/{label['id']}"))
+        assert not answer.done()
+    assert (await answer).status_code == 204
+    last = await told_of(owner, task)
+    assert (last["type"], last["after"]["label_ids"]) == ("task.updated", [])
+
+
+async def test_a_label_may_go_while_its_task_goes(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    label = await make_label(owner, project)
+    task = await make_task(owner, project, label_ids=[label["id"]])
+    async with database.transaction() as session:
+        await TaskService(session).delete(owner.actor, UUID(task["id"]), Precondition())
+        answer = await start(database, owner.delete(f"/labels/{label['id']}"))
+        assert not answer.done()
+    assert (await answer).status_code == 204
+    assert (await told_of(owner, task))["type"] == "task.deleted"
+
+
+async def test_a_task_gets_a_label_while_another_one_of_its_labels_goes(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    """Neither waits for the other one's lock."""
+    going, new = await make_label(owner, project), await make_label(owner, project)
+    task = await make_task(owner, project, label_ids=[going["id"]])
+    async with database.transaction() as session:
+        service, task_id = TaskService(session), UUID(task["id"])
+        await service.update(owner.actor, task_id, TaskUpdate(title="Locked"), Precondition())
+        answer = await start(database, owner.delete(f"/labels/{going['id']}"))
+        assert not answer.done()
+        both = TaskUpdate(label_ids=[UUID(going["id"]), UUID(new["id"])])
+        await service.update(owner.actor, task_id, both, Precondition())
+    assert (await answer).status_code == 204
+    last = await told_of(owner, task)
+    assert last["before"]["label_ids"] == sorted([going["id"], new["id"]])
+    assert last["after"]["label_ids"] == [new["id"]]
 
 
 async def test_a_task_that_comes_while_its_project_goes_is_refused(

@@ -6,8 +6,8 @@ import pytest
 
 from glasswork.core.concurrency import Precondition
 from glasswork.features.workspaces.models import Role
-from glasswork.features.workspaces.schemas import MemberUpdate
-from glasswork.features.workspaces.service import MemberService
+from glasswork.features.workspaces.schemas import MemberUpdate, WorkspaceUpdate
+from glasswork.features.workspaces.service import MemberService, WorkspaceService
 from tests.factories.callers import Callers
 from tests.factories.tracker import make_workspace
 
@@ -39,6 +39,19 @@ async def test_two_owners_at_the_same_time_leave_one(committing_callers: Callers
     assert (await answer).status_code == (404 if how == "remove" else 409)
     left = (await (bob if how == "leave" else ada).get(members)).json()["items"]
     assert [item["role"] for item in left].count("owner") == 1
+
+
+async def test_who_changes_a_workspace_stops_nobody_who_writes_in_it(committing_callers: Callers) -> None:
+    database = committing_callers.database
+    owner = await committing_callers.user()
+    workspace_id = UUID((await make_workspace(owner))["id"])
+    async with database.transaction() as session:
+        name = WorkspaceUpdate(name="Another")
+        await WorkspaceService(session).update(owner.actor, workspace_id, name, Precondition())
+        new = {"name": "Operations", "key": "OPS"}
+        answer = await start(database, owner.post(f"/workspaces/{workspace_id}/projects", new))
+        assert answer.done()
+    assert (await answer).status_code == 201
 
 
 async def test_of_invitations_at_the_same_time_one_stands(committing_callers: Callers) -> None:

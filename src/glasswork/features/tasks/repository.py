@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -116,15 +116,19 @@ class TaskRepository:
             raise TaskNotFoundError(key)
         return row
 
-    async def labelled(self, actor: Actor, label: Label) -> Sequence[AnyRow]:
-        """The label's tasks, by their ids."""
+    async def lock_labelled(self, label: Label) -> list[UUID]:
+        """Lock the label's tasks, in one order for all who do; return the ids of those not deleted."""
         has_it = TaskLabel.label_id == label.id, TaskLabel.workspace_id == label.workspace_id
-        ids = select(TaskLabel.task_id).where(*has_it)
-        statement = _TASKS.where(Task.id.in_(ids)).order_by(Task.id)
-        return (await self._session.execute(statement, actor.binds)).all()
+        labelled = (
+            Task.workspace_id == label.workspace_id,
+            Task.id.in_(select(TaskLabel.task_id).where(*has_it)),
+        )
+        statement = select(Task.id, Task.deleted_at).where(*labelled).order_by(Task.id).with_for_update()
+        rows = await self._session.execute(statement)
+        return [task_id for task_id, deleted_at in rows if deleted_at is None]
 
     async def get_all(self, actor: Actor, task_ids: Sequence[UUID]) -> Sequence[AnyRow]:
-        """Tasks that are known to be there, by their ids."""
+        """Those of them that are there, in the order of their ids."""
         statement = _TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
         return (await self._session.execute(statement, actor.binds)).all()
 
@@ -191,9 +195,14 @@ class TaskRepository:
         statement = select(func.count()).where(Label.project_id == project_id, Label.id.in_(label_ids))
         return (await self._session.execute(statement)).scalar_one() == len(label_ids)
 
-    async def set_labels(self, task: Task, label_ids: Iterable[UUID]) -> None:
+    async def set_labels(self, task: Task, label_ids: Collection[UUID]) -> None:
+        """Those that stay are not touched: somebody who deletes one of them may wait for the task."""
         await self._session.execute(
-            delete(TaskLabel).where(TaskLabel.workspace_id == task.workspace_id, TaskLabel.task_id == task.id)
+            delete(TaskLabel).where(
+                TaskLabel.workspace_id == task.workspace_id,
+                TaskLabel.task_id == task.id,
+                TaskLabel.label_id.not_in(label_ids),
+            )
         )
         await self.add_labels((task, label_id) for label_id in label_ids)
 
@@ -203,7 +212,7 @@ class TaskRepository:
             for task, label_id in pairs
         ]
         if rows:
-            await self._session.execute(insert(TaskLabel), rows)
+            await self._session.execute(insert(TaskLabel).on_conflict_do_nothing(), rows)
 
     async def take_label_off(self, label: Label) -> None:
         """Its tasks get a new version, since what is shown of them changes."""

@@ -9,6 +9,7 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.features.projects.errors import LabelNotFoundError
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.projects.service import LabelService, ProjectService
 from glasswork.features.workspaces.service import WorkspaceService
@@ -113,9 +114,12 @@ class TaskService:
 
     async def delete_label(self, actor: Actor, label_id: UUID, precondition: Precondition) -> None:
         label = await self._labels.prepare_deletion(actor, label_id, precondition)
-        before = await self._tasks.labelled(actor, label)
+        task_ids = await self._tasks.lock_labelled(label)
+        before = await self._tasks.get_all(actor, task_ids)
         await self._tasks.take_label_off(label)
-        after = await self._tasks.get_all(actor, [task.id for task in before])
+        after = await self._tasks.get_all(actor, task_ids)
+        if not len(task_ids) == len(before) == len(after):
+            raise LabelNotFoundError(label_id)  # since its project, or the actor's membership, has just ended
         for was, is_ in zip(before, after, strict=True):
             self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(was), is_))
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -118,11 +119,16 @@ class WorkspaceRepository:
         return (await self._session.execute(statement, actor.binds)).scalar_one_or_none()
 
     async def lock(self, actor: Actor, workspace_id: UUID) -> Row[Workspace, Role]:
+        """Lock it against others who do; who writes inside it does not wait.
+
+        Every foreign key to the workspace is checked with a lock of its own, those of events behind their
+        counter: FOR UPDATE would wait for such a writer's counter while the writer waits for us.
+        """
         statement = (
             select(Workspace, access.c.role)
             .join(access, access.c.workspace_id == Workspace.id)
             .where(Workspace.id == workspace_id, Workspace.deleted_at.is_(None))
-            .with_for_update(of=Workspace)
+            .with_for_update(of=Workspace, key_share=True)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         return row if row is not None else await self._miss(actor, workspace_id)
@@ -209,8 +215,11 @@ class InvitationRepository:
 
     async def add(self, invitation: Invitation) -> Invitation:
         self._session.add(invitation)
-        await self._session.flush()
+        await self.flush()
         return invitation
+
+    async def flush(self) -> None:
+        await self._session.flush()
 
     async def get(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> AnyRow:
         statement = _INVITATIONS.where(
@@ -237,23 +246,17 @@ class InvitationRepository:
         if (await self._session.execute(statement)).scalar_one_or_none() is None:
             raise InvitationNotFoundError
 
-    async def withdraw_all(self, workspace_id: UUID, email: str) -> None:
-        """A new invitation to an address replaces the one before."""
-        await self._session.execute(
-            update(Invitation)
-            .where(
-                Invitation.workspace_id == workspace_id,
-                func.lower(Invitation.email) == email.lower(),
-                *_IS_PENDING,
-            )
-            .values(withdrawn_at=func.now(), version=Invitation.version + 1)
+    async def lock_all(self, workspace_id: UUID, email: str) -> Sequence[Invitation]:
+        """The invitations to an address that wait for an answer."""
+        statement = select(Invitation).where(
+            Invitation.workspace_id == workspace_id,
+            func.lower(Invitation.email) == email.lower(),
+            *_IS_PENDING,
         )
+        return (await self._session.scalars(statement.with_for_update())).all()
 
-    async def accept(self, actor: Actor, token_hash: str) -> Row[UUID, Role, bool]:
-        """Use the invitation up, in one statement: of two callers one goes through.
-
-        Return the workspace, the role, and whether it is the actor who was invited.
-        """
+    async def lock(self, actor: Actor, token_hash: str) -> Row[Invitation, bool]:
+        """Lock a pending invitation: of two callers one finds it. Return also whether it is the actor's."""
         is_mine = (
             select(User.id)
             .where(User.id == ACTOR_ID, func.lower(User.email) == func.lower(Invitation.email))
@@ -265,10 +268,9 @@ class InvitationRepository:
             .exists()
         )
         statement = (
-            update(Invitation)
+            select(Invitation, is_mine.label("is_mine"))
             .where(Invitation.token_hash == token_hash, *_IS_PENDING, stands, IS_SIGNED_IN)
-            .values(accepted_at=func.now(), version=Invitation.version + 1)
-            .returning(Invitation.workspace_id, Invitation.role, is_mine.label("is_mine"))
+            .with_for_update(of=Invitation)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         if row is None:

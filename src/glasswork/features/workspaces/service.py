@@ -55,6 +55,8 @@ class WorkspaceService:
         await self._workspaces.add(workspace)
         await self._members.join(workspace.id, actor.user_id, Role.OWNER)
         self._outbox.record(actor, WorkspaceCreated.of(workspace))
+        owner = await self._members.get(actor, workspace.id, actor.user_id)
+        self._outbox.record(actor, MemberCreated.of(owner))
         return workspace
 
     async def get(self, actor: Actor, workspace_id: UUID) -> AnyRow:
@@ -156,7 +158,9 @@ class InvitationService:
         require(policy.can_invite(role, new.role))
         if await self._members.has_email(workspace_id, new.email):
             raise AlreadyMemberError
-        await self._invitations.withdraw_all(workspace_id, new.email)
+        for replaced in await self._invitations.lock_all(workspace_id, new.email):
+            self._outbox.record(actor, InvitationDeleted.of(replaced))
+            replaced.change({"withdrawn_at": func.now()})
         token = _TOKEN_PREFIX + secrets.token_urlsafe(32)
         invitation = await self._invitations.add(
             Invitation(
@@ -185,9 +189,12 @@ class InvitationService:
         self._outbox.record(actor, InvitationDeleted.of(invitation))
 
     async def accept(self, actor: Actor, token: str) -> AnyRow:
-        invitation = await self._invitations.accept(actor, digest(token))
-        if not invitation.is_mine:
+        invitation, is_mine = await self._invitations.lock(actor, digest(token))
+        if not is_mine:
             raise InvitedSomebodyElseError
+        self._outbox.record(actor, InvitationDeleted.of(invitation))
+        invitation.change({"accepted_at": func.now()})
+        await self._invitations.flush()
         if not await self._members.join(invitation.workspace_id, actor.user_id, invitation.role):
             raise AlreadyMemberError
         workspace_id = invitation.workspace_id
