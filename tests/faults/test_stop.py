@@ -16,8 +16,8 @@ from glasswork.core.outbox import Outbox
 from glasswork.core.telemetry.context import begin_request
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.models import SystemRole, User
-from tests.core.test_mail import Sink, listening
 from tests.factories.callers import PASSWORD_HASH, Callers
+from tests.smtp import Sink, listening
 
 from .cast import set_up
 from .document import mutations
