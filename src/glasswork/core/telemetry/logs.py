@@ -1,62 +1,54 @@
-"""Structured logs: JSON for machines, colours for people, one shape for our lines and the libraries'."""
+"""Where log lines come from and where they go; lines.py has their shape, redaction.py what may be in them."""
 
 import logging
+import os
 import sys
-from typing import Any
+from importlib.metadata import version
 
 import structlog
-from opentelemetry import trace
-from structlog.typing import EventDict, Processor
 
-from glasswork.core.telemetry.context import find_request
+from glasswork.core.settings import Settings
+from glasswork.core.telemetry.lines import ConsoleFormatter, JsonFormatter
+from glasswork.core.telemetry.sink import LogHandler
+
+_STDERR = 2
+_NOWHERE = -1
 
 
-def configure_logs(level: str, log_format: str) -> None:
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _drop_colours,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_correlation,
-    ]
+def configure_logs(settings: Settings, role: str) -> LogHandler:
+    """Send every line of this process through one handler, and return it; the one before it is closed.
+
+    `role` is what the process does: api, worker.
+    """
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_renderers(log_format))
-    )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # When Python was started without stderr, that number may be anything's by now: a client's connection.
+    handler = LogHandler(_STDERR if sys.stderr else _NOWHERE)
+    handler.setFormatter(_formatter(settings, role))
+    level = settings.log_level.upper()
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    # The first tells of each revision, the second of each URL that is called, whatever stands in it.
+    for name in ("alembic", "httpx2"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    return handler
 
 
-def _renderers(log_format: str) -> list[Processor]:
-    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    if log_format == "console":
-        # structlog's own choice, rich, would print the local variables: passwords and tokens among them.
-        plain = structlog.dev.plain_traceback
-        return [clean, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    return [clean, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-
-
-def _drop_colours(_: Any, __: str, event: EventDict) -> EventDict:
-    event.pop("color_message", None)  # uvicorn's second copy of its own text
-    return event
-
-
-def _add_correlation(_: Any, __: str, event: EventDict) -> EventDict:
-    request = find_request()
-    if request is not None:
-        event["request_id"] = request.request_id
-    span = trace.get_current_span().get_span_context()
-    if span.is_valid:
-        event["trace_id"] = trace.format_trace_id(span.trace_id)
-    return event
+def _formatter(settings: Settings, role: str) -> logging.Formatter:
+    if settings.log_format == "console":
+        return ConsoleFormatter(has_colors=os.isatty(_STDERR))
+    constants = {
+        "service": "glasswork",
+        "version": version("glasswork"),
+        "environment": settings.environment.value,
+        "role": role,
+    }
+    return JsonFormatter(constants)
