@@ -6,13 +6,15 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+from glasswork.core.listeners import listen
 from glasswork.core.settings import Settings
 from glasswork.installation import installation, refuse_other_schema
 
@@ -28,18 +30,23 @@ def serve(
     with_worker: bool,
     announce: Callable[[str, Settings], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; then everything that was started is stopped, within 3 seconds."""
+    """Serve until SIGINT or SIGTERM; then everything that was started is stopped, within 3 seconds.
+
+    SIGTERM is heard DRAIN_SECONDS late, see `core/draining.py`.
+    """
     # uvicorn raises the signal that stopped it once more; unhandled, it would end us with PostgreSQL running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
-        listener = stack.enter_context(_listen(host, port))
+        listeners = [stack.enter_context(listen(host, port, "--port"))]
         try:
             settings = stack.enter_context(installation(data_dir))
             asyncio.run(refuse_other_schema(settings))
+            if settings.metrics_port:
+                listeners.append(stack.enter_context(_listen_inside(settings, listeners[0])))
             os.environ["WORKER_INLINE"] = str(with_worker)
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
-            _run(settings, listener, workers, lambda: announce(_address(listener), settings))
+            _run(settings, listeners, workers, lambda: announce(_address(listeners[0]), settings))
         except KeyboardInterrupt:
             pass
         finally:
@@ -59,7 +66,31 @@ class _Server(uvicorn.Server):
             self._on_start()
 
 
-def _run(settings: Settings, listener: socket.socket, workers: int, on_start: Callable[[], None]) -> None:
+class _Supervisor(Multiprocess):
+    """Passes on that nobody wants to wait for the end of the drain; SIGTERM said twice means that."""
+
+    _in_haste = False
+
+    def handle_int(self) -> None:
+        super().handle_int()
+        self._in_haste = True
+
+    def handle_term(self) -> None:
+        self._in_haste = self.should_exit.is_set()
+        super().handle_term()
+
+    def join_all(self) -> None:
+        while alive := [each.process for each in self.processes if each.process.is_alive()]:
+            self.handle_signals()
+            if self._in_haste:
+                for process in alive:
+                    process.terminate()
+            wait([process.sentinel for process in alive], timeout=0.1)
+
+
+def _run(
+    settings: Settings, listeners: list[socket.socket], workers: int, on_start: Callable[[], None]
+) -> None:
     config = uvicorn.Config(
         "glasswork.app:create_app",
         factory=True,
@@ -72,25 +103,21 @@ def _run(settings: Settings, listener: socket.socket, workers: int, on_start: Ca
         timeout_graceful_shutdown=FINISH_SECONDS,
     )
     if workers == 1:
-        _Server(config, on_start).run(sockets=[listener])
+        _Server(config, on_start).run(sockets=listeners)
     else:
-        listener.listen(config.backlog)  # who comes before the workers are up waits for them
+        for listener in listeners:
+            listener.listen(config.backlog)  # who comes before the workers are up waits for them
         on_start()
-        Multiprocess(config, sockets=[listener]).run()
+        _Supervisor(config, sockets=listeners).run()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the address before anything is started that would have to be stopped again."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        message = f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --port."
-        raise StartError(message, EXIT_CONFIGURATION) from error
-    listener.set_inheritable(True)
-    return listener
+def _listen_inside(settings: Settings, outside: socket.socket) -> socket.socket:
+    assert settings.metrics_port  # noqa: S101 (who calls has looked)
+    if settings.metrics_port == outside.getsockname()[1]:
+        # Also where the hosts differ: the port tells who asks.
+        message = f"METRICS_PORT and --port are both {settings.metrics_port}."
+        raise StartError(message, EXIT_CONFIGURATION)
+    return listen(settings.metrics_host, settings.metrics_port, "METRICS_PORT")
 
 
 def _address(listener: socket.socket) -> str:

@@ -17,18 +17,22 @@ import glasswork
 _LOCK_KEY = 4_752_011_947  # any number that nothing else in this database locks
 
 
-async def upgrade(owner_url: str, serving_url: str) -> None:
-    """Bring the schema to its head, and let the serving role use it."""
+async def upgrade(owner_url: str, serving_url: str) -> str | None:
+    """Bring the schema to its head, and let the serving role use it; a newer one stays as it is.
+
+    Returns the revision that is there then.
+    """
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            await connection.run_sync(_upgrade)
+            revision = await connection.run_sync(_upgrade)
             serving_role = make_url(serving_url).username
             if serving_role and serving_role != make_url(owner_url).username:
                 await connection.run_sync(_grant, serving_role)
     finally:
         await engine.dispose()
+    return revision
 
 
 async def compare(owner_url: str) -> None:
@@ -42,15 +46,32 @@ async def compare(owner_url: str) -> None:
 
 
 async def schema_state(engine: AsyncEngine) -> str:
-    """`ok`, or which revision is there instead of the head."""
     async with engine.connect() as connection:
-        current = await connection.run_sync(_current)
-    return "ok" if current == head() else f"at {current}, expected {head()}"
+        return describe(await connection.run_sync(_current))
+
+
+def describe(revision: str | None) -> str:
+    """`ok`, or which revision is there instead of the head.
+
+    One that is not known here is a newer version's, and `ok`: while that is rolled out, or when it is taken
+    back, this one goes on with the newer schema. So a migration must suit the version before it.
+    """
+    is_behind = revision is None or revision in _older()
+    return f"at {revision}, expected {head()}" if is_behind else "ok"
 
 
 @cache
 def head() -> str | None:
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return _scripts().get_current_head()
+
+
+@cache
+def _older() -> frozenset[str]:
+    return frozenset(script.revision for script in _scripts().walk_revisions()) - {head()}
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config())
 
 
 def alembic_config() -> Config:
@@ -70,8 +91,10 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _upgrade(connection: Connection) -> None:
-    _run(connection, lambda config: command.upgrade(config, "head"))
+def _upgrade(connection: Connection) -> str | None:
+    if describe(_current(connection)) != "ok":
+        _run(connection, lambda config: command.upgrade(config, "head"))
+    return _current(connection)
 
 
 def _run(connection: Connection, action: Callable[[Config], None]) -> None:

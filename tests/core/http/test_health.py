@@ -3,65 +3,86 @@ import asyncio
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
-from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from glasswork.core.db import Database
-from glasswork.core.http import health
-from glasswork.core.migrations import head
-from tests.databases import OWNER, Server
+from glasswork.app import create_app
+from glasswork.core.health import Check, Health
+from glasswork.core.settings import Settings
+from glasswork.core.telemetry.metrics import Metrics
+from tests.conftest import make_client
 from tests.factories.callers import Callers
 
 pytestmark = pytest.mark.anyio
 
-AWAY = {"status": "unavailable", "checks": {"database": "unavailable", "schema": "unknown"}}
+WELL = {"status": "ok", "checks": {"database": "ok", "schema": "ok"}}
+
+
+async def gone() -> str:
+    raise ConnectionError("nobody is there")
 
 
 class TestReady:
-    async def test_not_while_the_database_is_away(self, offline: AsyncClient) -> None:
+    async def test_not_before_anything_is_known(self, offline: AsyncClient) -> None:
         response = await offline.get("/ready")
-        assert (response.status_code, response.json()) == (503, AWAY)
+        assert response.status_code == 503
+        unknown = {"database": "unknown", "schema": "unknown"}
+        assert response.json() == {"status": "unavailable", "checks": unknown}
 
-    async def test_not_while_the_database_is_silent(
-        self, app: FastAPI, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("is_optional", "status", "expected"), [(False, 503, "unavailable"), (True, 200, "degraded")]
+    )
+    async def test_says_who_is_missed_and_whether_that_matters(
+        self, settings: Settings, status: int, expected: str, *, is_optional: bool
     ) -> None:
-        monkeypatch.setattr(health, "CHECK_SECONDS", 0.02)
-        done = asyncio.Event()
-
-        async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await done.wait()
-            writer.close()
-
-        async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            # An engine of its own, for ours gives up connecting by itself.
-            app.state.database = Database(create_async_engine(f"postgresql+asyncpg://ada@127.0.0.1:{port}/x"))
+        app = create_app(settings)
+        known = app.state.health = Health(Metrics(), [Check("otter", gone, is_optional=is_optional)])
+        async with known.watching(), make_client(app) as client:
             response = await client.get("/ready")
-            done.set()
-        assert (response.status_code, response.json()) == (503, AWAY)
+        assert response.status_code == status
+        assert response.json() == {"status": expected, "checks": {"otter": "unavailable"}}
 
-    async def test_not_while_the_schema_is_behind(
-        self, committing_callers: Callers, committing_app: FastAPI, server: Server
-    ) -> None:
-        database = make_url(committing_app.state.settings.database_url.get_secret_value()).database
-        await server.execute("UPDATE alembic_version SET version_num = '0000'", OWNER, database)
+    async def test_not_while_it_drains(self, committing_app: FastAPI, committing_callers: Callers) -> None:
+        committing_app.state.health.drain()
         response = await committing_callers.client.get("/ready")
         assert response.status_code == 503
-        assert response.json() == {
-            "status": "unavailable",
-            "checks": {"database": "ok", "schema": f"at 0000, expected {head()}"},
-        }
+        checks = {"database": "ok", "schema": "ok", "process": "draining"}
+        assert response.json() == {"status": "unavailable", "checks": checks}
 
-    async def test_when_database_and_schema_are_there(self, client: AsyncClient) -> None:
-        response = await client.get("/ready")
-        assert response.status_code == 200
-        assert response.json() == {"status": "ok", "checks": {"database": "ok", "schema": "ok"}}
+    async def test_when_database_and_schema_are_there(self, committing_callers: Callers) -> None:
+        response = await committing_callers.client.get("/ready")
+        assert (response.status_code, response.json()) == (200, WELL)
 
 
 class TestHealth:
     async def test_asks_nobody_else(self, offline: AsyncClient) -> None:
         response = await offline.get("/health")
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+class TestInternalPort:
+    @pytest.fixture
+    def app(self, settings: Settings) -> FastAPI:
+        return create_app(settings.model_copy(update={"metrics_port": 9464}))
+
+    async def test_alone_has_the_metrics(self, app: FastAPI) -> None:
+        async with make_client(app) as client:
+            outside = await client.get("/metrics")
+            assert (outside.status_code, outside.json()["error"]["code"]) == (404, "NOT_FOUND")
+            inside = await client.get("http://10.0.0.7:9464/metrics")
+        assert inside.status_code == 200
+        assert "glasswork_ready" in inside.text
+
+    async def test_has_the_probes_too_and_nothing_else(self, app: FastAPI) -> None:
+        async with make_client(app) as client:
+            for path, status in (
+                ("/health", 200),
+                ("/ready", 503),
+                ("/docs", 404),
+                ("/api/v1/users/me", 404),
+            ):
+                assert (await client.get(f"http://10.0.0.7:9464{path}")).status_code == status
+
+    async def test_is_not_there_unless_it_is_asked_for(self, offline: AsyncClient) -> None:
+        assert "glasswork_ready" in (await offline.get("/metrics")).text
 
 
 async def test_the_app_opens_its_database_at_the_start_and_closes_it_at_the_end(
@@ -73,8 +94,7 @@ async def test_the_app_opens_its_database_at_the_start_and_closes_it_at_the_end(
     async def send(message: dict[str, str]) -> None:
         answers.append(message["type"])
         if message["type"] == "lifespan.startup.complete":
-            database: Database = committing_app.state.database
-            assert (await health.check(database)).status == "ok"
+            assert committing_app.state.health.status == "ok"
             messages.put_nowait({"type": "lifespan.shutdown"})
 
     messages.put_nowait({"type": "lifespan.startup"})

@@ -1,0 +1,55 @@
+"""What both the API and the worker must have: a database that answers, and a schema that is ours."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+from sqlalchemy import make_url
+
+from glasswork.core import migrations
+from glasswork.core.health import OK, Check
+
+
+def database_checks(url: str) -> Sequence[Check]:
+    probe = _Probe(url)
+    return Check("database", probe.answer, probe.close), Check("schema", probe.schema)
+
+
+class _Probe:
+    """Asks over a connection of its own.
+
+    A pool that slow requests have used up makes requests wait; that this process then got none at all, and
+    the others the more, would help nobody. The pool's metrics tell of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection: asyncpg.Connection | None = None
+        self._turn = asyncio.Lock()
+
+    async def answer(self) -> str:
+        await self._fetch("SELECT 1")
+        return OK
+
+    async def schema(self) -> str:
+        try:
+            return migrations.describe(await self._fetch("SELECT version_num FROM alembic_version"))
+        except asyncpg.UndefinedTableError:
+            return migrations.describe(None)
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.terminate()
+
+    async def _fetch(self, query: str) -> str | None:
+        async with self._turn:
+            if self._connection is None or self._connection.is_closed():
+                named = {"application_name": "glasswork health"}
+                self._connection = await asyncpg.connect(self._dsn, server_settings=named)
+            try:
+                value: str | None = await self._connection.fetchval(query)
+            except BaseException:
+                # A close that waits for a server which does not answer would not end.
+                self._connection.terminate()
+                raise
+        return value
