@@ -140,7 +140,7 @@ async def drain_mail(home: Path) -> float:
         )
         async with open_database(settings, SUBSCRIBERS) as database:
             await order_mails(database)
-            runner = create_runner(settings, database, finish_seconds=1)
+            runner = create_runner(settings, database, None, finish_seconds=1)
             began = perf_counter()
             working = asyncio.create_task(runner.run())
             await sink.full.wait()

@@ -6,6 +6,7 @@ commits of its own, for races or other processes, clones a database.
 """
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
@@ -22,12 +23,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionma
 from glasswork.app import create_app
 from glasswork.core.db import Database
 from glasswork.core.settings import Settings
+from glasswork.core.telemetry.sink import LogHandler
 from glasswork.worker import SUBSCRIBERS
 from tests.databases import SERVING, Server, open_server
 from tests.factories.callers import Callers
 
 SECRET = "a secret that is known to everybody who reads the tests"
-SETTINGS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT", "DATA_DIR", "LOG_FORMAT")
+SETTINGS = (
+    *("DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT", "DATA_DIR", "LOG_FORMAT"),
+    *("METRICS_HOST", "METRICS_PORT", "DRAIN_SECONDS"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +58,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _log_is_written() -> Iterator[None]:
+    """Lines are written by a thread; those of a test belong to its report, and not to the next one's."""
+    yield
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogHandler):
+            handler.drain(5)
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,62 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import httpx2
 
 PROGRAM = str(Path(sys.executable).with_name("glasswork"))
 QUIET = {"LOG_LEVEL": "error", "LOG_FORMAT": "json"}
+
+T = TypeVar("T")
+
+
+def until(find: Callable[[], T | None], seconds: float = 30) -> T:
+    """Ask other processes again and again, until there is something to return."""
+    deadline = monotonic() + seconds
+    while not (found := find()):
+        assert monotonic() < deadline, f"not within {seconds} s"
+        sleep(0.05)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def postmaster(data_dir: Path) -> int | None:
+    """Return the process that serves the embedded database, if there is one."""
+    try:
+        pid = int((data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
+    except FileNotFoundError:
+        return None
+    return pid if "postgres" in command_line(pid) else None
+
+
+def command_line(pid: int) -> str:
+    """Empty where there is no such process."""
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    return ""
+
+
+def children(pid: int) -> list[int]:
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    return [child for child, parent in parents.items() if parent == pid]
 
 
 def run(
@@ -28,6 +73,27 @@ def run(
         timeout=60,
         check=False,
     )
+
+
+class Working:
+    """`glasswork worker`."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [PROGRAM, "worker", "--data-dir", str(data_dir)], env=os.environ | QUIET | environment
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Return the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=20)
 
 
 class Serving:
@@ -55,7 +121,7 @@ class Serving:
             raise AssertionError(self.output)
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.client = httpx2.Client(base_url=self.base_url, timeout=10)
+        self.client = httpx2.Client(base_url=self.base_url, timeout=30)
         return self
 
     def __exit__(

@@ -87,6 +87,27 @@ def test_only_traefik_is_reachable_from_outside() -> None:
     assert {name for name, service in SERVICES.items() if "edge" in service["networks"]} == {"traefik", "api"}
 
 
+def test_what_is_scraped_and_checked_is_the_port_that_traefik_does_not_know() -> None:
+    jobs = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    scraped = {
+        name: str(found["port"])
+        for job in jobs
+        for found in job.get("dns_sd_configs", [])
+        for name in found["names"]
+    }
+    ports = {name: SERVICES[name]["environment"]["METRICS_PORT"] for name in ("api", "worker")}
+    assert scraped == ports
+    assert f":{ports['worker']}/ready" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert ports["api"] not in (ROOT / "deploy/traefik/dynamic.yml").read_text()
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_who_drains_is_not_killed_before_its_end(name: str) -> None:
+    grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    longest_job = 10
+    assert float(SERVICES[name]["environment"]["DRAIN_SECONDS"]) + longest_job < grace
+
+
 def test_secrets_come_as_files_and_only_to_those_who_need_them() -> None:
     assert all(secret["file"].startswith("./secrets/") for secret in COMPOSE["secrets"].values())
     assert [n for n, s in SERVICES.items() if "migration_database_url" in s.get("secrets", [])] == ["migrate"]

@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from glasswork.core import migrations
+from glasswork.core.errors import StartError
+from glasswork.installation import refuse_other_schema
 from glasswork.models import Base
+from tests.conftest import make_settings
 from tests.databases import OWNER, SERVING, Server
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +61,18 @@ async def test_processes_that_start_together_migrate_once(server: Server, clone:
     await run(owner, "downgrade", "base")
     await asyncio.gather(*(migrations.upgrade(owner, serving) for _ in range(4)))
     await migrations.compare(owner)
+
+
+async def test_the_schema_of_a_newer_version_is_left_as_it_is_and_served_with(
+    server: Server, clone: str
+) -> None:
+    owner, serving = server.url(OWNER, clone), server.url(SERVING, clone)
+    await server.execute("UPDATE alembic_version SET version_num = 'newer'", OWNER, clone)
+    assert await migrations.upgrade(owner, serving) == "newer"
+    await refuse_other_schema(make_settings(serving))
+    await server.execute("UPDATE alembic_version SET version_num = '0001'", OWNER, clone)
+    with pytest.raises(StartError, match=r"at 0001, expected .* glasswork migrate"):
+        await refuse_other_schema(make_settings(serving))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """One command on a fresh machine: what it starts, what it keeps, and what it leaves behind."""
 
 import os
-import re
 import signal
 import socket
 import stat
@@ -12,18 +11,10 @@ import httpx2
 import pytest
 
 from tests.factories.callers import PASSWORD
-from tests.processes import Serving, run
+from tests.processes import Serving, children, command_line, postmaster, run, until
+from tests.scrapes import total
 
 ADA = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
-
-
-def postmaster(data_dir: Path) -> int | None:
-    """Return the process that serves the database, if there is one."""
-    try:
-        pid = int((data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
-        return pid if b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes() else None
-    except FileNotFoundError:
-        return None
 
 
 def sign_up(client: httpx2.Client) -> dict[str, str]:
@@ -100,15 +91,37 @@ def test_kill_loses_no_answered_write(data_dir: Path) -> None:
 
 def test_several_workers_count_as_one(data_dir: Path) -> None:
     with Serving(data_dir, "--workers", "2") as serving:
-        for _ in range(40):
-            with httpx2.Client(base_url=serving.base_url, timeout=30) as fresh_connection:
-                assert fresh_connection.get("/api/v1/users/me").status_code == 401
-        metrics = serving.client.get("/metrics").text
+
+        def count() -> float:
+            metrics = serving.client.get("/metrics").text
+            return total(metrics, "http_server_requests_total", http_route="/api/v1/users/me")
+
+        def pools() -> float:
+            return total(serving.client.get("/metrics").text, "db_client_connection_max")
+
+        ask(serving, 40)
+        assert until(lambda: pools() == 40)
+        assert count() == 40
+        (killed, _) = worker_processes(serving)
+        os.kill(killed, signal.SIGKILL)
+        # Its gauges are gone, and there are those of the one that follows it; its counters stay.
+        assert until(lambda: killed not in worker_processes(serving) and len(worker_processes(serving)) == 2)
+        assert until(lambda: pools() == 40)
+        ask(serving, 10)
+        assert count() == 50
         assert serving.stop() == 0
-    counter = re.search(r'http_server_requests_total{.*http_route="/api/v1/users/me"} (.*)', metrics)
-    assert counter
-    assert float(counter[1]) == 40
     assert postmaster(data_dir) is None
+
+
+def ask(serving: Serving, times: int) -> None:
+    for _ in range(times):
+        with httpx2.Client(base_url=serving.base_url, timeout=30) as fresh_connection:
+            assert fresh_connection.get("/api/v1/users/me").status_code == 401
+
+
+def worker_processes(serving: Serving) -> list[int]:
+    """Without the one that keeps account of what all of them share."""
+    return [pid for pid in children(serving.process.pid) if "spawn_main" in command_line(pid)]
 
 
 def test_a_taken_port_is_named_before_anything_is_started(data_dir: Path) -> None:

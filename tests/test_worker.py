@@ -1,11 +1,8 @@
 """`glasswork worker` beside a server, as processes."""
 
 import asyncio
-import os
 import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +10,17 @@ from pathlib import Path
 from time import monotonic
 
 import asyncpg
+import httpx2
 import pytest
 
 from glasswork.core import embedded
+from glasswork.core.db import open_database
+from glasswork.core.telemetry.signals import Signals
+from glasswork.worker import create_health, create_runner
+from tests.conftest import make_settings
+from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
-from tests.processes import PROGRAM, QUIET, Serving, run
+from tests.processes import Serving, Working, free_port, run, until
 
 HEARTBEAT = {"HEARTBEAT_SECONDS": "1"}
 
@@ -31,18 +34,6 @@ def serving() -> Iterator[Serving]:
     with Serving(data_dir, "--no-worker") as serving:
         yield serving
     shutil.rmtree(data_dir)
-
-
-@contextmanager
-def worker(data_dir: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [PROGRAM, "worker", "--data-dir", str(data_dir)], env=os.environ | QUIET | environment
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def register(serving: Serving, name: str) -> None:
@@ -78,26 +69,60 @@ def silent_smtp() -> Iterator[tuple[str, socket.socket]]:
 
 def test_a_worker_does_the_jobs_and_ends_when_it_is_told_to(serving: Serving) -> None:
     register(serving, "ada")
-    with worker(serving.data_dir) as process:
+    with Working(serving.data_dir) as working:
         assert "ada@example.com" in letters(serving.data_dir)
         began = monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert working.stop() == 0
         assert monotonic() - began < 5
     assert serving.client.get("/ready").status_code == 200
     mail = run("mail", data_dir=serving.data_dir).stdout
     assert mail.startswith("To: ada@example.com\nSubject: Welcome to Glasswork\n\nHello ada,\n")
 
 
+def test_a_worker_that_stops_says_so_until_its_job_is_done(serving: Serving) -> None:
+    register(serving, "eve")
+    port = free_port()
+    with (
+        silent_smtp() as (url, listener),
+        Working(serving.data_dir, SMTP_URL=url, METRICS_PORT=str(port)) as working,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as within,
+    ):
+        connection, _ = listener.accept()  # the job is in hand
+        until(lambda: within.get("/ready").status_code == 200)
+        working.process.terminate()
+        told = until(lambda: draining(within))
+        assert told == {"database": "ok", "schema": "ok", "queue": "ok", "process": "draining"}
+        connection.close()
+        assert working.process.wait(timeout=20) == 0
+
+
+def draining(client: httpx2.Client) -> dict[str, str] | None:
+    answer = client.get("/ready")
+    checks: dict[str, str] = answer.json()["checks"]
+    return checks if answer.status_code == 503 else None
+
+
+@pytest.mark.anyio
+async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Server) -> None:
+    async with server.clone() as name:
+        settings = make_settings(server.url(SERVING, name))
+        async with open_database(settings, {}) as database:
+            runner = create_runner(settings, database, None, finish_seconds=0)
+        health = create_health(settings, runner, Signals("worker"))
+        async with health.watching():
+            assert health.status == "unavailable"
+            assert health.checks == {"database": "ok", "schema": "ok", "queue": "unavailable"}
+
+
 def test_the_job_of_a_worker_that_is_killed_is_done_by_another_one(serving: Serving) -> None:
     register(serving, "bob")
     with silent_smtp() as (url, listener):
-        with worker(serving.data_dir, SMTP_URL=url, **HEARTBEAT) as killed:
+        with Working(serving.data_dir, SMTP_URL=url, **HEARTBEAT) as killed:
             connection, _ = listener.accept()  # the job is in hand
-            killed.kill()
-            killed.wait()
+            killed.process.kill()
+            killed.process.wait()
         connection.close()
-    with worker(serving.data_dir, **HEARTBEAT):
+    with Working(serving.data_dir, **HEARTBEAT):
         assert letters(serving.data_dir).count("bob@example.com") == 1
 
 

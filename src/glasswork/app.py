@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
-from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.database_checks import database_checks
 from glasswork.core.db import Database, open_database
+from glasswork.core.draining import draining
 from glasswork.core.errors import (
     MalformedRequestError,
     PayloadTooLargeError,
@@ -18,19 +18,24 @@ from glasswork.core.errors import (
     ServiceUnavailableError,
     ValidationError,
 )
-from glasswork.core.http import docs, errors, health
+from glasswork.core.health import Health
+from glasswork.core.http import docs, errors, health, internal, metrics
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
 from glasswork.core.http.middleware.cors import CorsMiddleware
 from glasswork.core.http.middleware.error_renderer import ErrorRendererMiddleware
 from glasswork.core.http.middleware.rate_limit import RateLimitMiddleware
-from glasswork.core.http.middleware.request_id import RequestIdMiddleware
+from glasswork.core.http.middleware.request_context import RequestContextMiddleware
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.resources import API_PREFIX
-from glasswork.core.settings import Settings
-from glasswork.core.telemetry import logs, metrics, traces
+from glasswork.core.settings import Environment, Settings
+from glasswork.core.telemetry import logs
+from glasswork.core.telemetry.requests import RequestMetricsMiddleware
+from glasswork.core.telemetry.routes import Routes
+from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_requests
+from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.activity.router import router as changes
@@ -40,9 +45,7 @@ from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
-from glasswork.worker import SUBSCRIBERS, create_runner
-
-VERSION = version("glasswork")
+from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
 
 DESCRIPTION = """A task tracker that shows its workings.
 
@@ -75,7 +78,7 @@ EVERYWHERE = declare(
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the app; without settings they are read, as each worker process of uvicorn does."""
     settings = settings or Settings()
-    logs.configure_logs(settings.log_level, settings.log_format)
+    lines = logs.configure_logs(settings, "api")
     app = FastAPI(
         title="Glasswork",
         version=VERSION,
@@ -86,37 +89,52 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would be counted under its raw path
         generate_unique_id_function=lambda route: route.name,
-        telemetry=traces.FASTAPI_TELEMETRY_OFF,
+        telemetry=FASTAPI_TELEMETRY_OFF,
         lifespan=lifespan,
         middleware=_middlewares(settings),
     )
     app.state.settings = settings
     app.state.keys = Keys.derive(settings.jwt_secret.get_secret_value())
+    app.state.signals = Signals("api", lines)
+    database = database_checks(settings.database_url.get_secret_value())
+    app.state.health = Health(app.state.signals.metrics, database)
     errors.install(app)
     _include_routers(app)
-    _add_telemetry(app)
+    if settings.metrics_port is None:
+        metrics.install(app, app.state.signals.metrics)
     if settings.docs_enabled:
         docs.install(app)
+    _observe(app, settings)
+    if settings.metrics_port is not None:
+        inside = internal.create_app(app.state.signals.metrics, app.state.health)
+        app.add_middleware(internal.InternalPortMiddleware, port=settings.metrics_port, inside=inside)
     return app
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    async with open_database(settings, SUBSCRIBERS) as database:
+    signals: Signals = app.state.signals
+    health: Health = app.state.health
+    signals.metrics.foresee(app.state.routes.operations, (job.name for job in JOBS))
+    async with (
+        signals.watching(),
+        health.watching(),
+        open_database(settings, SUBSCRIBERS, signals) as database,
+        _worker(settings, database, signals),
+    ):
         app.state.database = database
-        async with _worker(settings, database):
+        with draining(health, settings.drain_seconds):
             yield
-    traces.shut_down(app.state.tracer_provider)
 
 
 @asynccontextmanager
-async def _worker(settings: Settings, database: Database) -> AsyncIterator[None]:
+async def _worker(settings: Settings, database: Database, signals: Signals) -> AsyncIterator[None]:
     """On a single machine the server carries out the jobs too."""
     if not settings.worker_inline:
         yield
         return
-    runner = create_runner(settings, database, finish_seconds=0.5)
+    runner = create_runner(settings, database, signals, finish_seconds=0.5)
     working = asyncio.create_task(runner.run())
     yield
     runner.stop.set()
@@ -144,10 +162,12 @@ def _include_routers(app: FastAPI) -> None:
         )
 
 
-def _add_telemetry(app: FastAPI) -> None:
-    registry = CollectorRegistry()
-    app.state.tracer_provider = traces.create_tracer_provider(VERSION)
-    metrics.serve_metrics(app, registry)
-    metrics.measure_requests(app, registry)
-    app.add_middleware(RequestIdMiddleware)
-    traces.trace_requests(app, app.state.tracer_provider)
+def _observe(app: FastAPI, settings: Settings) -> None:
+    signals: Signals = app.state.signals
+    routes = app.state.routes = Routes(app)
+    tells_database = settings.environment is not Environment.PRODUCTION
+    app.add_middleware(RequestMetricsMiddleware, routes=routes, metrics=signals.metrics)
+    app.add_middleware(
+        RequestContextMiddleware, routes=routes, metrics=signals.metrics, tells_database=tells_database
+    )
+    trace_requests(app, routes, signals.tracer_provider)

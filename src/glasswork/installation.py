@@ -47,8 +47,9 @@ def installation(data_dir: Path | None = None) -> Iterator[Settings]:
         yield settings
 
 
-async def migrate(settings: Settings) -> None:
-    await migrations.upgrade(
+async def migrate(settings: Settings) -> str | None:
+    """Return the schema's revision."""
+    return await migrations.upgrade(
         settings.owner_database_url.get_secret_value(), settings.database_url.get_secret_value()
     )
 

@@ -2,15 +2,23 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.database_checks import database_checks
 from glasswork.core.db import Database, open_database
+from glasswork.core.health import OK, UNAVAILABLE, Check, Health
+from glasswork.core.http import internal
+from glasswork.core.jobs import NO_TRACER
+from glasswork.core.listeners import listen
 from glasswork.core.mail import Mailer
 from glasswork.core.outbox import Subscribers
 from glasswork.core.runner import Recurring, Runner
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.logs import configure_logs
+from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.jobs import SEND_WELCOME
@@ -36,23 +44,51 @@ class Resources:
     api_url: str
 
 
-def create_runner(settings: Settings, database: Database, finish_seconds: float) -> Runner:
+def create_runner(
+    settings: Settings, database: Database, signals: Signals | None, finish_seconds: float
+) -> Runner:
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     resources = Resources(
         settings=settings,
         database=database,
         keys=Keys.derive(settings.jwt_secret.get_secret_value()),
-        mailer=Mailer(smtp_url, settings.mail_from),
+        mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
         api_url=f"{settings.public_url}/api/v1",
     )
-    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds)
+    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
 
 
 async def work(settings: Settings) -> None:
     """Carry out jobs until SIGTERM or SIGINT, finish what runs, and give back the rest."""
-    configure_logs(settings.log_level, settings.log_format)
-    async with open_database(settings, SUBSCRIBERS) as database:
-        runner = create_runner(settings, database, finish_seconds=10)
+    signals = Signals("worker", configure_logs(settings, "worker"))
+    signals.metrics.foresee((), (job.name for job in JOBS))
+    async with signals.watching(), open_database(settings, SUBSCRIBERS, signals) as database:
+        runner = create_runner(settings, database, signals, finish_seconds=10)
+        health = create_health(settings, runner, signals)
+
+        def stop() -> None:
+            health.drain()
+            runner.stop.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, runner.stop.set)
-        await runner.run()
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        async with health.watching(), _shown(settings, signals, health):
+            await runner.run()
+
+
+def create_health(settings: Settings, runner: Runner, signals: Signals) -> Health:
+    async def look_at_queue() -> str:
+        return OK if runner.has_looked else UNAVAILABLE
+
+    database = database_checks(settings.database_url.get_secret_value())
+    return Health(signals.metrics, [*database, Check("queue", look_at_queue)])
+
+
+@asynccontextmanager
+async def _shown(settings: Settings, signals: Signals, health: Health) -> AsyncIterator[None]:
+    if settings.metrics_port is None:
+        yield
+        return
+    with listen(settings.metrics_host, settings.metrics_port, "METRICS_PORT") as listener:
+        async with internal.serving(listener, internal.create_app(signals.metrics, health)):
+            yield

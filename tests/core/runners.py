@@ -38,7 +38,7 @@ async def open_clone(
 ) -> AsyncIterator[Database]:
     async with server.clone() as name:
         made = make_settings(server.url(SERVING, name), **settings)
-        configure_logs(made.log_level, made.log_format)
+        configure_logs(made, "worker")
         async with open_database(made, subscribers or {}) as database:
             yield database
 

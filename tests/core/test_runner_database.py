@@ -3,13 +3,15 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from asyncpg import InterfaceError
 from sqlalchemy import func, select, text
 
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work
-from glasswork.core.runner import PoolDriver
+from glasswork.core.runner import PoolDriver, open_pool
 from tests.core.runners import (
     MAKE_STALE,
+    SECONDS,
     Note,
     execute,
     jobs_of,
@@ -87,6 +89,25 @@ async def test_nothing_spins_while_the_database_is_away() -> None:
             times = [await knocks.get() for _ in range(3)]
     # Each round may knock twice, with and without TLS.
     assert times[-1] - times[0] > 1
+
+
+async def test_a_worker_knows_whether_it_looks_for_jobs(database: Database) -> None:
+    async with working(database, heartbeat_seconds=1) as runner:
+        assert not runner.has_looked
+        while not runner.has_looked:
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(SECONDS):
+        while runner.has_looked:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_is_never_given_back_holds_up_nothing(database: Database) -> None:
+    url = database.engine.url.set(drivername="postgresql")
+    async with asyncio.timeout(SECONDS):
+        async with open_pool(url.render_as_string(hide_password=False)) as pool:
+            kept = await pool.acquire()
+    with pytest.raises(InterfaceError):
+        await kept.fetchval("SELECT 1")
 
 
 async def disconnect(server: Server, database: Database, which: str = "true") -> object:

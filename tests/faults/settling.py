@@ -17,7 +17,7 @@ async def until(database: Database, condition: str, **binds: object) -> None:
     question = f"SELECT {condition} AS holds"
     async with asyncio.timeout(SETTLE_SECONDS):
         # Other processes set no Event of ours.
-        while not (await fetch(database, question, **binds))[0]["holds"]:  # noqa: ASYNC110 (likewise)
+        while not (await fetch(database, question, **binds))[0]["holds"]:
             await asyncio.sleep(0.05)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,8 +19,8 @@ from tests.factories.callers import Callers
 from .cast import Cast, set_up
 from .document import mutations
 from .feed import Event, follow, replay, show, show_users, standing
-from .fleet import PLACES, Fleet, open_fleet
-from .history import check_letters, check_order, check_requests, stored_events, summary
+from .fleet import PLACES, Fleet, Moment, open_fleet
+from .history import check_letters, check_locks, check_order, check_requests, stored_events, summary
 from .settling import IN_HAND, SECONDS, settle, until, until_working
 from .traffic import Traffic
 
@@ -37,23 +36,21 @@ async def kill_apis(fleet: Fleet, rng: Random, over: asyncio.Event) -> int:
     while not over.is_set():
         await asyncio.sleep(rng.uniform(0, 1))  # when is left to chance
         place = rng.choice(PLACES)
-        await fleet.end_api(place, signal.SIGKILL)
+        await fleet.kill_api(place, rng.choice([*Moment]))
         await fleet.start_api(place)
         kills += 1
     return kills
 
 
 async def kill_workers(fleet: Fleet, database: Database, rng: Random, over: asyncio.Event) -> int:
-    """One or both; return how many jobs were in hand at these moments."""
+    """Return how many jobs were in hand at these moments."""
     in_hand = 0
     while not over.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await until(database, IN_HAND)
-        await asyncio.sleep(rng.uniform(0, 0.2))  # likewise: before its effect, and after it
         places = rng.choice([PLACES, PLACES[:1], PLACES[1:]])
-        for place in places:
-            await fleet.end_worker(place, signal.SIGKILL)
+        await asyncio.gather(*(fleet.kill_worker(place, rng.choice([*Moment])) for place in places))
         picked = await fetch(database, "SELECT id FROM jobs.pgqueuer WHERE status = 'picked'")
         await until_working(database, len(PLACES) - len(places))
         for place in places:
@@ -80,10 +77,12 @@ async def read_mail(traffic: Traffic, database: Database, over: asyncio.Event) -
 async def until_enough(traffic: Traffic, database: Database, over: asyncio.Event) -> None:
     """Until the time is up, and every operation has made an event."""
     await asyncio.sleep(SECONDS)
-    async with asyncio.timeout(120):
-        while wanted := await unproved(traffic, database):
-            traffic.wanted = wanted
-            await asyncio.sleep(0.1)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(120):
+            while wanted := await unproved(traffic, database):
+                traffic.wanted = wanted
+                await asyncio.sleep(0.1)
+    assert not await unproved(traffic, database)
     over.set()
 
 
@@ -157,4 +156,5 @@ async def test_events_are_the_mutations_and_effects_happen_once_whatever_is_kill
         of_accounts = (event for event in events if event.kind == "user")
         assert replay(of_accounts, accounts) == await show_users(traffic, cast.host)
         letters = await fetch(database, "SELECT recipient FROM kept_mails")
+        await check_locks(database)
         await check_letters(database, [row["recipient"] for row in letters], events)

@@ -1,7 +1,6 @@
 """SIGTERM under load: who is told to stop finishes what is in hand, or gives it back."""
 
 import asyncio
-import signal
 import socket
 from collections import Counter
 from pathlib import Path
@@ -59,7 +58,7 @@ async def stop_workers(fleet: Fleet, database: Database, times_up: asyncio.Event
         place = len(exit_codes) % len(PLACES)
         await open_accounts(database, len(exit_codes))
         await until(database, IN_HAND)
-        exit_codes.append(await fleet.end_worker(place, signal.SIGTERM))
+        exit_codes.append(await fleet.stop_worker(place))
         fleet.start_worker(place)
         await until_working(database, len(PLACES))
     return exit_codes
@@ -71,7 +70,7 @@ async def stop_apis(fleet: Fleet, rng: Random, times_up: asyncio.Event) -> list[
     while len(exit_codes) < AT_LEAST or not times_up.is_set():
         await asyncio.sleep(rng.uniform(0, 1))  # when is left to chance
         place = rng.choice(PLACES)
-        exit_codes.append(await fleet.end_api(place, signal.SIGTERM))
+        exit_codes.append(await fleet.stop_api(place))
         await fleet.start_api(place)
     return exit_codes
 

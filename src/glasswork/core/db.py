@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.settings import Settings
+from glasswork.core.telemetry.signals import Signals
 
 AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name."""
@@ -23,8 +24,14 @@ POOL_WAIT_SECONDS = 2
 
 
 class Database:
-    def __init__(self, engine: AsyncEngine, subscribers: Subscribers = NO_SUBSCRIBERS) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        subscribers: Subscribers = NO_SUBSCRIBERS,
+        signals: Signals | None = None,
+    ) -> None:
         self.engine = engine
+        self._signals = signals
         self._info = {SUBSCRIBERS: subscribers}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
@@ -41,9 +48,9 @@ class Database:
                     yield session
                 except AppError as refusal:
                     if refusal.keeps_changes:
-                        await _commit(session)
+                        await self._commit(session)
                     raise
-                await _commit(session)
+                await self._commit(session)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -52,25 +59,34 @@ class Database:
             async with self._reads() as session:
                 yield session
 
-
-async def _commit(session: AsyncSession) -> None:
-    await session.flush()
-    await store_outbox(session)
-    await session.commit()
+    async def _commit(self, session: AsyncSession) -> None:
+        await session.flush()
+        if self._signals is None:
+            await store_outbox(session)
+            await session.commit()
+            return
+        types = await store_outbox(session, self._signals.tracer)
+        with self._signals.database.commit():
+            await session.commit()
+        for type_ in types:
+            self._signals.metrics.events.labels(type_).inc()
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, subscribers: Subscribers) -> AsyncIterator[Database]:
-    engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size)
+async def open_database(
+    settings: Settings, subscribers: Subscribers, signals: Signals | None = None
+) -> AsyncIterator[Database]:
+    engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size, signals)
     try:
-        yield Database(engine, subscribers)
+        yield Database(engine, subscribers, signals)
     finally:
         await engine.dispose()
 
 
-def create_engine(url: str, pool_size: int) -> AsyncEngine:
+def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> AsyncEngine:
     engine = create_async_engine(
         url,
+        poolclass=signals.database.pool_class() if signals else None,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
@@ -88,6 +104,8 @@ def create_engine(url: str, pool_size: int) -> AsyncEngine:
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed_connection)
+    if signals:
+        signals.database.observe(engine.sync_engine, pool_size)
     return engine
 
 

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import asyncpg
 from opentelemetry.propagate import inject
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer
+from opentelemetry.util.types import AttributeValue
 from pgqueuer.adapters.persistence.qb import (
     QueryBuilderEnvironment,
     QueryQueueBuilder,
@@ -24,15 +26,18 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import JobId
 from pgqueuer.ports.driver import Driver
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, func
+from sqlalchemy import BigInteger, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base
 from glasswork.core.processes import A, R, run_in_child
 from glasswork.core.telemetry.context import current_request
+from glasswork.core.telemetry.jobs import MESSAGING
 
 SCHEMA = "jobs"
+
+NO_TRACER = NoOpTracer()
 
 _names = DBSettings(db_schema=SCHEMA)
 
@@ -115,7 +120,19 @@ class _SessionDriver:
         return str((await connection.exec_driver_sql(query, tuple(arguments))).rowcount)
 
 
+def _unnoticed() -> None:
+    pass
+
+
+@dataclass
 class _Queries(Queries):
+    on_look: Callable[[], None] = _unnoticed
+
+    async def dequeue(self, *arguments: Any, **options: Any) -> list[QueuedJob]:
+        jobs = await super().dequeue(*arguments, **options)
+        self.on_look()
+        return jobs
+
     async def retry_job(
         self, job: QueuedJob, delay: timedelta, traceback_record: TracebackRecord | None
     ) -> None:
@@ -127,18 +144,36 @@ class _Queries(Queries):
             await super().retry_job(job, delay, traceback_record)
 
 
-def queries(driver: Driver) -> Queries:
+def queries(driver: Driver, on_look: Callable[[], None] = _unnoticed) -> Queries:
+    """Speak to the queue; `on_look` is called each time that somebody has looked for jobs in it."""
     return _Queries(
         driver,
         qbe=QueryBuilderEnvironment(settings=_names),
         qbq=QueryQueueBuilder(settings=_names),
         qbs=QuerySchedulerBuilder(settings=_names),
+        on_look=on_look,
     )
 
 
-async def store_orders(session: AsyncSession, orders: Sequence[Order]) -> None:
+async def store_orders(session: AsyncSession, orders: Sequence[Order], tracer: Tracer = NO_TRACER) -> None:
     """One statement, however many they are."""
-    headers: dict[str, str] = {"request_id": current_request().request_id}
+    request = current_request()
+    request.jobs_ordered += len(orders)
+    names = {order.job.name for order in orders}
+    destination = names.pop() if len(names) == 1 else "jobs"
+    sent: dict[str, AttributeValue] = {
+        **MESSAGING,
+        "messaging.destination.name": destination,
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.batch.message_count": len(orders),
+    }
+    with tracer.start_as_current_span(f"send {destination}", kind=SpanKind.PRODUCER, attributes=sent):
+        await _store_orders(session, orders, request.request_id)
+
+
+async def _store_orders(session: AsyncSession, orders: Sequence[Order], request_id: str) -> None:
+    headers: dict[str, str] = {"request_id": request_id}
     inject(headers)
     payloads: list[bytes | None] = [order.payload.model_dump_json().encode() for order in orders]
     all_headers: list[dict[str, str] | None] = [headers] * len(orders)
@@ -150,6 +185,23 @@ async def store_orders(session: AsyncSession, orders: Sequence[Order]) -> None:
         headers=all_headers,
         on_conflict="skip",
     )
+
+
+_STATE = text(f"""
+    SELECT count(*) FILTER (WHERE status = 'queued' AND attempts = 0) AS waiting,
+        count(*) FILTER (WHERE status = 'queued' AND attempts > 0) AS retrying,
+        count(*) FILTER (WHERE status = 'picked') AS running,
+        count(*) FILTER (WHERE status = 'failed') AS dead,
+        coalesce(
+            extract(epoch FROM max(now() - execute_after) FILTER (WHERE status = 'queued')), 0
+        )::float AS oldest_seconds
+    FROM {SCHEMA}.pgqueuer
+""")  # noqa: S608 (our own words)
+
+
+async def queue_state(session: AsyncSession) -> dict[str, float]:
+    """Return the number of jobs in each state, and `oldest_seconds`, negative where none may run yet."""
+    return dict((await session.execute(_STATE)).mappings().one())
 
 
 async def requeue(session: AsyncSession, job_id: int) -> None:

@@ -11,14 +11,18 @@ from uuid import UUID
 
 import aiosmtplib
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from opentelemetry.trace import Tracer
+from opentelemetry.util.types import AttributeValue
 from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from glasswork.core.jobs import Work
+from glasswork.core.jobs import NO_TRACER, Work
 from glasswork.core.models import Base
+from glasswork.core.telemetry.traces import client_span
 
 SMTP_SECONDS = 10
+SMTP_PORT, SMTPS_PORT = 25, 465
 
 _templates = Environment(
     loader=PackageLoader("glasswork", "features"),
@@ -53,9 +57,10 @@ class Letter:
 
 
 class Mailer:
-    def __init__(self, smtp_url: str | None, sender: str) -> None:
+    def __init__(self, smtp_url: str | None, sender: str, tracer: Tracer = NO_TRACER) -> None:
         self._smtp = urlsplit(smtp_url) if smtp_url else None
         self._sender = sender
+        self._tracer = tracer
 
     async def send(self, work: Work, letter: Letter) -> None:
         """Send or keep, once for the job. What is sent twice all the same has the same Message-ID."""
@@ -83,15 +88,23 @@ class Mailer:
         return message
 
     async def _deliver(self, message: EmailMessage, server: SplitResult) -> None:
-        await aiosmtplib.send(
-            message,
-            hostname=server.hostname or "localhost",
-            port=server.port,
-            username=unquote(server.username) if server.username else None,
-            password=unquote(server.password) if server.password else None,
-            use_tls=server.scheme == "smtps",
-            timeout=SMTP_SECONDS,
-        )
+        host = server.hostname or "localhost"
+        port = server.port or (SMTPS_PORT if server.scheme == "smtps" else SMTP_PORT)
+        told: dict[str, AttributeValue] = {
+            "network.protocol.name": "smtp",
+            "server.address": host,
+            "server.port": port,
+        }
+        with client_span(self._tracer, "send mail", told):
+            await aiosmtplib.send(
+                message,
+                hostname=host,
+                port=port,
+                username=unquote(server.username) if server.username else None,
+                password=unquote(server.password) if server.password else None,
+                use_tls=server.scheme == "smtps",
+                timeout=SMTP_SECONDS,
+            )
 
 
 def _render(letter: Letter, ending: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from opentelemetry.propagate import inject
+from opentelemetry.trace import Tracer
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.events import Event, Updated
-from glasswork.core.jobs import EventRef, Job, Order, P, store_orders
+from glasswork.core.jobs import NO_TRACER, EventRef, Job, Order, P, store_orders
 from glasswork.core.telemetry.context import current_request
 
 SUBSCRIBERS = "subscribers"
@@ -28,6 +29,7 @@ Subscribers = Mapping[str, Sequence[Job[EventRef]]]
 """What is to be done after an event, by its type."""
 
 NO_SUBSCRIBERS: Subscribers = MappingProxyType({})
+
 
 _ROWS = """
     jsonb_to_recordset(CAST(:events AS jsonb)) AS event (
@@ -98,11 +100,11 @@ class Outbox:
         self._session.info.setdefault(_PENDING, []).append(_Pending(what, transaction))
 
 
-async def store_outbox(session: AsyncSession) -> None:
-    """Store the jobs, and then the events, whose counters others wait for."""
+async def store_outbox(session: AsyncSession, tracer: Tracer = NO_TRACER) -> list[str]:
+    """Store the jobs, and then the events, whose counters others wait for; return the events' types."""
     pending: list[_Pending] = session.info.pop(_PENDING, [])
     if orders := [row.what for row in pending if isinstance(row.what, Order)]:
-        await store_orders(session, orders)
+        await store_orders(session, orders, tracer)
     by_workspace: dict[UUID | None, list[_Happened]] = defaultdict(list)
     for row in pending:
         if isinstance(row.what, _Happened):
@@ -116,6 +118,7 @@ async def store_outbox(session: AsyncSession) -> None:
         else:
             counted = values | {"workspace_id": workspace_id, "count": len(happened)}
             await session.execute(_STORE_IN_WORKSPACE, counted)
+    return [row.event.type for happened in by_workspace.values() for row in happened]
 
 
 def _as_json(rows: Sequence[_Happened]) -> str:

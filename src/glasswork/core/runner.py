@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -21,9 +22,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import Database
-from glasswork.core.jobs import SCHEMA, Job, Nothing, Work, queries
+from glasswork.core.errors import AppError
+from glasswork.core.jobs import NO_TRACER, SCHEMA, Job, Nothing, Work, queries, queue_state
 from glasswork.core.outbox import Outbox
 from glasswork.core.telemetry.context import begin_request, new_request_id
+from glasswork.core.telemetry.jobs import Attempt, JobSignals
+from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.telemetry.signals import Signals
 
 log = structlog.get_logger()
 
@@ -35,6 +40,8 @@ A tenth of it is how long a lost notification can delay a job.
 MAX_CRASHES = 3
 """A job that was taken so often without an end is killing its workers."""
 CONCURRENCY = 20
+QUEUE_WATCH_SECONDS = 10
+POOL_CLOSE_SECONDS = 1
 
 _LONGEST_DELAY = 4 * 3600.0
 
@@ -97,6 +104,7 @@ class Runner:
         resources: Any,
         finish_seconds: float,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        signals: Signals | None = None,
     ) -> None:
         self._database = database
         self._jobs = jobs
@@ -104,27 +112,49 @@ class Runner:
         self._resources = resources
         self._finish_seconds = finish_seconds
         self._heartbeat = timedelta(seconds=heartbeat_seconds)
+        self._metrics = signals.metrics if signals else Metrics()
+        self.signals = JobSignals(self._metrics, signals.tracer if signals else NO_TRACER)
+        self._looked_at: float | None = None
         self.stop = asyncio.Event()
         self.out_of_time = asyncio.Event()
+
+    @property
+    def has_looked(self) -> bool:
+        """Whether it has looked for jobs while no other worker could take it for dead."""
+        seconds = self._heartbeat.total_seconds()
+        return self._looked_at is not None and monotonic() - self._looked_at < seconds
 
     async def run(self) -> None:
         """Work until `stop` is set; what still runs `finish_seconds` later is given back.
 
         A database that goes away is waited for.
         """
+        watching = asyncio.create_task(self._watch_queue())
         while not self.stop.is_set():
             try:
                 await self._run()
             except Exception:
                 log.exception("worker.failed")
                 await _first(self.stop.wait(), asyncio.sleep(1))
+        watching.cancel()
+
+    async def _watch_queue(self) -> None:
+        """Tell what waits in the queue, for whoever scrapes."""
+        while True:
+            with suppress(AppError):
+                async with self._database.reading() as session:
+                    state = await queue_state(session)
+                self._metrics.job_queue_oldest_age.set(max(0, state.pop("oldest_seconds")))
+                for name, count in state.items():
+                    self._metrics.job_queue_depth.labels(name).set(count)
+            await asyncio.sleep(QUEUE_WATCH_SECONDS)
 
     async def _run(self) -> None:
         url = self._database.engine.url.set(drivername="postgresql")
         dsn = url.render_as_string(hide_password=False)
-        async with asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5, command_timeout=10) as pool:
+        async with open_pool(dsn) as pool:
             driver = PoolDriver(pool)
-            queuer = PgQueuer(driver, queries=queries(driver))
+            queuer = PgQueuer(driver, queries=queries(driver, self._note_look))
             self._register(queuer)
             stopping = asyncio.create_task(self._pass_on_stop(queuer))
             try:
@@ -136,6 +166,10 @@ class Runner:
                 )
             finally:
                 stopping.cancel()
+
+    def _note_look(self) -> None:
+        self._looked_at = monotonic()
+        self._metrics.worker_heartbeat.set_to_current_time()
 
     def _register(self, queuer: PgQueuer) -> None:
         async def unused(_: QueuedJob) -> None:
@@ -164,8 +198,6 @@ class Runner:
 
     async def attempt(self, job: Job[Any], queued: QueuedJob) -> None:
         """Run the job's function; raise what it raises, TimeoutError after its time limit."""
-        headers = queued.headers or {}
-        begin_request(str(headers.get("request_id") or new_request_id()))
         crashes, is_done = await self._past(queued.id)
         if is_done:
             return
@@ -212,6 +244,18 @@ class _Executor(AbstractEntrypointExecutor):
         self._job = job
 
     async def execute(self, job: QueuedJob, context: Context) -> None:  # noqa: ARG002
+        attempt = Attempt(
+            job=self._job.name,
+            job_id=job.id,
+            number=job.attempts + 1,
+            ordered_at=job.created,
+            due_at=job.execute_after,
+            headers=job.headers or {},
+        )
+        with self._runner.signals.watch(attempt):
+            await self._execute(job, attempt)
+
+    async def _execute(self, job: QueuedJob, told: Attempt) -> None:
         attempt = asyncio.create_task(self._runner.attempt(self._job, job))
         # Who cancels this stops the worker; pgqueuer would take the job for cancelled, and delete it.
         with suppress(asyncio.CancelledError):
@@ -224,20 +268,37 @@ class _Executor(AbstractEntrypointExecutor):
             raise RetryRequested(timedelta(0), "The worker was stopped.")
         error = attempt.exception()
         if error is None or isinstance(error, _DoneAlreadyError):
+            told.outcome = "ok"
             return
+        told.error = error
         is_last = job.attempts + 1 >= self._job.max_attempts
         if is_last or isinstance(error, UnfitPayloadError | PoisonedJobError):
-            log.error("job.dead", job=self._job.name, job_id=job.id, exc_info=error)
+            told.outcome = "dead"
             raise error
-        delay = backoff(self._job.first_delay, job.attempts)
-        log.warning("job.retried", job=self._job.name, job_id=job.id, delay=delay, error=repr(error))
-        raise RetryRequested(timedelta(seconds=delay), repr(error)) from error
+        told.outcome, told.delay = "retry", backoff(self._job.first_delay, job.attempts)
+        raise RetryRequested(timedelta(seconds=told.delay), repr(error)) from error
 
 
 def backoff(first: float, attempts: int) -> float:
     """Seconds until the next attempt: exponential, with full jitter, so that they don't come in step."""
     longest = min(_LONGEST_DELAY, first * 2**attempts)
     return random.uniform(0, longest)  # noqa: S311 (no secret)
+
+
+@asynccontextmanager
+async def open_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool that is closed at the end, whatever was not given back to it.
+
+    When the server dies, a connection may be lost in a moment in which nobody gives it back. The pool's own
+    close would wait for it: the worker would never work again, nor stop.
+    """
+    pool = await asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5, command_timeout=10)
+    try:
+        yield pool
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POOL_CLOSE_SECONDS):
+                await pool.close()
 
 
 async def _first(*awaitables: Coroutine[Any, Any, Any]) -> None:

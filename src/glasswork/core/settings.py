@@ -100,6 +100,9 @@ class Settings(LocalSettings):
 
     database_pool_size: int = Field(default=20, ge=1, le=500)
     database_wait_seconds: float = Field(default=30, gt=0)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    drain_seconds: float = Field(default=0, ge=0, le=300)
     cors_origins: Separated = ()
     trusted_hosts: Separated = ("localhost", "127.0.0.1", "[::1]")
     trusted_proxies: Separated = ()

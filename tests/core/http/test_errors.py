@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 from glasswork.app import create_app
 from glasswork.core.errors import RateLimitError, ValidationError
 from glasswork.core.http.errors import declare, response_for
+from glasswork.core.http.middleware.error_renderer import BrokenOffError
 from glasswork.core.settings import Settings
 
 from .answers import Request, every_answer
@@ -28,7 +29,7 @@ class TestEnvelope:
         assert response.headers["Content-Type"] == "application/json"
         error = response.json()["error"]
         assert response.json() == {"error": error}
-        assert error.keys() == {"code", "message", "details", "request_id"}
+        assert error.keys() == {"code", "message", "details", "request_id", "trace_id"}
         assert error["code"] == request_.code
         assert error["message"].endswith(".")
 
@@ -40,6 +41,7 @@ class TestEnvelope:
                 "message": "Something went wrong on our side.",
                 "details": {},
                 "request_id": response.headers["X-Request-ID"],
+                "trace_id": response.headers["traceresponse"].split("-")[1],
             }
         }
 
@@ -64,7 +66,7 @@ async def test_a_bug_in_the_middle_of_an_answer_breaks_it_off(settings: Settings
     app = create_app(settings)
     app.add_api_route("/stream", stream, response_model=None)
     async with AsyncClient(transport=ASGITransport(app=app), base_url="http://localhost") as client:
-        with pytest.raises(RuntimeError, match="a bug"):
+        with pytest.raises(BrokenOffError):
             await client.get("/stream")
 
 

@@ -1,7 +1,4 @@
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
-from typing import Self
 
 import pytest
 from fastapi import FastAPI
@@ -12,7 +9,6 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_tra
 
 from glasswork.core.db import Database
 from glasswork.core.settings import Settings
-from glasswork.core.telemetry import traces
 from tests.conftest import make_client
 from tests.core.http.answers import Request, every_answer, make_offline_app
 from tests.factories.callers import Callers
@@ -24,7 +20,7 @@ pytestmark = pytest.mark.anyio
 def traced_app(settings: Settings) -> FastAPI:
     app = make_offline_app(settings)
     app.state.exporter = InMemorySpanExporter()
-    app.state.tracer_provider.add_span_processor(SimpleSpanProcessor(app.state.exporter))
+    app.state.signals.tracer_provider.add_span_processor(SimpleSpanProcessor(app.state.exporter))
     return app
 
 
@@ -104,65 +100,26 @@ class TestSpan:
         assert len(exporter.get_finished_spans()) == 4
 
 
-class Collector(ThreadingHTTPServer):
-    """Takes OTLP over HTTP; answers when it is let."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[tuple[str, bytes]] = []
-        self.may_answer = Event()
-
-    def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.may_answer.set()
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Collector
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received.append((self.path, body))
-        self.server.may_answer.wait()
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-class TestExport:
-    def test_goes_nowhere_unless_a_collector_is_named(self) -> None:
-        provider = traces.create_tracer_provider("1.0")
-        assert provider.force_flush()
-        traces.shut_down(provider)
-
-    def test_what_is_left_is_sent_at_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with Collector() as collector:
-            collector.may_answer.set()
-            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
-            provider = traces.create_tracer_provider("1.2.3")
-            provider.get_tracer("test").start_span("an otter").end()
-            traces.shut_down(provider)
-            ((path, body),) = collector.received
-        assert path == "/v1/traces"
-        assert all(word in body for word in (b"an otter", b"glasswork", b"1.2.3"))
-
-    def test_a_collector_that_does_not_answer_is_not_waited_for(
-        self, monkeypatch: pytest.MonkeyPatch
+class TestPrivacy:
+    async def test_nothing_of_the_callers_own_words_is_there(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter
     ) -> None:
-        monkeypatch.setattr(traces, "SHUTDOWN_SECONDS", 0.05)
-        monkeypatch.setattr(traces, "EXPORT_SECONDS", 600)
-        with Collector() as collector:
-            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}")
-            provider = traces.create_tracer_provider("1.0")
-            provider.get_tracer("test").start_span("an otter").end()
-            traces.shut_down(provider)
-            assert not collector.may_answer.is_set()
+        async with make_client(traced_app) as client:
+            await client.get(
+                "/api/v1/users/otter?q=otter",
+                headers={"User-Agent": "otter/1.0", "Host": "otter.example", "X-Otter": "otter"},
+            )
+            await client.request("OTTER", "/otter")
+        for span in exporter.get_finished_spans():
+            assert "otter" not in span.to_json().lower()
+        paths = [(span.attributes or {})["url.path"] for span in exporter.get_finished_spans()]
+        assert paths == ["/api/v1/users/*", "__unmatched__"]
+
+    async def test_a_bug_has_its_type_and_not_its_words(
+        self, traced_app: FastAPI, exporter: InMemorySpanExporter
+    ) -> None:
+        async with make_client(traced_app) as client:
+            await client.get("/bug")
+        span = only(exporter)
+        assert (span.attributes or {})["error.type"] == "RuntimeError"
+        assert "a bug" not in span.to_json()

@@ -34,6 +34,6 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 
 
 def error_of(response: Response) -> dict[str, Any]:
-    """Everything but the id of the request."""
+    """Everything but the ids of the request."""
     error: dict[str, Any] = response.json()["error"]
-    return {key: value for key, value in error.items() if key != "request_id"}
+    return {key: value for key, value in error.items() if key not in {"request_id", "trace_id"}}

@@ -4,18 +4,16 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from opentelemetry.trace import format_trace_id, get_current_span
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from glasswork.core.errors import AppError, MalformedRequestError, ValidationError
 from glasswork.core.telemetry.context import current_request
-
-log = structlog.get_logger()
 
 _CODES = {kind.status: kind.code for kind in AppError.__subclasses__()}
 
@@ -35,6 +33,7 @@ class ErrorDetail(BaseModel):
     message: str = Field(description="What went wrong, for people.")
     details: dict[str, Any] = Field(description="More about it; its keys depend on the code.")
     request_id: str = Field(description="Name it when you ask for help.")
+    trace_id: str | None = Field(default=None, description="Of the request in the operator's traces.")
 
 
 class ErrorResponse(BaseModel):
@@ -72,6 +71,8 @@ def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
 def response_for(error: Exception) -> Response:
     match error:
         case AppError():
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                current_request().error = current_request().error or error.__cause__ or error
             return _envelope(error.status, error.code, error.message, error.details, error.headers)
         case RequestValidationError():
             return response_for(_schema_error(error))
@@ -80,7 +81,7 @@ def response_for(error: Exception) -> Response:
             code = _CODES.get(status, status.name)
             return _envelope(status, code, f"{status.phrase}.", {}, dict(error.headers or {}))
         case _:
-            log.error("request.failed", exc_info=error)
+            current_request().error = error
             return response_for(InternalError())
 
 
@@ -121,6 +122,9 @@ def _envelope(
     request = current_request()
     request.error_code = code
     error = {"code": code, "message": message, "details": details, "request_id": request.request_id}
+    ids = get_current_span().get_span_context()
+    if ids.is_valid:
+        error["trace_id"] = format_trace_id(ids.trace_id)
     # ASCII only: a name that the caller sent may hold lone surrogates, which UTF-8 cannot carry.
     body = json.dumps({"error": error}, ensure_ascii=True, default=str)
     return Response(body, status, headers, "application/json")

@@ -10,14 +10,32 @@ from uuid_utils.compat import uuid7
 
 @dataclass(slots=True)
 class RequestContext:
-    """One per request and changed in place, so that copies of the context see the same one."""
+    """One per request or attempt of a job, and changed in place, so that copies of the context see it."""
 
     request_id: str
     started: float = field(default_factory=perf_counter)
+    first_byte: float | None = None
     last_byte: float | None = None
     status: int | None = None
+    is_aborted: bool = False
+    """The caller was gone before the answer was whole."""
     error_code: str | None = None
+    error: BaseException | None = None
+    """The bug or the neighbour's failure behind a 5xx."""
     user_id: UUID | None = None
+    path: str | None = None
+    """Without what a stranger may have put into it."""
+    workspace_id: str | None = None
+    """Where the path names one."""
+    client_ip: str | None = None
+    user_agent: str | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    db_queries: int = 0
+    db_seconds: float = 0
+    db_wait_seconds: float = 0
+    """Spent on waiting for a connection of the pool."""
+    jobs_ordered: int = 0
 
     @property
     def seconds(self) -> float:

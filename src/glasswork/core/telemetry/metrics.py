@@ -1,78 +1,220 @@
-"""The end of every request: one function writes its metrics and its log line, so that they agree."""
+"""Every metric of the process, with the values that its labels can have.
+
+Names follow OpenTelemetry's conventions in Prometheus form; those that it has no name for begin with
+`glasswork_`. No label holds what a caller can choose: a value outside its set is counted under another one.
+"""
 
 import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
 
-import structlog
-from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_fastapi_instrumentator import Instrumentator
-from prometheus_fastapi_instrumentator.metrics import Info
-from starlette.requests import Request
-from starlette.responses import Response
-
-from glasswork.core.telemetry.context import current_request
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER_METHOD = "_OTHER"
-UNMATCHED_ROUTE = "__unmatched__"
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-log = structlog.get_logger("glasswork.requests")
+OTHER = "_OTHER"
+OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "COMMIT"})
 
 
-def measure_requests(app: FastAPI, registry: CollectorRegistry) -> None:
-    requests = Counter(
-        "http_server_requests",
-        "Requests answered.",
-        ("http_request_method", "http_route", "http_response_status_code"),
-        registry=registry,
-    )
-    durations = Histogram(
-        "http_server_request_duration_seconds",
-        "Time to the last byte of the answer.",
-        ("http_request_method", "http_route"),
-        buckets=BUCKETS,
-        registry=registry,
-    )
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SHORT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+LONG_SECONDS = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800)
+QUERIES = (0, 1, 2, 5, 10, 20, 50, 100)
 
-    def finalise(info: Info) -> None:
-        context = current_request()
-        method = info.method if info.method in METHODS else OTHER_METHOD
-        route = UNMATCHED_ROUTE if info.modified_handler == "none" else info.modified_handler
-        seconds = context.seconds
-        requests.labels(method, route, info.modified_status).inc()
-        durations.labels(method, route).observe(seconds)
-        log.info(
-            "http.request",
-            method=method,
-            route=route,
-            status=int(info.modified_status),
-            duration_ms=round(seconds * 1000, 2),
-            error_code=context.error_code,
-            user_id=str(context.user_id) if context.user_id else None,
+LABELS = {
+    "http_request_method": ", ".join([*sorted(METHODS), OTHER]),
+    "http_response_status_code": f"100 to 599, {OTHER}",
+    "db_operation_name": ", ".join([*sorted(OPERATIONS), OTHER]),
+    "db_client_connection_state": "idle, used",
+    "outcome": "ok, error; of jobs: ok, retry, dead, returned",
+    "state": "waiting, running, retrying, dead",
+    "dependency": "the names in `checks` of /ready",
+    "role": "api, worker",
+    "version": "one",
+    "python": "one",
+    "schema_head": "one",
+}
+"""The closed set of values of each label, for people; those of routes, jobs and events are in the code."""
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the series of each counter and histogram
+
+Combined = Literal["livesum", "livemax", "livemin"]
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    name: str
+    kind: str
+    help: str
+    labels: Sequence[str]
+
+
+class Metrics:
+    """Made once per app or worker, on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.declared: list[Declared] = []
+        self._declare_http()
+        self._declare_database()
+        self._declare_jobs()
+        self._declare_process()
+
+    def _declare_http(self) -> None:
+        route = ("http_request_method", "http_route")
+        self.requests = self._counter(
+            "http_server_requests", "Requests answered.", (*route, "http_response_status_code")
+        )
+        self.request_seconds = self._histogram(
+            "http_server_request_duration_seconds", "Time to the last byte of the answer.", route, SECONDS
+        )
+        self.active_requests = self._gauge(
+            "http_server_active_requests", "Requests in hand.", ("http_request_method",)
+        )
+        self.request_queries = self._histogram(
+            "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES
         )
 
-    Instrumentator(
-        should_group_status_codes=False,
-        excluded_handlers=[r"^/(health|ready|metrics)$"],
-        registry=registry,
-    ).add(finalise).instrument(app)
+    def _declare_database(self) -> None:
+        self.statement_seconds = self._histogram(
+            "db_client_operation_duration_seconds",
+            "Time of a statement, as the caller of the driver sees it.",
+            ("db_operation_name", "outcome"),
+            SHORT_SECONDS,
+        )
+        self.connections = self._gauge(
+            "db_client_connections", "Connections of the pool.", ("db_client_connection_state",)
+        )
+        self.connections_max = self._gauge("db_client_connection_max", "Connections that the pool may have.")
+        self.connections_pending = self._gauge(
+            "db_client_connection_pending_requests", "Waiting for a connection of the pool."
+        )
+        self.connection_wait_seconds = self._histogram(
+            "db_client_connection_wait_time_seconds",
+            "Time until the pool gave a connection.",
+            (),
+            SHORT_SECONDS,
+        )
+        self.connection_use_seconds = self._histogram(
+            "db_client_connection_use_time_seconds",
+            "Time until the pool got it back.",
+            (),
+            SHORT_SECONDS,
+        )
+        self.connection_timeouts = self._counter(
+            "db_client_connection_timeouts", "Waited for a connection in vain."
+        )
+
+    def _declare_jobs(self) -> None:
+        self.events = self._counter("glasswork_events", "Changes that were committed.", ("type",))
+        self.jobs = self._counter("glasswork_jobs", "Attempts of jobs that have ended.", ("job", "outcome"))
+        self.job_seconds = self._histogram(
+            "glasswork_job_duration_seconds", "Time of an attempt.", ("job",), LONG_SECONDS
+        )
+        self.job_wait_seconds = self._histogram(
+            "glasswork_job_wait_seconds", "Time from when a job may run to its start.", ("job",), LONG_SECONDS
+        )
+        self.job_queue_depth = self._gauge(
+            "glasswork_job_queue_depth", "Jobs in the queue.", ("state",), "livemax"
+        )
+        self.job_queue_oldest_age = self._gauge(
+            "glasswork_job_queue_oldest_age_seconds",
+            "For how long the first job that may run has waited.",
+            (),
+            "livemax",
+        )
+        self.worker_heartbeat = self._gauge(
+            "glasswork_worker_heartbeat_timestamp_seconds",
+            "When the worker last looked at the queue.",
+            (),
+            "livemax",
+        )
+
+    def _declare_process(self) -> None:
+        self.ready = self._gauge("glasswork_ready", "1 when /ready answers 200.", (), "livemin")
+        self.dependency_up = self._gauge(
+            "glasswork_dependency_up", "1 when its last check was good.", ("dependency",), "livemin"
+        )
+        self.dependency_seconds = self._histogram(
+            "glasswork_dependency_check_seconds", "Time of a check.", ("dependency",), SHORT_SECONDS
+        )
+        self.loop_lag_seconds = self._histogram(
+            "glasswork_event_loop_lag_seconds", "How late the event loop woke up.", (), SHORT_SECONDS
+        )
+        self.loop_blocked = self._counter(
+            "glasswork_event_loop_blocked", "The event loop stood still for longer than a quarter second."
+        )
+        self.gc_pause_seconds = self._histogram(
+            "python_gc_pause_seconds", "Time of a run of the garbage collector.", (), SHORT_SECONDS
+        )
+        self.build_info = self._gauge(
+            "glasswork_build_info", "Always 1.", ("version", "python", "schema_head", "role"), "livemax"
+        )
+        self.spans_dropped = self._counter("glasswork_spans_dropped", "Spans that no collector got.")
+        self.telemetry_errors = self._counter(
+            "glasswork_telemetry_errors", "Bugs in what observes; the request was not harmed."
+        )
+
+    def foresee(self, routes: Iterable[tuple[str, str]], jobs: Iterable[str]) -> None:
+        """Begin at 0 what must be seen when it comes for the first time: `rate()` needs a value before it."""
+        for method, route in routes:
+            self.requests.labels(method, route, "500")
+        for job in jobs:
+            for outcome in ("ok", "retry", "dead", "returned"):
+                self.jobs.labels(job, outcome)
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """Return what Prometheus scrapes and its media type; OpenMetrics, with exemplars, when asked for."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self._scraped()), content_type
+
+    def _scraped(self) -> CollectorRegistry:
+        """With several workers each answers for all of them, from the files they share."""
+        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if folder is None:
+            return self.registry
+        _forget_dead(Path(folder))
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return shared
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return self._note(Counter(name, text, labels, registry=self.registry), f"{name}_total", text, labels)
+
+    def _gauge(
+        self, name: str, text: str, labels: Sequence[str] = (), of_workers: Combined = "livesum"
+    ) -> Gauge:
+        """With several workers the scrape answers the sum of theirs, the greatest or the least."""
+        gauge = Gauge(name, text, labels, registry=self.registry, multiprocess_mode=of_workers)
+        return self._note(gauge, name, text, labels)
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
+        histogram = Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+        return self._note(histogram, name, text, labels)
+
+    def _note(self, metric: M, name: str, text: str, labels: Sequence[str]) -> M:
+        self.declared.append(Declared(name, type(metric).__name__.lower(), text, labels))
+        return metric
 
 
-def serve_metrics(app: FastAPI, registry: CollectorRegistry) -> None:
-    async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(_scraped(registry)), media_type=None, headers={"Content-Type": content_type})
-
-    app.add_route("/metrics", metrics, include_in_schema=False)
+@cache
+def status_label(status: int) -> str:
+    return str(status) if 100 <= status < 600 else OTHER  # noqa: PLR2004 (the statuses that HTTP has)
 
 
-def _scraped(registry: CollectorRegistry) -> CollectorRegistry:
-    """With several workers each answers for all of them, from the files they share."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return registry
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-    return shared
+def _forget_dead(folder: Path) -> None:
+    """A worker that was killed leaves its gauges behind, and sums would still hold them."""
+    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another worker is answering a scrape, too
+                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -5,7 +5,8 @@ from starlette.types import ASGIApp
 
 from glasswork.core.errors import MalformedRequestError
 from glasswork.core.http.errors import response_for
-from glasswork.core.http.middleware.request_id import HEADER as REQUEST_ID_HEADER
+from glasswork.core.http.middleware.request_context import HEADER as REQUEST_ID_HEADER
+from glasswork.core.http.middleware.request_context import TIMING_HEADERS
 
 
 class PreflightRefusedError(MalformedRequestError):
@@ -24,7 +25,7 @@ class CorsMiddleware(CORSMiddleware):
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key", REQUEST_ID_HEADER],
-            expose_headers=["ETag", "Location", "Retry-After", REQUEST_ID_HEADER],
+            expose_headers=["ETag", "Location", "Retry-After", REQUEST_ID_HEADER, *TIMING_HEADERS],
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:

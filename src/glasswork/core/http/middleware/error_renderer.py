@@ -1,6 +1,14 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glasswork.core.http.errors import response_for
+from glasswork.core.telemetry.context import current_request
+
+
+class BrokenOffError(Exception):
+    """Tells the server to break off an answer; the bug itself is in the request's log line.
+
+    Whoever sees an exception on its way out writes down its text, which may hold a caller's secret.
+    """
 
 
 class ErrorRendererMiddleware:
@@ -23,6 +31,9 @@ class ErrorRendererMiddleware:
         try:
             await self.app(scope, receive, send_and_note)
         except Exception as error:
-            if started or scope["type"] != "http":
+            if scope["type"] != "http":
                 raise
+            if started:
+                current_request().error = error
+                raise BrokenOffError from None
             await response_for(error)(scope, receive, send)

@@ -1,0 +1,123 @@
+import asyncio
+import re
+from time import perf_counter
+
+from opentelemetry.trace import get_current_span
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from glasswork.core.telemetry.callers import short_address, user_agent_family
+from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
+from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics
+from glasswork.core.telemetry.routes import Routes
+
+HEADER = "X-Request-ID"
+TIMING_HEADERS = ("X-Process-Time", "Server-Timing", "traceresponse")
+CLIENT_GONE = 499
+"""Nginx's status for an answer that nobody waits for any more; no caller ever sees it."""
+
+_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+
+class RequestContextMiddleware:
+    """Give every request its id and its context, and every answer the ids and times."""
+
+    def __init__(self, app: ASGIApp, routes: Routes, metrics: Metrics, tells_database: bool) -> None:
+        self.app = app
+        self._routes = routes
+        self._metrics = metrics
+        self._tells_database = tells_database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        offered = headers.get(HEADER, "")
+        context = begin_request(offered if _ACCEPTED.fullmatch(offered) else new_request_id())
+        place = self._routes.place(scope)
+        context.path, context.workspace_id = place.path, place.workspace_id
+        context.client_ip = short_address((scope.get("client") or ("", 0))[0])
+        context.user_agent = user_agent_family(headers.get("user-agent"))
+        exchange = _Exchange(context, receive, send, self._tells_database)
+        exchange.describe(scope)
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        with self._metrics.active_requests.labels(method).track_inprogress():
+            try:
+                await self.app(scope, exchange.receive, exchange.send)
+            except asyncio.CancelledError:  # the server stops, and waits no longer
+                exchange.cut_off()
+                raise
+
+
+class _Exchange:
+    """One request and its answer, watched as they pass."""
+
+    def __init__(self, context: RequestContext, receive: Receive, send: Send, tells_database: bool) -> None:
+        self._context = context
+        self._receive = receive
+        self._send = send
+        self._tells_database = tells_database
+        self._span = get_current_span()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self._context.is_aborted = self._context.last_byte is None
+        else:
+            self._context.bytes_in += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begin_answer(message)
+        elif message["type"] == "http.response.body":
+            self._context.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._context.last_byte = perf_counter()
+        await self._send(message)
+        if self._context.error and message["type"] == "http.response.start":
+            # After the instrumentation, which says the status in its place.
+            self._span.set_attribute("error.type", type(self._context.error).__qualname__)
+
+    def describe(self, scope: Scope) -> None:
+        """Tell the span what may be told, in the place of what its package took as it came."""
+        if not self._span.is_recording():
+            return
+        told = {
+            "glasswork.request_id": self._context.request_id,
+            "url.path": self._context.path or "",
+            "server.address": (scope.get("server") or ("", None))[0],
+            "client.address": self._context.client_ip or "",
+            "user_agent.original": self._context.user_agent or "",
+        }
+        if scope["query_string"]:
+            told["url.query"] = "*"
+        if scope["method"] not in METHODS:
+            told["http.request.method_original"] = OTHER
+        self._span.set_attributes(told)
+
+    def cut_off(self) -> None:
+        if self._context.status is None:
+            self._span.set_attribute("http.response.status_code", 500)
+
+    def _begin_answer(self, message: Message) -> None:
+        context = self._context
+        if context.is_aborted:
+            message["status"] = CLIENT_GONE
+        context.status, context.first_byte = message["status"], perf_counter()
+        headers = MutableHeaders(scope=message)
+        headers[HEADER] = context.request_id
+        headers["X-Process-Time"] = f"{context.first_byte - context.started:.6f}"
+        headers["Server-Timing"] = self._timing(context.first_byte - context.started)
+        ids = self._span.get_span_context()
+        if ids.is_valid:
+            headers["traceresponse"] = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+        if context.user_id:
+            self._span.set_attribute("user.id", str(context.user_id))
+
+    def _timing(self, seconds: float) -> str:
+        app = f"app;dur={seconds * 1000:.1f}"
+        if not self._tells_database:
+            return app
+        return f'{app}, db;dur={self._context.db_seconds * 1000:.1f};desc="{self._context.db_queries}q"'

@@ -1,0 +1,172 @@
+"""What the database costs: a span, a time and a count for each statement, and the wait for a connection.
+
+The instrumentation package for SQLAlchemy does nothing on 2.1. Names follow the semantic conventions for
+database clients; the text of a statement has placeholders, and values are never seen here.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+
+from glasswork.core.telemetry.context import find_request
+from glasswork.core.telemetry.metrics import OPERATIONS, OTHER, Metrics
+
+_LONGEST_TEXT = 2000
+
+_TABLE = re.compile(
+    r"\b(?:FROM|INTO|JOIN|UPDATE)\s+(?!SET\b|OF\b|SKIP\b)([a-z_][\w.]*)(?!\w*\()", re.IGNORECASE
+)
+_SUBQUERY = re.compile(
+    r"\b(\w+)\s+AS\s+(?:NOT\s+)?(?:MATERIALIZED\s+)?\(\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)", re.IGNORECASE
+)
+_COMMENT = re.compile(r"--[^\n]*")
+_CHANGE = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b", re.IGNORECASE)
+
+
+class DatabaseSignals:
+    def __init__(self, metrics: Metrics, tracer: Tracer) -> None:
+        self._metrics = metrics
+        self._tracer = tracer
+        self._idle = metrics.connections.labels("idle")
+        self._used = metrics.connections.labels("used")
+        self._seconds = {
+            (operation, outcome): metrics.statement_seconds.labels(operation, outcome)
+            for operation in (*OPERATIONS, OTHER)
+            for outcome in ("ok", "error")
+        }
+        self._attributes: dict[str, str | int] = {"db.system.name": "postgresql"}
+
+    def pool_class(self) -> type[AsyncAdaptedQueuePool]:
+        """A pool that tells how long it was waited for."""
+        metrics = self._metrics
+
+        class MeasuredPool(AsyncAdaptedQueuePool):
+            _sqla_logger_namespace = "sqlalchemy.pool"
+
+            def _do_get(self) -> ConnectionPoolEntry:
+                began = perf_counter()
+                metrics.connections_pending.inc()
+                try:
+                    return super()._do_get()
+                except PoolTimeoutError:
+                    metrics.connection_timeouts.inc()
+                    raise
+                finally:
+                    metrics.connections_pending.dec()
+                    seconds = perf_counter() - began
+                    metrics.connection_wait_seconds.observe(seconds)
+                    if request := find_request():
+                        request.db_wait_seconds += seconds
+
+        return MeasuredPool
+
+    def observe(self, engine: Engine, pool_size: int) -> None:
+        url = engine.url
+        self._attributes |= {"db.namespace": url.database or "", "server.address": url.host or ""}
+        if url.port:
+            self._attributes["server.port"] = url.port
+        self._metrics.connections_max.set(pool_size)
+        event.listen(engine, "before_cursor_execute", self._begin)
+        event.listen(engine, "after_cursor_execute", self._end)
+        event.listen(engine, "handle_error", self._fail)
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "close", self._closed)
+        event.listen(engine, "checkout", self._checked_out)
+        event.listen(engine, "checkin", self._checked_in)
+
+    @contextmanager
+    def commit(self) -> Iterator[None]:
+        """Around a COMMIT, which the events of the engine only announce."""
+        began, span = perf_counter(), self._start_span("COMMIT", "COMMIT", "COMMIT")
+        outcome = "error"
+        try:
+            yield
+            outcome = "ok"
+        finally:
+            self._finish("COMMIT", outcome, began, span)
+
+    def _begin(self, _: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
+        operation, summary = summarise(statement)
+        context.glasswork = (
+            operation,
+            perf_counter(),
+            self._start_span(operation, summary, statement[:_LONGEST_TEXT]),
+        )
+
+    def _end(self, _: Any, __: Any, ___: str, ____: Any, context: Any, _____: bool) -> None:
+        operation, began, span = context.glasswork
+        self._finish(operation, "ok", began, span)
+
+    def _fail(self, failure: Any) -> None:
+        if failure.execution_context is None or not hasattr(failure.execution_context, "glasswork"):
+            return
+        operation, began, span = failure.execution_context.glasswork
+        error = failure.original_exception
+        if span is not None:
+            cause = error.__cause__ or error  # the driver's own, not SQLAlchemy's wrapper of it
+            span.set_attribute("error.type", type(cause).__qualname__)
+            if state := getattr(error, "sqlstate", None):
+                span.set_attribute("db.response.status_code", state)
+            span.set_status(StatusCode.ERROR)
+        self._finish(operation, "error", began, span)
+
+    def _start_span(self, operation: str, summary: str, text: str) -> Span | None:
+        """None outside of a trace: what only looks around, such as a check of readiness, begins none."""
+        if not get_current_span().is_recording():
+            return None
+        attributes = {
+            **self._attributes,
+            "db.operation.name": operation,
+            "db.query.summary": summary,
+            "db.query.text": text,
+        }
+        return self._tracer.start_span(summary, kind=SpanKind.CLIENT, attributes=attributes)
+
+    def _finish(self, operation: str, outcome: str, began: float, span: Span | None) -> None:
+        seconds = perf_counter() - began
+        if span is not None:
+            span.end()
+        self._seconds[operation, outcome].observe(seconds)
+        if request := find_request():
+            request.db_seconds += seconds
+            request.db_queries += operation != "COMMIT"
+
+    def _connected(self, *_: Any) -> None:
+        self._idle.inc()
+
+    def _closed(self, *_: Any) -> None:
+        self._idle.dec()
+
+    def _checked_out(self, _: Any, record: ConnectionPoolEntry, __: Any) -> None:
+        record.info["glasswork.since"] = perf_counter()
+        self._idle.dec()
+        self._used.inc()
+
+    def _checked_in(self, _: Any, record: ConnectionPoolEntry) -> None:
+        since = record.info.pop("glasswork.since", None)
+        if since is None:
+            return  # it was refused at its checkout
+        self._metrics.connection_use_seconds.observe(perf_counter() - since)
+        self._used.dec()
+        self._idle.inc()
+
+
+@lru_cache(maxsize=2000)
+def summarise(statement: str) -> tuple[str, str]:
+    """Return the operation, and with its tables what `db.query.summary` says of it."""
+    statement = _COMMENT.sub("", statement)
+    word = statement.split(None, 1)[0].upper() if statement.strip() else OTHER
+    if word == "WITH":
+        change = _CHANGE.search(statement)
+        word = change[1].split()[0].upper() if change else "SELECT"
+    subqueries = set(_SUBQUERY.findall(statement))
+    tables = dict.fromkeys(table for table in _TABLE.findall(statement) if table not in subqueries)
+    return word if word in OPERATIONS else OTHER, " ".join([word, *tables])[:255]

@@ -1,0 +1,106 @@
+"""The end of every attempt of a job: one function writes its span, its metrics and its log line."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.propagate import extract
+from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer, get_current_span
+
+from glasswork.core.telemetry.context import begin_request, new_request_id
+from glasswork.core.telemetry.metrics import Metrics
+
+log = structlog.get_logger("glasswork.jobs")
+
+MESSAGING = {"messaging.system": "postgresql"}
+"""What spans say of the queue; the conventions for messaging are still in development."""
+
+SAME_TRACE = timedelta(minutes=15)
+"""What is begun later than this is a trace of its own, which links to that of the order."""
+
+Outcome = Literal["ok", "retry", "dead", "returned"]
+_LEVELS: Mapping[Outcome, str] = {"ok": "info", "returned": "info", "retry": "warning", "dead": "error"}
+
+
+@dataclass
+class Attempt:
+    """`returned` as long as nothing else is known: whoever is cut off gives the job back."""
+
+    job: str
+    job_id: int
+    number: int
+    """From 1."""
+    ordered_at: datetime
+    due_at: datetime
+    headers: Mapping[str, Any]
+    outcome: Outcome = "returned"
+    error: BaseException | None = None
+    delay: float | None = None
+    """Seconds until the next attempt."""
+
+
+class JobSignals:
+    def __init__(self, metrics: Metrics, tracer: Tracer) -> None:
+        self._metrics = metrics
+        self._tracer = tracer
+
+    @contextmanager
+    def watch(self, attempt: Attempt) -> Iterator[None]:
+        """Begin the context of an attempt, with the request id of whoever ordered it."""
+        request = begin_request(str(attempt.headers.get("request_id") or new_request_id()))
+        now = datetime.now(UTC)
+        wait = max(timedelta(0), now - attempt.due_at).total_seconds()
+        parent, links = _origin(attempt, now)
+        with self._tracer.start_as_current_span(
+            f"process {attempt.job}",
+            parent,
+            SpanKind.CONSUMER,
+            attributes={
+                **MESSAGING,
+                "messaging.destination.name": attempt.job,
+                "messaging.operation.name": "process",
+                "messaging.operation.type": "process",
+                "messaging.message.id": str(attempt.job_id),
+                "glasswork.request_id": request.request_id,
+                "glasswork.attempt": attempt.number,
+            },
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            finally:
+                if attempt.error is not None:
+                    span.set_attribute("error.type", type(attempt.error).__qualname__)
+                    span.set_status(StatusCode.ERROR)
+                self._metrics.jobs.labels(attempt.job, attempt.outcome).inc()
+                self._metrics.job_seconds.labels(attempt.job).observe(request.seconds)
+                self._metrics.job_wait_seconds.labels(attempt.job).observe(wait)
+                getattr(log, _LEVELS[attempt.outcome])(
+                    "job.attempt",
+                    job=attempt.job,
+                    job_id=attempt.job_id,
+                    attempt=attempt.number,
+                    outcome=attempt.outcome,
+                    delay=attempt.delay,
+                    duration_ms=round(request.seconds * 1000, 2),
+                    wait_ms=round(wait * 1000, 2),
+                    db_queries=request.db_queries,
+                    db_ms=round(request.db_seconds * 1000, 2),
+                    jobs_ordered=request.jobs_ordered,
+                    exc_info=attempt.error,
+                )
+
+
+def _origin(attempt: Attempt, now: datetime) -> tuple[Context, list[Link]]:
+    origin = extract({name: str(value) for name, value in attempt.headers.items()}, Context())
+    if now - attempt.ordered_at <= SAME_TRACE:
+        return origin, []
+    ordered_by = get_current_span(origin).get_span_context()
+    return trace.set_span_in_context(trace.INVALID_SPAN, Context()), [Link(ordered_by)] * ordered_by.is_valid

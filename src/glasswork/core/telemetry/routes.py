@@ -1,0 +1,120 @@
+"""Which route a request is for, found once for all signals, in a time that does not grow with the routes."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fastapi.routing import iter_route_contexts
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Scope
+
+UNMATCHED = "__unmatched__"
+
+# What a path may tell of its values: our ids, keys and numbers. Anything else may be anybody's secret.
+_TOLD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z][A-Z0-9]{1,9}-\d{1,9}|\d{1,19}", re.ASCII)
+_HIDDEN = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    template: str | None
+    """With the prefixes of its routers; None where there is no such route."""
+    path: str
+    """As it was asked for, without values that are not ids."""
+    workspace_id: str | None = None
+
+
+@dataclass(slots=True)
+class _Node:
+    by_word: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    template: str | None = None
+    methods: set[str] = field(default_factory=set)
+    is_mount: bool = False
+    """All that is below it, too."""
+
+
+class Routes:
+    """The routes of an app as a tree of the words in their paths; built at the first request."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+
+    def place(self, scope: Scope) -> Place:
+        """Answer from the scope where it has been asked before."""
+        place: Place | None = scope.get("glasswork.place")
+        if place is None:
+            place = scope["glasswork.place"] = self._find(scope["method"], scope["path"])
+        return place
+
+    @property
+    def operations(self) -> list[tuple[str, str]]:
+        """Methods and templates."""
+        return [
+            (method, node.template)
+            for node in _walk(self._root)
+            if node.template
+            for method in sorted(node.methods)
+        ]
+
+    def _find(self, method: str, path: str) -> Place:
+        words = path.split("/")[1:]
+        first: _Node | None = None
+        for node in _fitting(self._root, words):
+            first = first or node
+            if method in node.methods:
+                first = node
+                break
+        if first is None or first.template is None:
+            return Place(None, UNMATCHED)
+        return _place(first.template, words)
+
+    @cached_property
+    def _root(self) -> _Node:
+        root = _Node()
+        for route in iter_route_contexts(self._app.routes):
+            if not route.path:
+                continue
+            node = root
+            for word in route.path.split("/")[1:]:
+                node = _child(node, word)
+            node.template = route.path
+            node.methods |= route.methods or set()
+            node.is_mount = isinstance(route.original_route, Mount)
+        return root
+
+
+def _child(node: _Node, word: str) -> _Node:
+    if not word.startswith("{"):
+        return node.by_word.setdefault(word, _Node())
+    node.parameter = node.parameter or _Node()
+    return node.parameter
+
+
+def _fitting(node: _Node, words: Sequence[str]) -> Iterator[_Node]:
+    """All nodes that fit, those with the more words of their own first."""
+    if words and (child := node.by_word.get(words[0])):
+        yield from _fitting(child, words[1:])
+    if words and words[0] and node.parameter:
+        yield from _fitting(node.parameter, words[1:])
+    if node.template and bool(words) is node.is_mount:
+        yield node
+
+
+def _walk(node: _Node) -> Iterator[_Node]:
+    yield node
+    for child in (*node.by_word.values(), *filter(None, [node.parameter])):
+        yield from _walk(child)
+
+
+def _place(template: str, words: Sequence[str]) -> Place:
+    named = template.split("/")[1:]
+    told = [
+        word if name == word or _TOLD.fullmatch(word) else _HIDDEN
+        for name, word in zip(named, words, strict=False)
+    ]
+    rest = [_HIDDEN] if len(words) > len(named) else []
+    workspace_id = dict(zip(named, told, strict=False)).get("{workspace_id}")
+    return Place(template, "/" + "/".join(told + rest), workspace_id)

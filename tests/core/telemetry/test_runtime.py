@@ -1,0 +1,66 @@
+import asyncio
+import gc
+import time
+
+import pytest
+
+from glasswork.core.telemetry.runtime import BLOCKED_SECONDS, watch_loop
+from glasswork.core.telemetry.signals import Signals
+
+from .conftest import Log
+
+pytestmark = pytest.mark.anyio
+
+BLOCKED = "glasswork_event_loop_blocked_total"
+
+
+@pytest.fixture
+def signals() -> Signals:
+    return Signals("api")
+
+
+def value(signals: Signals, name: str) -> float:
+    return signals.metrics.registry.get_sample_value(name) or 0
+
+
+class TestLoop:
+    async def test_that_stands_still_is_told_with_the_line_that_holds_it(
+        self, signals: Signals, log: Log
+    ) -> None:
+        async with watch_loop(signals.metrics):
+            await asyncio.sleep(0)  # the first beat begins
+            time.sleep(BLOCKED_SECONDS * 3)  # noqa: ASYNC251 (that is the fault)
+            while not value(signals, BLOCKED):
+                await asyncio.sleep(0.01)
+        assert value(signals, BLOCKED) == 1
+        (line,) = log.lines("glasswork.core.telemetry.runtime")
+        assert line["event"] == "loop.blocked"
+        assert "test_runtime.py" in line["where"]
+
+    async def test_that_turns_is_not(self, signals: Signals, log: Log) -> None:
+        async with watch_loop(signals.metrics):
+            while value(signals, "glasswork_event_loop_lag_seconds_count") < 5:
+                await asyncio.sleep(0.01)
+        assert value(signals, BLOCKED) == 0
+        assert log.text == ""
+
+
+async def test_collections_of_garbage_are_timed_while_it_is_watched(signals: Signals) -> None:
+    name = "python_gc_pause_seconds_count"
+    async with watch_loop(signals.metrics):
+        gc.collect()
+        assert value(signals, name) >= 1
+    before = value(signals, name)
+    gc.collect()
+    assert value(signals, name) == before
+
+
+async def test_the_scrape_tells_of_the_process(signals: Signals) -> None:
+    body, _ = signals.metrics.expose("text/plain")
+    for name in (b"asyncio_tasks ", b'threadpool_tokens{state="idle"} ', b"process_resident_memory_bytes "):
+        assert b"\n" + name in body
+
+
+def test_outside_of_a_loop_there_are_no_tasks(signals: Signals) -> None:
+    body, _ = signals.metrics.expose("text/plain")
+    assert b"asyncio_tasks " not in body
