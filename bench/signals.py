@@ -13,6 +13,7 @@ import logging
 import os
 import statistics
 import tempfile
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ from glasswork.core.http.middleware.request_context import RequestContextMiddlew
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
 from glasswork.core.telemetry.signals import Signals
+from glasswork.core.telemetry.traces import QUEUED_SPANS
 from glasswork.worker import SUBSCRIBERS
 
 SIGNALS = (OpenTelemetryMiddleware, RequestContextMiddleware, RequestMetricsMiddleware)
@@ -92,6 +94,7 @@ async def measure(settings: Settings, path: str, token: str, rounds: int, reques
         medians = [statistics.median(cpu[variant, more]) for more in MORE_ROUTES]
         print(f"{variant:<28}" + "".join(f"{median:>9.0f} ({median / base:.2f})" for median in medians))
     await measure_scrape(settings, path, token)
+    measure_memory()
     await measure_collectors(settings, path, token, rounds, requests)
 
 
@@ -116,6 +119,25 @@ async def measure_collectors(settings: Settings, path: str, token: str, rounds: 
         p50, p99 = (statistics.quantiles(all_of_them, n=100)[rank - 1] * 1000 for rank in (50, 99))
         print(f"collector {name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
     silent.close()
+
+
+def measure_memory() -> None:
+    """What is held for the signals, and at most for a collector that is away."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    signals = Signals("api")
+    made = tracemalloc.get_traced_memory()[0]
+    statement = {
+        "db.query.text": "SELECT otters FROM rivers WHERE depth > $1",
+        "db.system.name": "postgresql",
+    }
+    spans = []
+    for _ in range(QUEUED_SPANS):
+        spans.append(signals.tracer.start_span("SELECT rivers", attributes=statement))
+        spans[-1].end()
+    queued = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    print(f"memory: {(made - before) / 1e6:.1f} MB, and {(queued - made) / 1e6:.1f} MB of spans at most")
 
 
 async def measure_scrape(settings: Settings, path: str, token: str) -> None:
