@@ -189,6 +189,14 @@ class TestShape:
 
 
 class TestConsole:
+    async def test_a_request_is_a_sentence(self, client: AsyncClient, log: Log) -> None:
+        log.configure("info", "console")
+        await client.get("/nowhere")
+        (line,) = log.text.splitlines()
+        assert "[info     ] GET __unmatched__ 404 in " in line
+        assert "error_code=NOT_FOUND" in line
+        assert "client_ip" not in line
+
     def test_is_for_people(self, log: Log) -> None:
         log.configure("info", "console")
         logging.getLogger("library").warning("an otter", extra={"attempt": 2})

@@ -88,7 +88,7 @@ class JobSignals:
                     job_id=attempt.job_id,
                     attempt=attempt.number,
                     outcome=attempt.outcome,
-                    delay=attempt.delay,
+                    **({} if attempt.delay is None else {"delay": round(attempt.delay, 3)}),
                     duration_ms=round(request.seconds * 1000, 2),
                     wait_ms=round(wait * 1000, 2),
                     db_queries=request.db_queries,

@@ -24,6 +24,11 @@ MAX_EVENT_CHARACTERS = 4000
 _NOT_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "_logger", "_name", "color_message"}
 # Their further lines are reprs of what they met, and so values.
 _FIRST_LINE_ONLY = {"asyncio", "py.warnings"}
+# What is in the text already, and what helps machines to count and to find.
+_NOT_FOR_PEOPLE = {
+    *("method", "path", "route", "status", "duration_ms", "ttfb_ms", "bytes_in", "bytes_out", "outcome"),
+    *("client_ip", "user_agent", "trace_sampled", "trace_id", "span_id", "db_wait_ms"),
+}
 _COROUTINE = re.compile(r"coro=<([\w.<>]+)\(\)")
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -99,7 +104,13 @@ class ConsoleFormatter(LineFormatter):
         return _first_line(record.name, record.getMessage())
 
     def _render(self, line: dict[str, Any], error: BaseException | None) -> str:
-        shown = {name: printable(value) if isinstance(value, str) else value for name, value in line.items()}
+        if line["event"] == "http.request":
+            line["event"] = "{method} {path} {status} in {duration_ms} ms".format_map(line)
+        shown = {
+            name: printable(value) if isinstance(value, str) else value
+            for name, value in line.items()
+            if name not in _NOT_FOR_PEOPLE
+        }
         if error is not None:
             # Not structlog's own choice, rich: it would print the variables, passwords and tokens among them.
             text = "".join(traceback.format_exception(error)).rstrip("\n")
