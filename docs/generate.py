@@ -71,7 +71,7 @@ def _labels(metrics: Metrics, routes: Routes) -> str:
 
 
 def _event_types(kind: type[Event]) -> set[str]:
-    own = {kind.type} if "type" in vars(kind) else set()
+    own = {kind.type} if "type" in vars(kind) and kind.__module__.startswith("glasswork.") else set()
     return own.union(*map(_event_types, kind.__subclasses__()))
 
 

@@ -63,7 +63,9 @@ class Fleet:
         return await asyncio.to_thread(serving.stop, by)
 
     async def kill_api(self, place: int, moment: Moment) -> None:
-        await _wait_for(moment, self._api_wires[place][0], self._apis[place].process)
+        if moment is not Moment.ANY:
+            wire, kill = self._api_wires[place][0], self._apis[place].process.kill
+            await wire.trap(kill, 0, lets_pass=moment is Moment.AFTER_COMMIT)
         await self.stop_api(place, signal.SIGKILL)
 
     def start_worker(self, place: int) -> None:
@@ -81,18 +83,14 @@ class Fleet:
         return await asyncio.to_thread(process.wait, STOP_SECONDS)
 
     async def kill_worker(self, place: int, moment: Moment) -> None:
-        await _wait_for(moment, self._worker_wires[place][0], self._workers[place])
+        if moment is not Moment.ANY:
+            wire, kill = self._worker_wires[place][0], self._workers[place].kill
+            # Of the two commits of a welcome the second one is the letter's.
+            await wire.trap(kill, 1, lets_pass=moment is Moment.AFTER_COMMIT)
         await self.stop_worker(place, signal.SIGKILL)
 
     def close(self) -> None:
         self._stack.close()
-
-
-async def _wait_for(
-    moment: Moment, wire: Wire, process: subprocess.Popen[str] | subprocess.Popen[bytes]
-) -> None:
-    if moment is not Moment.ANY:
-        await wire.trap(process.kill, lets_pass=moment is Moment.AFTER_COMMIT)
 
 
 @asynccontextmanager

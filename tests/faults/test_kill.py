@@ -49,8 +49,11 @@ async def kill_workers(fleet: Fleet, database: Database, rng: Random, over: asyn
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await until(database, IN_HAND)
+        moment = rng.choice([*Moment])
+        if moment is Moment.ANY:
+            await asyncio.sleep(rng.uniform(0, 0.2))  # before the job's effect, or after it
         places = rng.choice([PLACES, PLACES[:1], PLACES[1:]])
-        await asyncio.gather(*(fleet.kill_worker(place, rng.choice([*Moment])) for place in places))
+        await asyncio.gather(*(fleet.kill_worker(place, moment) for place in places))
         picked = await fetch(database, "SELECT id FROM jobs.pgqueuer WHERE status = 'picked'")
         await until_working(database, len(PLACES) - len(places))
         for place in places:
@@ -141,7 +144,7 @@ async def test_events_are_the_mutations_and_effects_happen_once_whatever_is_kill
     app: FastAPI, database: Database, rng: Random, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     async with (
-        open_fleet(tmp_path, database, HEARTBEAT_SECONDS="1") as fleet,
+        open_fleet(tmp_path, database, HEARTBEAT_SECONDS="2") as fleet,
         httpx2.AsyncClient(timeout=30) as client,
     ):
         traffic = Traffic(fleet, client, mutations(app.openapi()), rng)

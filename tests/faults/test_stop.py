@@ -15,6 +15,7 @@ from glasswork.core.outbox import Outbox
 from glasswork.core.telemetry.context import begin_request
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.models import SystemRole, User
+from tests.core.runners import fetch
 from tests.factories.callers import PASSWORD_HASH, Callers
 from tests.smtp import Sink, listening
 
@@ -34,6 +35,12 @@ BURST = 30
 OURS = "burst-of-this-test"
 """Request id of the accounts that are not opened through the API: no password is hashed for them."""
 
+ABANDONED = """
+    SELECT job_id FROM jobs.pgqueuer_log GROUP BY job_id
+    HAVING count(*) FILTER (WHERE status = 'picked') <> count(*) FILTER (WHERE status = 'queued')
+"""
+"""Jobs that a worker took and neither finished nor gave back."""
+
 
 async def open_accounts(database: Database, burst: int) -> None:
     begin_request(OURS)
@@ -51,13 +58,14 @@ async def open_accounts(database: Database, burst: int) -> None:
             Outbox(session).record(None, UserCreated.of(user))
 
 
-async def stop_workers(fleet: Fleet, database: Database, times_up: asyncio.Event) -> list[int]:
+async def stop_workers(fleet: Fleet, database: Database, rng: Random, times_up: asyncio.Event) -> list[int]:
     """Return the exit codes."""
     exit_codes: list[int] = []
     while len(exit_codes) < AT_LEAST or not times_up.is_set():
         place = len(exit_codes) % len(PLACES)
         await open_accounts(database, len(exit_codes))
         await until(database, IN_HAND)
+        await asyncio.sleep(rng.uniform(0, 0.3))  # when is left to chance
         exit_codes.append(await fleet.stop_worker(place))
         fleet.start_worker(place)
         await until_working(database, len(PLACES))
@@ -68,7 +76,7 @@ async def stop_apis(fleet: Fleet, rng: Random, times_up: asyncio.Event) -> list[
     """Return the exit codes."""
     exit_codes: list[int] = []
     while len(exit_codes) < AT_LEAST or not times_up.is_set():
-        await asyncio.sleep(rng.uniform(0, 1))  # when is left to chance
+        await asyncio.sleep(rng.uniform(0, 1))  # likewise
         place = rng.choice(PLACES)
         exit_codes.append(await fleet.stop_api(place))
         await fleet.start_api(place)
@@ -92,7 +100,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice_when_processes_are_told
             for writer in cast.writers:
                 writing.create_task(traffic.write(writer, over))
             async with asyncio.TaskGroup() as stopping:
-                workers = stopping.create_task(stop_workers(fleet, database, times_up))
+                workers = stopping.create_task(stop_workers(fleet, database, rng, times_up))
                 apis = stopping.create_task(stop_apis(fleet, rng, times_up))
                 await asyncio.sleep(SECONDS / 2)
                 times_up.set()
@@ -102,6 +110,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice_when_processes_are_told
     stopped = f"stopped {len(apis.result())} APIs and {len(workers.result())} workers"
     request.node.add_report_section("call", "traffic", f"{stopped}\n{summary(traffic.requests, events)}")
     assert {*workers.result(), *apis.result()} == {0}
+    assert await fetch(database, ABANDONED) == []
     check_requests(traffic.requests, [event for event in events if event.request_id != OURS])
     check_order(events)
     assert set(Counter(message["Message-ID"] for message in sink.accepted).values()) == {1}

@@ -16,7 +16,7 @@ from .known import Ids, Known, Thing
 
 API = "/api/v1"
 CUT_OFF = (httpx2.NetworkError, httpx2.RemoteProtocolError)
-WEIGHTS = {"create_task": 4, "update_task": 5, "register": 4, "create_workspace": 0.5, "log_in": 0.3}
+WEIGHTS = {"create_task": 4, "update_task": 5, "register": 8, "create_workspace": 0.5, "log_in": 0.3}
 """Of operations in the traffic; that of the others is 1."""
 
 

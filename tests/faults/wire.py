@@ -10,12 +10,12 @@ from sqlalchemy.engine import URL
 
 TRAP_SECONDS = 1
 
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
 
 @dataclass(eq=False)
 class _Trap:
     kill: Callable[[], None]
+    commits: int
+    """Until it is sprung."""
     lets_pass: bool
     is_sprung: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -32,12 +32,12 @@ class Wire:
         url = self._database.difference_update_query(["host", "port"]).set(host="127.0.0.1", port=port)
         return url.render_as_string(hide_password=False)
 
-    async def trap(self, kill: Callable[[], None], *, lets_pass: bool) -> None:
-        """Kill at the next COMMIT: it is lost as well, or it is stored and only the news of it is lost.
+    async def trap(self, kill: Callable[[], None], commits: int, *, lets_pass: bool) -> None:
+        """Kill at the COMMIT that follows so many: it is lost, or it is stored and the news of it is lost.
 
-        Give up when none comes for a second, as on a wire that is encrypted.
+        Give up when it does not come for a second, as on a wire that is encrypted.
         """
-        self._trap = _Trap(kill, lets_pass)
+        self._trap = _Trap(kill, commits, lets_pass)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._trap.is_sprung.wait(), TRAP_SECONDS)
         self._trap = None
@@ -63,7 +63,7 @@ class Wire:
     ) -> None:
         with suppress(ConnectionError):  # of a process that was killed
             while data := await source.read(65536):
-                trap = self._trap if is_question and b"COMMIT" in data else None
+                trap = self._sprung_by(data) if is_question else None
                 if trap is None or trap.lets_pass:
                     target.write(data)
                     await target.drain()
@@ -72,8 +72,15 @@ class Wire:
                     trap.is_sprung.set()
                     return
 
+    def _sprung_by(self, data: bytes) -> _Trap | None:
+        trap = self._trap
+        if trap is None or b"COMMIT" not in data:
+            return None
+        trap.commits -= 1
+        return trap if trap.commits < 0 else None
 
-async def _open(url: URL) -> Ends:
+
+async def _open(url: URL) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     host, port = (url.query.get(name) or given for name, given in (("host", url.host), ("port", url.port)))
     if str(host).startswith("/"):
         return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port or 5432}")

@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 TRACEPARENT = "traceparent"
-EXPORT_SECONDS = 2
+EXPORT_SECONDS = 1
 SHUTDOWN_SECONDS = 2.0
 SLOW_SECONDS = 1.0
 QUEUED_SPANS = 4096
@@ -132,7 +132,11 @@ class KeepInteresting(SpanProcessor):
 
     def __init__(self, exporter: CountedExporter) -> None:
         self._exporter = exporter
-        self._batches = BatchSpanProcessor(exporter, max_queue_size=QUEUED_SPANS)
+        self._batches = BatchSpanProcessor(
+            exporter,
+            max_queue_size=QUEUED_SPANS,
+            max_export_batch_size=QUEUED_SPANS,  # at the end there is time for one attempt
+        )
         self._kept: dict[int, list[ReadableSpan]] = {}
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
