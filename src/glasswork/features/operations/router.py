@@ -1,46 +1,100 @@
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from starlette.responses import FileResponse, StreamingResponse
+from starlette.staticfiles import StaticFiles
 
-from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import Session
-from glasswork.core.http.errors import declare
-from glasswork.core.paging import Page, PageRead
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.core.http.dependencies import Transaction
+from glasswork.core.telemetry.routes import PAGE
+from glasswork.features.accounts.auth import CurrentActor
 
-from .errors import JobNotDeadError, JobNotFoundError
-from .schemas import JobId, JobQuery, JobRead
-from .service import JobService
+from .schemas import HistoryQuery, Items, LevelUpdate, RequestQuery, RequestRead
+from .service import FrameService, PageService
 
-router = APIRouter(prefix="/jobs", tags=["operations"])
+router = APIRouter(prefix=f"{PAGE}/api", include_in_schema=False)
 
-FOR_ADMINS = (*SIGNED_IN, PermissionDeniedError)
-
-
-async def get_jobs(session: Session) -> JobService:
-    return JobService(session)
-
-
-Jobs = Annotated[JobService, Depends(get_jobs)]
-
-
-@router.get("", response_model=PageRead[JobRead], responses=declare(*FOR_ADMINS))
-async def list_jobs(query: Annotated[JobQuery, Query()], actor: CurrentActor, jobs: Jobs) -> Page[Any]:
-    """List the jobs that wait, run or are dead. For admins of the installation."""
-    return await jobs.page(actor, query)
-
-
-@router.get("/{job_id}", response_model=JobRead, responses=declare(*FOR_ADMINS, JobNotFoundError))
-async def get_job(job_id: Annotated[JobId, Path()], actor: CurrentActor, jobs: Jobs) -> Any:
-    """Show a job. For admins of the installation."""
-    return await jobs.get(actor, job_id)
-
-
-@router.post(
-    "/{job_id}/retry",
-    response_model=JobRead,
-    responses=declare(*FOR_ADMINS, JobNotFoundError, JobNotDeadError),
+_FILES = Path(__file__).with_name("page")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-async def retry_job(job_id: Annotated[JobId, Path()], actor: CurrentActor, jobs: Jobs) -> Any:
-    """Put a dead job back into the queue. For admins of the installation."""
-    return await jobs.retry(actor, job_id)
+
+
+async def get_page(request: Request, session: Transaction) -> PageService:
+    """A view is written down, and so takes a transaction."""
+    return PageService(session, request.app.state.peers)
+
+
+async def get_frames(request: Request) -> FrameService:
+    frames: FrameService = request.app.state.frames
+    return frames
+
+
+Page = Annotated[PageService, Depends(get_page)]
+Frames = Annotated[FrameService, Depends(get_frames)]
+
+
+def install(app: FastAPI) -> None:
+    """The page itself holds nothing that is not in the repository: whoever opens it must sign in."""
+
+    async def show(_: Request) -> FileResponse:
+        return FileResponse(_FILES / "index.html", headers={"Content-Security-Policy": _POLICY})
+
+    app.add_route(PAGE, show, include_in_schema=False)
+    app.mount(f"{PAGE}/assets", StaticFiles(directory=_FILES))
+    app.include_router(router)
+
+
+@router.get("/stream")
+async def stream_frames(actor: CurrentActor, page: Page, frames: Frames) -> StreamingResponse:
+    """Follow the numbers, second by second."""
+    return StreamingResponse(await page.open_stream(actor, frames), media_type="text/event-stream")
+
+
+@router.get("/history")
+async def get_history(query: Annotated[HistoryQuery, Query()], actor: CurrentActor, page: Page) -> Items:
+    """Show the numbers of the last quarter of an hour, or of the last day."""
+    return await page.history(actor, query.span)
+
+
+@router.get("/routes")
+async def list_routes(actor: CurrentActor, page: Page) -> Items:
+    """Show each route with its own numbers."""
+    return await page.routes(actor)
+
+
+@router.get("/requests")
+async def list_requests(query: Annotated[RequestQuery, Query()], actor: CurrentActor, page: Page) -> Items:
+    """List the last, the slowest or the failed requests and jobs."""
+    return await page.requests(actor, query)
+
+
+@router.get("/requests/{request_id}")
+async def get_request(request_id: str, actor: CurrentActor, page: Page) -> RequestRead:
+    """Show a request whole, with the jobs that it ordered."""
+    return await page.request(actor, request_id)
+
+
+@router.get("/mail")
+async def list_mail(actor: CurrentActor, page: Page) -> Items:
+    """List the mail that was kept because there is no SMTP server."""
+    return await page.mail(actor)
+
+
+@router.get("/database")
+async def list_sessions_of_database(actor: CurrentActor, page: Page) -> Items:
+    """List the database's sessions, and what each one waits for."""
+    return await page.database(actor)
+
+
+@router.get("/loggers")
+async def list_levels(actor: CurrentActor, page: Page) -> Items:
+    """List the loggers with their levels."""
+    return await page.levels(actor)
+
+
+@router.put("/loggers/{name}", status_code=204)
+async def set_level(name: str, update: LevelUpdate, actor: CurrentActor, page: Page) -> None:
+    """Set a logger's level for ten minutes."""
+    await page.set_level(actor, name, update)
