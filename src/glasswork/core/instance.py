@@ -37,7 +37,7 @@ class Instance:
         self._health = health
         self._levels = Levels()
         self._started_at = time()
-        self._gauges = self._measure(0)
+        self._worst_lag_ms = 0.0
         self._questions: Mapping[str, Callable[..., Answer]] = {
             "frame": self.frame,
             "history": self.history,
@@ -122,19 +122,18 @@ class Instance:
         while True:
             # In step with the clock, so that the seconds of all processes are the same ones.
             await asyncio.sleep(1 - time() % 1)
-            worst_lag_ms = loop.take_worst() * 1000
-            self._gauges = self._measure(worst_lag_ms)
-            self._recorder.timeline.tick(round(time()) - 1, self._gauges)
-            self._recorder.tick(worst_lag_ms)
+            self._worst_lag_ms = loop.take_worst() * 1000
+            self._recorder.timeline.tick(round(time()) - 1, self._measure())
+            self._recorder.tick(self._worst_lag_ms)
 
-    def _measure(self, worst_lag_ms: float) -> Gauges:
+    def _measure(self) -> Gauges:
         pool = self._signals.database.pool
         return Gauges(
             in_flight=len(self._recorder.running),
             pool_used=pool.used,
             pool_max=pool.size,
             pool_waiting=pool.waiting,
-            lag=round(worst_lag_ms, 2),
+            lag=round(self._worst_lag_ms, 2),
             rss_mb=round(memory_mb(), 1),
             is_ready=self._health.status != "unavailable",
         )
@@ -150,7 +149,7 @@ class Instance:
             "started_at": self._started_at,
             "status": self._health.status,
             "checks": dict(self._health.checks),
-            **asdict(self._gauges),
+            **asdict(self._measure()),
             "is_shedding": self._recorder.is_shedding,
             "held_mb": round(self._recorder.bytes / 1e6, 2),
         }

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
-from glasswork.core.http.dependencies import Transaction
+from glasswork.core.http.dependencies import Transaction, refuse_unknown_query
 from glasswork.core.telemetry.routes import PAGE
 from glasswork.features.accounts.auth import CurrentActor
 
@@ -43,7 +43,7 @@ def install(app: FastAPI) -> None:
 
     app.add_route(PAGE, show, include_in_schema=False)
     app.mount(f"{PAGE}/assets", StaticFiles(directory=_FILES))
-    app.include_router(router)
+    app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
 
 
 @router.get("/stream")
