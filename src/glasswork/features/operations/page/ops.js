@@ -47,38 +47,28 @@ const search = one("[data-find]").elements.request_id;
 
 const NONE = "–";
 const numbers = [0, 1, 2].map(
-  (digits) =>
-    new Intl.NumberFormat("en", {
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    }),
-);
+  (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 const clock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
-  hourCycle: "h23",
+  hourCycle: "h23"
 });
-const shortClock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
+const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const calendar = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
   hour: "2-digit",
   minute: "2-digit",
-  hourCycle: "h23",
+  hourCycle: "h23"
 });
 
 const isMissing = (value) => value === null || value === undefined;
 const number = (value, digits = 0) => (isMissing(value) ? NONE : numbers[digits].format(value));
-const compact = (value) => number(value, value !== 0 && Math.abs(value) < 10 ? 1 : 0);
+const compact = (value) => number(value, !Number.isInteger(value) && Math.abs(value) < 10 ? 1 : 0);
 const plural = (count, word, words = `${word}s`) => `${number(count)} ${count === 1 ? word : words}`;
 const megabytes = (value) => (isMissing(value) ? NONE : `${compact(value)} MB`);
-const percent = (share) =>
-  isMissing(share) ? NONE : `${number(share * 100, share > 0 && share < 0.1 ? 2 : 1)} %`;
+const percent = (share) => (isMissing(share) ? NONE : `${number(share * 100, share > 0 && share < 0.1 ? 2 : 1)} %`);
 
 function duration(ms) {
   if (isMissing(ms)) return NONE;
@@ -92,9 +82,7 @@ function duration(ms) {
 function longDuration(seconds) {
   if (isMissing(seconds)) return NONE;
   if (seconds < 60) return `${number(seconds, seconds > 0 && seconds < 10 ? 1 : 0)} s`;
-  const [d, h, m, s] = [seconds / 86400, (seconds / 3600) % 24, (seconds / 60) % 60, seconds % 60].map(
-    Math.floor,
-  );
+  const [d, h, m, s] = [seconds / 86400, (seconds / 3600) % 24, (seconds / 60) % 60, seconds % 60].map(Math.floor);
   if (d) return `${d} d ${h} h`;
   return h ? `${h} h ${m} min` : `${m} min ${s} s`;
 }
@@ -106,7 +94,7 @@ function relative(at) {
     [86400, "d"],
     [3600, "h"],
     [60, "min"],
-    [1, "s"],
+    [1, "s"]
   ].find(([size]) => Math.abs(seconds) >= size);
   const amount = `${Math.floor(Math.abs(seconds) / size)} ${unit}`;
   return seconds > 0 ? `${amount} ago` : `in ${amount}`;
@@ -150,7 +138,7 @@ function keepTokens(pair) {
   session = {
     access: pair.access_token,
     refresh: pair.refresh_token,
-    expiresAt: Date.now() + pair.expires_in * 1000,
+    expiresAt: Date.now() + pair.expires_in * 1000
   };
 }
 
@@ -174,7 +162,7 @@ async function exchangeTokens(old) {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ refresh_token: old.refresh }),
-    cache: "no-store",
+    cache: "no-store"
   });
   if (!response.ok) throw await refusal(response);
   const pair = await response.json();
@@ -191,9 +179,9 @@ async function call(path, { method = "GET", json, signal } = {}) {
       cache: "no-store",
       headers: {
         Authorization: `Bearer ${session.access}`,
-        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(json === undefined ? {} : { "Content-Type": "application/json" })
       },
-      body: json === undefined ? undefined : JSON.stringify(json),
+      body: json === undefined ? undefined : JSON.stringify(json)
     });
   const margin = 30_000;
   if (session.expiresAt - Date.now() < margin) await renewOrLeave();
@@ -219,7 +207,7 @@ async function renewOrLeave() {
 
 function signedOut() {
   session = null;
-  showSignIn("Your session has ended. Sign in to go on where you were.");
+  if (!one("[data-view=sign-in]", main)) showSignIn("Your session has ended. Sign in to go on where you were.");
   return new Refused(401, { code: "NOT_AUTHENTICATED", message: "Your session has ended." });
 }
 
@@ -248,8 +236,7 @@ function pause(ms, signal) {
         clearTimeout(timer);
         resolve();
       },
-      { once: true },
-    );
+      { once: true });
   });
 }
 
@@ -320,8 +307,7 @@ async function follow(signal, onFrame) {
           setStatus("live", "Live: a new value each second.");
           onFrame(frame);
         },
-        heard,
-      );
+        heard);
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
@@ -337,7 +323,7 @@ async function follow(signal, onFrame) {
       document.removeEventListener("visibilitychange", cutWhenHidden);
     }
     if (document.hidden || signal.aborted) continue;
-    setStatus("trouble", `${problem} Reconnecting in ${longDuration(Math.ceil(wait / 1000))}.`);
+    setStatus("trouble", `${problem} Reconnecting in ${Math.ceil(wait / 1000)} s.`);
     await pause(wait, signal);
   }
 }
@@ -351,47 +337,34 @@ function setStatus(state, text) {
 
 const head = (title, ...rest) => el("div", { class: "head" }, el("h1", { tabindex: -1 }, title), rest);
 const note = (...children) =>
-  el(
-    "div",
-    { class: "note", data: { empty: "" } },
-    children.map((child) => el("p", {}, child)),
-  );
+  el("div", { class: "note", data: { empty: "" } },
+    children.map((child) => el("p", {}, child)));
 const pill = (text, tone = "plain") => el("span", { class: "pill", data: { tone } }, text);
 const reloadButton = () =>
-  el(
-    "button",
-    {
+  el("button", {
       type: "button",
       class: "again",
       data: { reload: "" },
       "aria-label": "Load again",
       title: "Load again (r)",
-      on: { click: () => show({ isReload: true }) },
+      on: { click: () => show({ isReload: true }) }
     },
-    el("span", {}, "Load again"),
-  );
+    el("span", {}, "Load again"));
 const culpritMark = () => el("span", { class: "pill", data: { mark: "" } }, "culprit");
 const requestLink = (id, ...children) =>
   el("a", { href: `#/requests/${encodeURIComponent(id)}` }, children.length ? children : id);
 
 function block(title, count, ...children) {
-  return el(
-    "section",
-    { class: "block" },
+  return el("section", { class: "block" },
     el("h2", {}, title, isMissing(count) ? null : el("span", { class: "count" }, number(count))),
-    children,
-  );
+    children);
 }
 
 function pairs(object) {
-  return el(
-    "dl",
-    { class: "pairs" },
+  return el("dl", { class: "pairs" },
     Object.entries(object).map(([name, value]) => [
       el("dt", {}, name),
-      el("dd", {}, value instanceof Node ? value : plain(value)),
-    ]),
-  );
+      el("dd", {}, value instanceof Node ? value : plain(value))]));
 }
 
 const plain = (value) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -399,9 +372,7 @@ const plain = (value) => (typeof value === "string" ? value : JSON.stringify(val
 /** A table. Columns: {label, cell(row), class, head (is the row's header), short (label of the cell on a phone)}. */
 function table({ name, columns, rows, className = "", rowProps = () => ({}), isWide = false }) {
   const body = rows.map((row) =>
-    el(
-      "tr",
-      { role: "row", ...rowProps(row) },
+    el("tr", { role: "row", ...rowProps(row) },
       columns.map((column) =>
         el(
           column.head ? "th" : "td",
@@ -409,33 +380,20 @@ function table({ name, columns, rows, className = "", rowProps = () => ({}), isW
             class: column.class,
             scope: column.head ? "row" : null,
             role: column.head ? "rowheader" : "cell",
-            data: { label: column.short },
+            data: { label: column.short }
           },
-          column.cell(row),
-        ),
-      ),
-    ),
-  );
+          column.cell(row)))));
   const heads = columns.map((column) =>
-    el(
-      "th",
-      { scope: "col", role: "columnheader", class: column.class, "aria-sort": column.sort },
-      column.title ?? column.label,
-    ),
-  );
+    el("th", { scope: "col", role: "columnheader", class: column.class, "aria-sort": column.sort },
+      column.title ?? column.label));
   // The roles are said again because a table that CSS lays out as cards may lose them.
-  const sheet = el(
-    "table",
-    { class: className, role: "table" },
+  const sheet = el("table", { class: className, role: "table" },
     el("caption", { class: "hidden-text" }, name),
     el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)),
-    el("tbody", { role: "rowgroup" }, body),
-  );
-  return el(
-    "div",
+    el("tbody", { role: "rowgroup" }, body));
+  return el("div",
     isWide ? { class: "sheet", tabindex: 0, role: "region", "aria-label": name } : { class: "sheet" },
-    sheet,
-  );
+    sheet);
 }
 
 const TONES = {
@@ -444,22 +402,17 @@ const TONES = {
   client_error: "ink",
   retry: "ink",
   aborted: "ink",
-  returned: "ink",
+  returned: "ink"
 };
 
 function outcomePill(entry) {
   const word =
-    entry.status === null
-      ? entry.outcome
-      : entry.outcome === "aborted"
-        ? `${entry.status} aborted`
-        : entry.status;
+    entry.status === null ? entry.outcome : entry.outcome === "aborted" ? `${entry.status} aborted` : entry.status;
   return pill(word, TONES[entry.outcome] ?? "plain");
 }
 
 /** A path may break at its slashes. */
-const breakable = (path) =>
-  path.split("/").flatMap((part, index) => (index ? ["/", part, el("wbr")] : [part]));
+const breakable = (path) => path.split("/").flatMap((part, index) => (index ? ["/", part, el("wbr")] : [part]));
 
 /** "GET /path" with the method set apart; the name of a job stays as it is. */
 function title(text) {
@@ -470,18 +423,13 @@ function title(text) {
 // --- Now ----------------------------------------------------------------------------------------------------------
 
 const TILES = [
-  {
-    id: "rate",
-    label: "Requests",
-    value: (f) => `${number(f.now.rate, 1)}/s`,
-    hint: () => "in the last minute",
-  },
+  { id: "rate", label: "Requests", value: (f) => `${number(f.now.rate, 1)}/s`, hint: () => "in the last minute" },
   {
     id: "errors",
     label: "Errors",
     value: (f) => percent(f.now.error_share),
     hint: (f) => `${number(f.totals.errors)} so far`,
-    bad: (f) => f.now.error_share >= 0.01,
+    bad: (f) => f.now.error_share >= 0.01
   },
   { id: "p50", label: "Half within", value: (f) => duration(f.now.p50), hint: () => "p50" },
   { id: "p95", label: "95 % within", value: (f) => duration(f.now.p95), hint: () => "p95" },
@@ -490,59 +438,54 @@ const TILES = [
     id: "in-flight",
     label: "In flight",
     value: (f) => number(f.now.in_flight),
-    hint: (f) => `${number(f.totals.requests)} so far`,
+    hint: (f) => `${number(f.totals.requests)} so far`
   },
   {
     id: "lag",
     label: "Loop lag",
     value: (f) => duration(most(f, "lag")),
     hint: () => "of the worst process",
-    bad: (f) => most(f, "lag") >= 100,
+    bad: (f) => most(f, "lag") >= 100
   },
   {
     id: "pool",
     label: "Pool",
     value: (f) => `${number(sum(f, "pool_used"))} of ${number(sum(f, "pool_max"))}`,
     hint: (f) => `${number(sum(f, "pool_waiting"))} waiting`,
-    bad: (f) => sum(f, "pool_waiting") > 0 && sum(f, "pool_used") >= sum(f, "pool_max"),
+    bad: (f) => sum(f, "pool_waiting") > 0 && sum(f, "pool_used") >= sum(f, "pool_max")
   },
   {
     id: "memory",
     label: "Memory",
     value: (f) => megabytes(sum(f, "rss_mb")),
-    hint: (f) => plural(f.instances.length, "process", "processes"),
+    hint: (f) => plural(f.instances.length, "process", "processes")
   },
   {
     id: "jobs",
     label: "Jobs waiting",
     value: (f) => number(f.jobs?.waiting),
     hint: (f) =>
-      f.jobs
-        ? f.jobs.waiting
-          ? `oldest ${longDuration(f.jobs.oldest_seconds)}`
-          : "none is late"
-        : "not known",
+      f.jobs ? (f.jobs.waiting ? `oldest ${longDuration(f.jobs.oldest_seconds)}` : "none is late") : "not known"
   },
   {
     id: "retrying",
     label: "Jobs retrying",
     value: (f) => number(f.jobs?.retrying),
-    hint: (f) => (f.jobs ? `${number(f.jobs.running)} running` : ""),
+    hint: (f) => (f.jobs ? `${number(f.jobs.running)} running` : "")
   },
   {
     id: "dead",
     label: "Jobs dead",
     value: (f) => number(f.jobs?.dead),
     hint: (f) => (f.jobs?.dead ? el("a", { href: "#/jobs" }, "put back") : ""),
-    bad: (f) => f.jobs?.dead > 0,
-  },
-];
+    bad: (f) => f.jobs?.dead > 0
+  }];
 const sum = (frame, field) => frame.instances.reduce((total, instance) => total + (instance[field] ?? 0), 0);
 const most = (frame, field) => Math.max(0, ...frame.instances.map((instance) => instance[field] ?? 0));
 
 const SPANS = {
   "15m": { label: "15 minutes", step: 1, each: "second" },
-  "24h": { label: "24 hours", step: 60, each: "minute" },
+  "24h": { label: "24 hours", step: 60, each: "minute" }
 };
 
 const PLOTS = [
@@ -552,8 +495,7 @@ const PLOTS = [
     format: compact,
     series: [
       { label: "requests", of: (p) => p.requests, tone: "accent", fill: true },
-      { label: "errors", of: (p) => p.errors, tone: "red", fill: true },
-    ],
+      { label: "errors", of: (p) => p.errors, tone: "red", fill: true }]
   },
   {
     id: "percentiles",
@@ -562,8 +504,7 @@ const PLOTS = [
     series: [
       { label: "p50", of: (p) => p.p50, tone: "bar" },
       { label: "p95", of: (p) => p.p95, tone: "accent" },
-      { label: "p99", of: (p) => p.p99, tone: "ink" },
-    ],
+      { label: "p99", of: (p) => p.p99, tone: "ink" }]
   },
   {
     id: "pool",
@@ -572,29 +513,27 @@ const PLOTS = [
     series: [
       { label: "used", of: (p) => p.pool_used, tone: "accent", fill: true },
       { label: "waiting", of: (p) => p.pool_waiting, tone: "ink" },
-      { label: "at most", of: (p) => p.pool_max, tone: "bar", dash: true },
-    ],
+      { label: "at most", of: (p) => p.pool_max, tone: "bar", dash: true }]
   },
   {
     id: "lag",
     title: () => "Lag of the event loop",
     format: duration,
-    series: [{ label: "lag", of: (p) => p.lag, tone: "accent", fill: true }],
+    series: [{ label: "lag", of: (p) => p.lag, tone: "accent", fill: true }]
   },
   {
     id: "memory",
     title: () => "Memory",
     format: megabytes,
-    series: [{ label: "resident", of: (p) => p.rss_mb, tone: "accent", fill: true }],
+    series: [{ label: "resident", of: (p) => p.rss_mb, tone: "accent", fill: true }]
   },
   {
     id: "ready",
     title: () => "Ready for requests",
     format: (v) => (isMissing(v) ? NONE : v ? "yes" : "no"),
     isStepped: true,
-    series: [{ label: "ready", of: (p) => Number(p.is_ready), tone: "accent", fill: true }],
-  },
-];
+    series: [{ label: "ready", of: (p) => Number(p.is_ready), tone: "accent", fill: true }]
+  }];
 
 const MOST_POINTS = 900;
 let chosenSpan = "15m";
@@ -629,24 +568,19 @@ async function viewNow(root, { signal }) {
       });
   };
   const buttons = Object.entries(SPANS).map(([key, span]) =>
-    el(
-      "button",
-      {
+    el("button", {
         type: "button",
         "aria-pressed": String(key === chosenSpan),
         data: { span: key },
         on: {
           click: () => {
             chosenSpan = key;
-            for (const button of buttons)
-              button.setAttribute("aria-pressed", String(button.dataset.span === key));
+            for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.span === key));
             loadAgain();
-          },
-        },
+          }
+        }
       },
-      span.label,
-    ),
-  );
+      span.label));
 
   const receive = (frame) => {
     tiles.forEach((tile) => tile.update(frame));
@@ -667,20 +601,12 @@ async function viewNow(root, { signal }) {
     head(
       "Now",
       el("span", { class: "spring" }),
-      el("div", { class: "segmented", role: "group", "aria-label": "How far back the plots go" }, buttons),
-    ),
-    el(
-      "dl",
-      { class: "tiles" },
-      tiles.map((tile) => tile.node),
-    ),
-    el(
-      "div",
-      { class: "plots" },
-      plots.map((plot) => plot.node),
-    ),
-    block("Processes", null, instances),
-  ]);
+      el("div", { class: "segmented", role: "group", "aria-label": "How far back the plots go" }, buttons)),
+    el("dl", { class: "tiles" },
+      tiles.map((tile) => tile.node)),
+    el("div", { class: "plots" },
+      plots.map((plot) => plot.node)),
+    block("Processes", null, instances)]);
   fill(instances, note("Waiting for the first value."));
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener(
@@ -689,8 +615,7 @@ async function viewNow(root, { signal }) {
       plots.forEach((plot) => plot.drop());
       drawAll();
     },
-    { signal },
-  );
+    { signal });
   signal.addEventListener("abort", () => plots.forEach((plot) => plot.destroy()), { once: true });
   await load();
   follow(signal, receive).catch((error) => report(error, signal));
@@ -701,12 +626,9 @@ class Tile {
     this.definition = definition;
     this.value = el("span", {}, NONE);
     this.hint = el("small");
-    this.node = el(
-      "div",
-      { data: { tile: definition.id } },
+    this.node = el("div", { data: { tile: definition.id } },
       el("dt", {}, definition.label),
-      el("dd", {}, this.value, this.hint),
-    );
+      el("dd", {}, this.value, this.hint));
   }
 
   update(frame) {
@@ -728,28 +650,18 @@ class Plot {
     this.values = definition.series.map(() => el("b", {}, NONE));
     this.box = el("div", { class: "canvas", "aria-hidden": "true" });
     this.rows = el("div");
-    this.details = el(
-      "details",
-      { on: { toggle: () => this.tabulate() } },
+    this.details = el("details", { on: { toggle: () => this.tabulate() } },
       el("summary", {}, "as a table"),
-      this.rows,
-    );
+      this.rows);
     const legend = definition.series.map((series, index) =>
-      el(
-        "span",
-        {},
+      el("span", {},
         el("i", { data: { tone: series.tone, dash: series.dash ? "" : null } }),
         `${series.label} `,
-        this.values[index],
-      ),
-    );
-    this.node = el(
-      "figure",
-      { class: "plot", data: { plot: definition.id } },
+        this.values[index]));
+    this.node = el("figure", { class: "plot", data: { plot: definition.id } },
       el("figcaption", {}, this.heading, el("span", { class: "legend" }, legend)),
       this.box,
-      this.details,
-    );
+      this.details);
     this.points = [];
     this.data = [[]];
     this.sizes = new ResizeObserver(() => this.resize());
@@ -757,6 +669,7 @@ class Plot {
   }
 
   draw(points, span) {
+    const isOther = this.span !== span;
     this.points = points;
     this.span = span;
     this.data = columnsOf(points, this.definition.series, span.step);
@@ -765,7 +678,7 @@ class Plot {
     else this.resize();
     this.tell(null);
     const isDue = Math.round(points.at(-1)?.at ?? 0) % 5 === 0;
-    if (this.details.open && isDue) this.tabulate();
+    if (isDue || isOther) this.tabulate();
   }
 
   resize() {
@@ -781,7 +694,7 @@ class Plot {
       stroke: colour("muted"),
       font: "11px system-ui, sans-serif",
       ticks: { show: false },
-      grid: { stroke: colour("line"), width: 1 },
+      grid: { stroke: colour("line"), width: 1 }
     };
     return {
       width,
@@ -797,7 +710,7 @@ class Plot {
           size: 24,
           gap: 4,
           grid: { show: false },
-          values: (_, moments) => moments.map((at) => shortClock.format(at * 1000)),
+          values: (_, moments) => moments.map((at) => shortClock.format(at * 1000))
         },
         {
           ...axis,
@@ -805,9 +718,8 @@ class Plot {
           gap: 6,
           space: 32,
           splits: isStepped ? () => [0, 1] : undefined,
-          values: (_, values) => values.map((value) => format(value).replace(/\.0+(?= |$)/, "")),
-        },
-      ],
+          values: (_, values) => values.map((value) => format(value).replace(/\.0+(?= |$)/, ""))
+        }],
       series: [
         {},
         ...series.map(({ tone, dash, fill: isFilled }) => ({
@@ -816,10 +728,9 @@ class Plot {
           dash: dash ? [3, 3] : undefined,
           fill: isFilled ? `${colour(tone)}22` : undefined,
           paths: isStepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
-          points: { size: 3 },
-        })),
-      ],
-      hooks: { setCursor: [(chart) => this.tell(chart.cursor.idx)] },
+          points: { size: 3 }
+        }))],
+      hooks: { setCursor: [(chart) => this.tell(chart.cursor.idx)] }
     };
   }
 
@@ -841,14 +752,8 @@ class Plot {
         rows: this.points.slice(-15).reverse(),
         columns: [
           { label: "time", head: true, cell: (point) => moment(point.at, "clock") },
-          ...series.map((item) => ({
-            label: item.label,
-            class: "num",
-            cell: (point) => format(item.of(point)),
-          })),
-        ],
-      }),
-    );
+          ...series.map((item) => ({ label: item.label, class: "num", cell: (point) => format(item.of(point)) }))]
+      }));
   }
 
   drop() {
@@ -883,8 +788,7 @@ const STATUS_TONES = { ok: "plain", degraded: "ink", unavailable: "red" };
 function instanceState(instance) {
   return [
     pill(instance.status, STATUS_TONES[instance.status] ?? "ink"),
-    instance.is_shedding ? [" ", pill("shedding", "accent")] : null,
-  ];
+    instance.is_shedding ? [" ", pill("shedding", "accent")] : null];
 }
 
 const failingChecks = (instance) => Object.entries(instance.checks).filter(([, state]) => state !== "ok");
@@ -906,7 +810,7 @@ function instanceTable(instances) {
             ? failingChecks(i)
                 .map(([name, state]) => `${name}: ${state}`)
                 .join(", ")
-            : el("span", { class: "muted" }, `${Object.keys(i.checks).join(", ")} ok`),
+            : el("span", { class: "muted" }, `${Object.keys(i.checks).join(", ")} ok`)
       },
       { label: "version", class: "tight", cell: (i) => i.version },
       { label: "schema", class: "tight", cell: (i) => i.schema_head },
@@ -914,8 +818,7 @@ function instanceTable(instances) {
       { label: "in flight", class: "num", cell: (i) => number(i.in_flight) },
       { label: "pool", class: "num", cell: (i) => `${number(i.pool_used)} of ${number(i.pool_max)}` },
       { label: "loop lag", class: "num", cell: (i) => duration(i.lag) },
-      { label: "memory", class: "num", cell: (i) => megabytes(i.rss_mb) },
-    ],
+      { label: "memory", class: "num", cell: (i) => megabytes(i.rss_mb) }]
   });
 }
 
@@ -926,29 +829,21 @@ const FILTERS = [
   { name: "request_id", label: "Request id" },
   { name: "route", label: "Route, or a part of it" },
   { name: "status", label: "Status", hint: "500 or 5xx" },
-  { name: "user_id", label: "User id" },
-];
+  { name: "user_id", label: "User id" }];
 
 async function viewRequests(root, { signal, query }) {
   const list = query.get("list") in LISTS ? query.get("list") : "recent";
   const filters = Object.fromEntries(
-    FILTERS.map(({ name }) => [name, query.get(name)?.trim()]).filter(([, value]) => value),
-  );
+    FILTERS.map(({ name }) => [name, query.get(name)?.trim()]).filter(([, value]) => value));
   const hrefOf = (params) => `#/requests?${new URLSearchParams(params)}`;
   const tabs = Object.entries(LISTS).map(([key, label]) =>
-    el(
-      "a",
-      {
+    el("a", {
         href: hrefOf({ list: key, ...filters }),
         "aria-current": key === list ? "page" : null,
-        data: { list: key },
+        data: { list: key }
       },
-      label,
-    ),
-  );
-  const form = el(
-    "form",
-    {
+      label));
+  const form = el("form", {
       class: "filters",
       data: { filters: "" },
       on: {
@@ -958,13 +853,11 @@ async function viewRequests(root, { signal, query }) {
             .map(([name, value]) => [name, value.trim()])
             .filter(([, value]) => value);
           location.hash = hrefOf([["list", list], ...values]);
-        },
-      },
+        }
+      }
     },
     FILTERS.map(({ name, label, hint }) =>
-      el(
-        "label",
-        {},
+      el("label", {},
         el("span", {}, label),
         el("input", {
           name,
@@ -972,17 +865,11 @@ async function viewRequests(root, { signal, query }) {
           placeholder: hint,
           autocomplete: "off",
           autocapitalize: "off",
-          spellcheck: "false",
-        }),
-      ),
-    ),
-    el(
-      "div",
-      { class: "buttons" },
+          spellcheck: "false"
+        }))),
+    el("div", { class: "buttons" },
       el("button", { type: "submit" }, "Filter"),
-      Object.keys(filters).length ? el("a", { href: hrefOf({ list }) }, "Clear") : null,
-    ),
-  );
+      Object.keys(filters).length ? el("a", { href: hrefOf({ list }) }, "Clear") : null));
 
   const { items } = await ops("requests", { list, ...filters, limit: 50 }, signal);
   append(root, [
@@ -990,20 +877,14 @@ async function viewRequests(root, { signal, query }) {
       "Requests",
       el("nav", { class: "segmented", "aria-label": "Lists" }, tabs),
       el("span", { class: "spring" }),
-      reloadButton(),
-    ),
-    el(
-      "details",
-      { class: "filter-box", open: isWide() || Object.keys(filters).length > 0 },
+      reloadButton()),
+    el("details", { class: "filter-box", open: isWide() || Object.keys(filters).length > 0 },
       el("summary", {}, "Filters"),
-      form,
-    ),
-    items.length ? requestTable(items) : note(emptyList(list, filters)),
-  ]);
+      form),
+    items.length ? requestTable(items) : note(emptyList(list, filters))]);
   setStatus(
     "idle",
-    `${plural(items.length, "request or job", "requests and jobs")}, as of ${clock.format(Date.now())}.`,
-  );
+    `${plural(items.length, "request or job", "requests and jobs")}, as of ${clock.format(Date.now())}.`);
 }
 
 function emptyList(list, filters) {
@@ -1026,37 +907,27 @@ function requestTable(items) {
         head: true,
         class: "wide",
         cell: (item) => [
-          el(
-            "a",
-            { href: `#/requests/${encodeURIComponent(item.request_id)}`, data: { open: "" } },
-            title(item.title),
-          ),
+          el("a", { href: `#/requests/${encodeURIComponent(item.request_id)}`, data: { open: "" } },
+            title(item.title)),
           item.cause
             ? el("span", { class: "sub why" }, item.cause)
             : item.error_code
               ? el("span", { class: "sub" }, item.error_code)
-              : null,
-        ],
+              : null]
       },
       { label: "duration", class: "num", cell: (item) => duration(item.duration) },
       {
         label: "SQL",
         class: "num",
         short: "SQL",
-        cell: (item) =>
-          item.statements > 10 ? pill(number(item.statements), "accent") : number(item.statements),
+        cell: (item) => (item.statements > 10 ? pill(number(item.statements), "accent") : number(item.statements))
       },
-      {
-        label: "process",
-        class: "tight spare",
-        cell: (item) => el("span", { class: "muted" }, item.instance),
-      },
+      { label: "process", class: "tight spare", cell: (item) => el("span", { class: "muted" }, item.instance) },
       {
         label: "request id",
         class: "spare",
-        cell: (item) => el("code", { class: "clip muted", title: item.request_id }, item.request_id),
-      },
-    ],
+        cell: (item) => el("code", { class: "clip muted", title: item.request_id }, item.request_id)
+      }]
   });
 }
 
@@ -1068,14 +939,13 @@ async function viewRequest(root, { signal, id }) {
     ({ entries } = await ops(`requests/${encodeURIComponent(id)}`, {}, signal));
   } catch (error) {
     if (error.code !== "REQUEST_NOT_KEPT") throw error;
+    setStatus("idle", "Not remembered.");
     append(root, [
       head("This request is not remembered"),
       note(
         el("code", {}, id),
         "The processes keep the newest, the slowest and the failed requests in memory, for a while.",
-        "The log may still have it: look for this request_id there.",
-      ),
-    ]);
+        "The log may still have it: look for this request_id there.")]);
     return;
   }
   const suspect = mainSuspect(entries);
@@ -1085,8 +955,7 @@ async function viewRequest(root, { signal, id }) {
     idsOf(first),
     suspect ? causeOf(suspect, first) : null,
     toldAbout(suspect ?? first, first),
-    waterfall(entries, suspect),
-  ]);
+    waterfall(entries, suspect)]);
   setStatus("idle", `As of ${clock.format(Date.now())}.`);
 }
 
@@ -1110,13 +979,9 @@ function requestHead(first, entries) {
     (first.fields.jobs_ordered ?? 0) -
     new Set(entries.filter((entry) => entry.kind === "job").map((entry) => entry.fields.job_id)).size;
   const route = first.title.replace(/^[A-Z_]+ /, "");
-  return el(
-    "div",
-    {},
+  return el("div", {},
     head(title(first.title), el("span", { class: "spring" }), reloadButton()),
-    el(
-      "p",
-      { class: "facts" },
+    el("p", { class: "facts" },
       outcomePill(first),
       el("b", {}, duration(first.duration)),
       el("span", {}, plural(first.statements, "statement")),
@@ -1127,44 +992,30 @@ function requestHead(first, entries) {
         ? el("a", { href: `#/requests?${new URLSearchParams({ list: "recent", route })}` }, "same route")
         : null,
       first.user_id
-        ? el(
-            "a",
-            { href: `#/requests?${new URLSearchParams({ list: "recent", user_id: first.user_id })}` },
-            "same user",
-          )
-        : null,
-    ),
-  );
+        ? el("a", { href: `#/requests?${new URLSearchParams({ list: "recent", user_id: first.user_id })}` },
+            "same user")
+        : null));
 }
 
 function idsOf(first) {
-  return el(
-    "p",
-    { class: "facts ids" },
+  return el("p", { class: "facts ids" },
     first.path ? el("code", { data: { path: "" } }, first.path) : null,
     el("span", {}, "request ", el("code", { data: { requestId: "" } }, first.request_id)),
-    first.trace_id ? el("span", {}, "trace ", el("code", {}, first.trace_id)) : null,
-  );
+    first.trace_id ? el("span", {}, "trace ", el("code", {}, first.trace_id)) : null);
 }
 
 function causeOf(entry, first) {
   const where = entry === first ? null : `in ${nameOf(entry)}`;
   const text =
     entry.cause?.text ??
-    (entry.exception
-      ? entry.exception.type
-      : "No single cause stands out. The waterfall has all that is known.");
-  return el(
-    "section",
-    { class: hasFailed(entry) ? "cause failed" : "cause", data: { cause: "" } },
+    (entry.exception ? entry.exception.type : "No single cause stands out. The waterfall has all that is known.");
+  return el("section", { class: hasFailed(entry) ? "cause failed" : "cause", data: { cause: "" } },
     el("h2", {}, hasFailed(entry) ? "Why it failed" : "Where the time went", where ? ` · ${where}` : null),
     el("p", {}, text),
-    entry.cause?.place ? el("code", { data: { place: "" } }, entry.cause.place) : null,
-  );
+    entry.cause?.place ? el("code", { data: { place: "" } }, entry.cause.place) : null);
 }
 
-const nameOf = (entry) =>
-  entry.fields.attempt ? `${entry.title}, attempt ${entry.fields.attempt}` : entry.title;
+const nameOf = (entry) => (entry.fields.attempt ? `${entry.title}, attempt ${entry.fields.attempt}` : entry.title);
 
 /** What the caller was told, and the exception behind it. */
 function toldAbout(suspect, first) {
@@ -1172,32 +1023,20 @@ function toldAbout(suspect, first) {
   const { exception } = suspect;
   if (!error && !exception) return null;
   const isStackTheAnswer = !culpritOf(suspect)?.parent_id;
-  return el(
-    "div",
-    { class: "told" },
+  return el("div", { class: "told" },
     error
-      ? el(
-          "details",
-          { data: { error: "" } },
-          el(
-            "summary",
-            {},
+      ? el("details", { data: { error: "" } },
+          el("summary", {},
             el("span", { class: "muted" }, "Sent to the caller: "),
             el("b", {}, `${first.status ?? ""} ${error.code}`),
-            ` ${error.message}`,
-          ),
-          el("pre", {}, JSON.stringify(error, null, 2)),
-        )
+            ` ${error.message}`),
+          el("pre", {}, JSON.stringify(error, null, 2)))
       : null,
     exception
-      ? el(
-          "details",
-          { open: isStackTheAnswer, data: { exception: "" } },
+      ? el("details", { open: isStackTheAnswer, data: { exception: "" } },
           el("summary", {}, el("span", { class: "muted" }, "Exception: "), exceptionName(exception)),
-          stackOf(exception),
-        )
-      : null,
-  );
+          stackOf(exception))
+      : null);
 }
 
 function exceptionName({ type, sqlstate, message }) {
@@ -1249,9 +1088,7 @@ function ticksOf({ stretches, place }) {
     const left = place(ms);
     if (left < free || left > last) continue;
     free = left + space;
-    ticks.push(
-      el("span", { vars: { left: `${left}%` } }, ms === 0 ? "0" : duration(ms).replace(/\.0+ /, " ")),
-    );
+    ticks.push(el("span", { vars: { left: `${left}%` } }, ms === 0 ? "0" : duration(ms).replace(/\.0+ /, " ")));
   }
   return ticks;
 }
@@ -1268,26 +1105,18 @@ function waterfall(entries, suspect) {
   const before = entries.slice(0, Math.max(0, entries.indexOf(suspect)));
   const isCrowded = before.reduce((count, entry) => count + entry.spans.length + entry.lines.length, 0) > 6;
   const draw = (entry) =>
-    entrySection(entry, scale, {
-      isOpen: !(isCrowded && before.includes(entry)),
-      isSuspect: entry === suspect,
-    });
+    entrySection(entry, scale, { isOpen: !(isCrowded && before.includes(entry)), isSuspect: entry === suspect });
   // The first stays in sight, and so does the suspect; many attempts between them are one row until they are wanted.
   const folded = before.length > 2 ? before.slice(1) : [];
-  return el(
-    "section",
-    {
+  return el("section", {
       class: "waterfall",
       data: { waterfall: "" },
-      "aria-label": "Waterfall: spans, statements and log lines by time",
+      "aria-label": "Waterfall: spans, statements and log lines by time"
     },
-    el(
-      "div",
-      { class: "axis", "aria-hidden": "true" },
+    el("div", { class: "axis", "aria-hidden": "true" },
       el("span"),
       el("span"),
-      el("div", { class: "ticks" }, ticksOf(scale), gapsOf(scale)),
-    ),
+      el("div", { class: "ticks" }, ticksOf(scale), gapsOf(scale))),
     entries.map((entry) => {
       if (!folded.includes(entry)) return draw(entry);
       return entry === folded[0]
@@ -1295,13 +1124,9 @@ function waterfall(entries, suspect) {
         : null;
     }),
     scale.stretches.length > 1
-      ? el(
-          "p",
-          { class: "left-out" },
-          "Hatched: time in which nothing happened. What lies between has scales of its own.",
-        )
-      : null,
-  );
+      ? el("p", { class: "left-out" },
+          "Hatched: time in which nothing happened. What lies between has scales of its own.")
+      : null);
 }
 
 function gapsOf({ stretches, cut }) {
@@ -1319,18 +1144,15 @@ function bar(scale, item, data = {}) {
   return el("i", {
     class: "bar",
     data,
-    vars: { left: `min(${left}%, 100% - 2px)`, width: `${scale.place(endOf(item)) - left}%` },
+    vars: { left: `min(${left}%, 100% - 2px)`, width: `${scale.place(endOf(item)) - left}%` }
   });
 }
 
 /** A button that opens a body below it, or below the `head` that holds it. */
 function disclosure({ isOpen, depth = 0, cells, body }) {
   let content = null;
-  const button = el(
-    "button",
-    { type: "button", class: "bar-row", "aria-expanded": String(isOpen), vars: { depth } },
-    cells,
-  );
+  const button = el("button", { type: "button", class: "bar-row", "aria-expanded": String(isOpen), vars: { depth } },
+    cells);
   const toggle = (isOpening) => {
     if (isOpening && !content) {
       content = body();
@@ -1355,34 +1177,23 @@ function entrySection(entry, scale, { isOpen, isSuspect }) {
   const section = el("section", {
     class: "entry",
     "aria-label": nameOf(entry),
-    data: { entry: entry.kind, requestId: entry.request_id, outcome: entry.outcome },
+    data: { entry: entry.kind, requestId: entry.request_id, outcome: entry.outcome }
   });
   const cells = [
-    el(
-      "span",
-      { class: "what" },
+    el("span", { class: "what" },
       el("span", { class: "entry-title" }, entry.kind === "job" ? nameOf(entry) : title(entry.title)),
       " ",
       outcomePill(entry),
       root?.is_culprit ? [" ", culpritMark()] : null,
-      el("span", { class: "muted spare" }, ` ${entry.instance}`),
-    ),
+      el("span", { class: "muted spare" }, ` ${entry.instance}`)),
     el("span", { class: "num" }, duration(entry.duration)),
-    track(scale, bar(scale, entry, { tone: hasFailed(entry) ? "red" : null })),
-  ];
-  const { button, open } = disclosure({
-    isOpen,
-    cells,
-    body: () => entryBody(entry, root, scale, isSuspect),
-  });
-  const head = el(
-    "div",
-    {
+    track(scale, bar(scale, entry, { tone: hasFailed(entry) ? "red" : null }))];
+  const { button, open } = disclosure({ isOpen, cells, body: () => entryBody(entry, root, scale, isSuspect) });
+  const head = el("div", {
       class: `entry-head${root?.is_culprit && hasFailed(entry) ? " failed" : ""}`,
-      data: { span: root?.id, culprit: root?.is_culprit ? "" : null },
+      data: { span: root?.id, culprit: root?.is_culprit ? "" : null }
     },
-    button,
-  );
+    button);
   section.append(head);
   if (isOpen) open();
   return section;
@@ -1392,26 +1203,17 @@ function entryBody(entry, root, scale, isSuspect) {
   const left = [];
   if (entry.spans_left_out) left.push(`${plural(entry.spans_left_out, "span")} more than are kept.`);
   if (entry.lines_left_out) left.push(`${plural(entry.lines_left_out, "line")} more than are kept.`);
-  return el(
-    "div",
-    {},
+  return el("div", {},
     entry.cause && !isSuspect
-      ? el(
-          "p",
-          { class: "left-out" },
+      ? el("p", { class: "left-out" },
           entry.cause.text,
-          entry.cause.place ? [" · ", el("code", {}, entry.cause.place)] : null,
-        )
+          entry.cause.place ? [" · ", el("code", {}, entry.cause.place)] : null)
       : null,
     el("ol", { class: "rows", data: { rows: "" } }, timeline(entry, root, scale)),
     left.map((text) => el("p", { class: "left-out" }, text)),
-    el(
-      "details",
-      { class: "more all", data: { fields: "" } },
+    el("details", { class: "more all", data: { fields: "" } },
       el("summary", {}, "all fields"),
-      pairs({ ...root?.attributes, ...entry.fields }),
-    ),
-  );
+      pairs({ ...root?.attributes, ...entry.fields })));
 }
 
 /** The rows of an entry by time: spans, runs of equal spans, log lines; what hides the culprit is folded. */
@@ -1434,20 +1236,19 @@ function timeline(entry, root, scale) {
     else runs.push({ items: [item], isLeaf });
   }
   const rows = runs.flatMap(({ items: run, isLeaf }) =>
-    isLeaf && run.length > 3 ? [{ ...run[0], run: run.map((item) => item.span) }] : run,
-  );
-  for (const row of rows) row.isCulprit = (row.run ?? [row.span]).some((span) => span?.is_culprit);
+    isLeaf && run.length > 3 ? [{ ...run[0], run: run.map((item) => item.span) }] : run);
+  for (const row of rows) {
+    row.isCulprit = row.line ? isGuilty(row.line, entry) : (row.run ?? [row.span]).some((span) => span.is_culprit);
+  }
 
   const suspectAt = rows.findIndex((row) => row.isCulprit);
   const ancestors = new Set();
   for (
     let span = rows[suspectAt]?.span;
     byId.has(span?.parent_id) && !ancestors.has(span.parent_id);
-    span = byId.get(span.parent_id)
-  )
+    span = byId.get(span.parent_id))
     ancestors.add(span.parent_id);
-  const isDispensable = (row) =>
-    !ancestors.has(row.span?.id) && !row.span?.is_error && row.line?.level !== "error";
+  const isDispensable = (row) => !ancestors.has(row.span?.id) && !row.span?.is_error && row.line?.level !== "error";
   const before = rows.slice(0, Math.max(0, suspectAt));
   const hidden = before.filter(isDispensable);
   const draw = (row) => (row.line ? lineRow(row, scale) : spanRow(row, scale, row === rows[suspectAt]));
@@ -1459,10 +1260,13 @@ function timeline(entry, root, scale) {
       `${plural(hidden.length, "row")} before it`,
       hidden.flatMap((row) => row.run ?? row.span ?? []),
       scale,
-      () => hidden.map(draw),
-    ),
-    rows.slice(suspectAt).map(draw),
-  ];
+      () => hidden.map(draw)),
+    rows.slice(suspectAt).map(draw)];
+}
+
+/** A line is the culprit when no span is, and it tells of the very place that the cause names. */
+function isGuilty(line, entry) {
+  return !culpritOf(entry) && Boolean(entry.cause?.place) && line.fields?.where === entry.cause.place;
 }
 
 const isAlike = (a, b) =>
@@ -1471,16 +1275,12 @@ const isAlike = (a, b) =>
 /** One row in the place of several, until it is pressed. */
 function foldRow(tag, text, items, scale, draw) {
   const node = el(tag, { class: "fold", data: { fold: "" } });
-  const button = el(
-    "button",
-    { type: "button", class: "bar-row", "aria-expanded": "false" },
+  const button = el("button", { type: "button", class: "bar-row", "aria-expanded": "false" },
     el("span", { class: "what" }, text),
     el("span"),
     track(
       scale,
-      items.map((item) => bar(scale, item, kindOf(item))),
-    ),
-  );
+      items.map((item) => bar(scale, item, kindOf(item)))));
   button.addEventListener("click", () => {
     const drawn = draw();
     node.replaceWith(...drawn);
@@ -1492,78 +1292,52 @@ function foldRow(tag, text, items, scale, draw) {
 
 const kindOf = (item) => ({
   kind: item.sql ? "sql" : item.kind,
-  tone: item.is_error || hasFailed(item) ? "red" : null,
+  tone: item.is_error || hasFailed(item) ? "red" : null
 });
 
 function spanRow({ span, run, depth, isCulprit }, scale, isFirstCulprit) {
   const spans = run ?? [span];
   const time = spans.reduce((total, item) => total + item.duration, 0);
   const cells = [
-    el(
-      "span",
-      { class: "what" },
+    el("span", { class: "what" },
       el("span", { class: "name" }, run ? `${number(run.length)} × ${span.name}` : span.name),
-      isCulprit ? culpritMark() : null,
-    ),
-    el(
-      "span",
-      { class: "num" },
+      isCulprit ? culpritMark() : null),
+    el("span", { class: "num" },
       duration(time),
-      el(
-        "span",
-        { class: "hidden-text" },
-        `, from ${duration(span.offset)}`,
-        span.is_error ? ", failed" : "",
-      ),
-    ),
+      el("span", { class: "hidden-text" }, `, from ${duration(span.offset)}`, span.is_error ? ", failed" : "")),
     track(
       scale,
-      spans.map((item) => bar(scale, item, kindOf(item))),
-    ),
-  ];
+      spans.map((item) => bar(scale, item, kindOf(item))))];
   const { button, open } = disclosure({
     isOpen: isFirstCulprit,
     depth,
     cells,
-    body: () => spanBody(span, run, depth),
+    body: () => spanBody(span, run, depth)
   });
-  const node = el(
-    "li",
-    {
+  const node = el("li", {
       class: span.is_error ? "failed" : null,
-      data: { span: span.id, culprit: isCulprit ? "" : null, run: run?.length },
+      data: { span: span.id, culprit: isCulprit ? "" : null, run: run?.length }
     },
-    button,
-  );
+    button);
   if (isFirstCulprit) open();
   return node;
 }
 
 function spanBody(span, run, depth) {
   const attributes = Object.entries(span.attributes ?? {}).filter(([name]) => name !== "db.query.text");
-  return el(
-    "div",
-    { class: "body", vars: { depth } },
+  return el("div", { class: "body", vars: { depth } },
     span.sql ? sqlText(span.sql) : null,
     run
-      ? el(
-          "p",
-          { class: "muted" },
-          `From ${duration(span.offset)} to ${duration(endOf(run.at(-1)))}, each ${duration(Math.min(...run.map((item) => item.duration)))} to ${duration(Math.max(...run.map((item) => item.duration)))}.`,
+      ? el("p", { class: "muted" },
+          `From ${duration(span.offset)} to ${duration(endOf(run.at(-1)))}, each ${duration(Math.min(...run.map((item) => item.duration)))} to ${duration(Math.max(...run.map((item) => item.duration)))}.`
         )
       : null,
     attributes.length
-      ? el(
-          "details",
-          { class: "more", open: !span.sql },
+      ? el("details", { class: "more", open: !span.sql },
           el("summary", {}, "attributes"),
-          pairs(Object.fromEntries(attributes)),
-        )
+          pairs(Object.fromEntries(attributes)))
       : null,
-    !span.sql && !attributes.length
-      ? el("p", { class: "muted" }, "Nothing more is known about this span.")
-      : null,
-  );
+    !span.sql && !attributes.length ? el("p", { class: "muted" }, "Nothing more is known about this span.") : null);
 }
 
 const CLAUSES =
@@ -1578,40 +1352,33 @@ function sqlText(sql) {
   return el("pre", { class: "sql", data: { sql: "" } }, el("code", {}, parts));
 }
 
-function lineRow({ line, depth }, scale) {
+function lineRow({ line, depth, isCulprit }, scale) {
   const extra = Object.entries(line.fields ?? {})
     .map(([name, value]) => `${name}=${plain(value)}`)
     .join("  ");
   const cells = [
-    el(
-      "span",
-      { class: "what" },
+    el("span", { class: "what" },
       el("span", { class: "level" }, line.level),
       " ",
-      el("span", { class: "event" }, line.event),
+      el("span", { class: "event name" }, line.event),
+      isCulprit ? culpritMark() : null,
       " ",
       el("span", { class: "logger" }, line.logger),
-      extra ? [" ", el("span", { class: "extra" }, extra)] : null,
-    ),
+      extra ? [" ", el("span", { class: "extra" }, extra)] : null),
     el("span", { class: "num muted" }, `at ${duration(line.offset)}`),
     track(
       scale,
-      el("i", { class: "dot", data: { level: line.level }, vars: { left: `${scale.place(line.offset)}%` } }),
-    ),
-  ];
-  const props = { class: "line", data: { line: "", level: line.level } };
+      el("i", { class: "dot", data: { level: line.level }, vars: { left: `${scale.place(line.offset)}%` } }))];
+  const props = { class: "line", data: { line: "", level: line.level, culprit: isCulprit ? "" : null } };
   if (!line.exception) return el("li", props, el("div", { class: "bar-row", vars: { depth } }, cells));
   const { button } = disclosure({
     isOpen: false,
     depth,
     cells,
     body: () =>
-      el(
-        "div",
-        { class: "body", vars: { depth } },
+      el("div", { class: "body", vars: { depth } },
         el("p", {}, exceptionName(line.exception)),
-        stackOf(line.exception),
-      ),
+        stackOf(line.exception))
   });
   return el("li", props, button);
 }
@@ -1626,11 +1393,8 @@ const ROUTE_COLUMNS = [
     head: true,
     class: "first",
     cell: (r) =>
-      el(
-        "a",
-        { href: `#/requests?${new URLSearchParams({ list: "recent", route: r.route })}`, data: { open: "" } },
-        title(`${r.method} ${r.route}`),
-      ),
+      el("a", { href: `#/requests?${new URLSearchParams({ list: "recent", route: r.route })}`, data: { open: "" } },
+        title(`${r.method} ${r.route}`))
   },
   { key: "requests", label: "requests", short: "requests", class: "num", cell: (r) => number(r.requests) },
   { key: "rate", label: "per second", short: "per second", class: "num", cell: (r) => number(r.rate, 2) },
@@ -1640,12 +1404,9 @@ const ROUTE_COLUMNS = [
     short: "errors",
     class: "num",
     cell: (r) =>
-      el(
-        "span",
-        { class: r.errors ? "bad" : "muted" },
+      el("span", { class: r.errors ? "bad" : "muted" },
         number(r.errors),
-        r.errors ? ` (${percent(r.errors / r.requests)})` : null,
-      ),
+        r.errors ? ` (${percent(r.errors / r.requests)})` : null)
   },
   { key: "p50", label: "p50", short: "p50", class: "num", cell: (r) => duration(r.p50) },
   { key: "p95", label: "p95", short: "p95", class: "num", cell: (r) => duration(r.p95) },
@@ -1657,18 +1418,14 @@ const ROUTE_COLUMNS = [
     class: "num",
     cell: (r) =>
       r.statements > SUSPICIOUS_STATEMENTS
-        ? el(
-            "span",
-            {
+        ? el("span", {
               class: "pill",
               data: { tone: "accent", suspicious: "" },
-              title: "More than ten statements for one request: perhaps one for each row of a list.",
+              title: "More than ten statements for one request: perhaps one for each row of a list."
             },
-            `N+1? ${number(r.statements, 1)}`,
-          )
-        : number(r.statements, 1),
-  },
-];
+            `N+1? ${number(r.statements, 1)}`)
+        : number(r.statements, 1)
+  }];
 let routeOrder = { key: "requests", isDescending: true };
 
 async function viewRoutes(root, { signal }) {
@@ -1678,29 +1435,25 @@ async function viewRoutes(root, { signal }) {
     const { key, isDescending } = routeOrder;
     const value = (row) => (key === "route" ? `${row.route} ${row.method}` : (row[key] ?? -1));
     const sorted = [...items].sort(
-      (a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (isDescending ? -1 : 1),
-    );
+      (a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0) * (isDescending ? -1 : 1));
     const columns = ROUTE_COLUMNS.map((column) => ({
       ...column,
       sort: column.key === key ? (isDescending ? "descending" : "ascending") : null,
-      title: el(
-        "button",
-        {
+      title: el("button", {
           type: "button",
           data: { sort: column.key },
           on: {
             click: () => {
               routeOrder = {
                 key: column.key,
-                isDescending: column.key === key ? !isDescending : column.key !== "route",
+                isDescending: column.key === key ? !isDescending : column.key !== "route"
               };
               draw();
               one(`[data-sort=${column.key}]`, sheet).focus();
-            },
-          },
+            }
+          }
         },
-        column.label,
-      ),
+        column.label)
     }));
     fill(
       sheet,
@@ -1709,19 +1462,16 @@ async function viewRoutes(root, { signal }) {
         columns,
         rows: sorted,
         className: "stack sorts",
-        rowProps: (r) => ({ data: { row: "", route: `${r.method} ${r.route}` } }),
-      }),
-    );
+        rowProps: (r) => ({ data: { row: "", route: `${r.method} ${r.route}` } })
+      }));
   };
   append(root, [
     head(
       "Routes",
       el("span", { class: "muted" }, "the last 15 minutes"),
       el("span", { class: "spring" }),
-      reloadButton(),
-    ),
-    items.length ? sheet : note("No request has been answered in the last 15 minutes."),
-  ]);
+      reloadButton()),
+    items.length ? sheet : note("No request has been answered in the last 15 minutes.")]);
   draw();
   setStatus("idle", `${plural(items.length, "route")}, as of ${clock.format(Date.now())}.`);
 }
@@ -1743,14 +1493,14 @@ async function viewJobs(root, { signal }) {
       about: "Given up after their last attempt.",
       empty: "No job is dead.",
       columns: ["job", "ordered", "attempts", "error", "request", "putBack"],
-      more: (cursor) => load("dead", cursor),
+      more: (cursor) => load("dead", cursor)
     }),
     jobBlock({
       name: "Retrying",
       page: { items: retrying },
       about: "They failed, and wait for their next attempt.",
       empty: "No job is being retried.",
-      columns: ["job", "ordered", "attempts", "next", "error", "request"],
+      columns: ["job", "ordered", "attempts", "next", "error", "request"]
     }),
     jobBlock({
       name: "Running",
@@ -1758,7 +1508,7 @@ async function viewJobs(root, { signal }) {
       about: "A worker has them.",
       empty: "No job is running.",
       columns: ["job", "ordered", "attempts", "request"],
-      more: (cursor) => load("running", cursor),
+      more: (cursor) => load("running", cursor)
     }),
     jobBlock({
       name: "Waiting",
@@ -1766,9 +1516,8 @@ async function viewJobs(root, { signal }) {
       about: "They have not been tried yet.",
       empty: "No job waits.",
       columns: ["job", "ordered", "next", "request"],
-      more: (cursor) => load("waiting", cursor),
-    }),
-  ]);
+      more: (cursor) => load("waiting", cursor)
+    })]);
   setStatus("idle", `As of ${clock.format(Date.now())}.`);
 }
 
@@ -1791,49 +1540,35 @@ function jobBlock({ name, page, about, empty, columns, more }) {
     fill(
       holder,
       rows.length ? jobTable(name, rows, columns) : note(empty),
-      cursor
-        ? el("button", { type: "button", class: "more-rows", on: { click: showMore } }, "Show more")
-        : null,
-    );
+      cursor ? el("button", { type: "button", class: "more-rows", on: { click: showMore } }, "Show more") : null);
   draw();
-  return el(
-    "section",
-    { class: "block", data: { jobs: name.toLowerCase() } },
-    el(
-      "h2",
-      {},
+  return el("section", { class: "block", data: { jobs: name.toLowerCase() } },
+    el("h2", {},
       name,
-      el("span", { class: "count" }, number(page.total ?? rows.length), rows.length ? ` · ${about}` : null),
-    ),
-    holder,
-  );
+      el("span", { class: "count" }, number(page.total ?? rows.length), rows.length ? ` · ${about}` : null)),
+    holder);
 }
 
 const JOB_COLUMNS = {
   job: {
     label: "job",
     head: true,
-    cell: (job) => [el("span", { class: "verb" }, job.name), el("span", { class: "muted" }, ` ${job.id}`)],
+    cell: (job) => [el("span", { class: "verb" }, job.name), el("span", { class: "muted" }, ` ${job.id}`)]
   },
-  ordered: {
-    label: "ordered",
-    class: "tight",
-    short: "ordered",
-    cell: (job) => moment(fromIso(job.created_at)),
-  },
+  ordered: { label: "ordered", class: "tight", short: "ordered", cell: (job) => moment(fromIso(job.created_at)) },
   attempts: { label: "attempts", class: "num", short: "attempts", cell: (job) => number(job.attempts) },
   next: { label: "due", class: "tight", short: "due", cell: (job) => moment(fromIso(job.next_attempt_at)) },
   error: {
     label: "last error",
     class: "wide",
-    cell: (job) => (job.error ? el("code", { class: job.state === "dead" ? "bad" : "" }, job.error) : null),
+    cell: (job) => (job.error ? el("code", { class: job.state === "dead" ? "bad" : "" }, job.error) : null)
   },
   request: {
     label: "ordered by",
     class: "tight",
-    cell: (job) => (job.request_id ? requestLink(job.request_id, "its request") : null),
+    cell: (job) => (job.request_id ? requestLink(job.request_id, "its request") : null)
   },
-  putBack: { label: "", class: "tight act", cell: (job) => putBack(job) },
+  putBack: { label: "", class: "tight act", cell: (job) => putBack(job) }
 };
 
 function jobTable(name, jobs, columns) {
@@ -1842,17 +1577,15 @@ function jobTable(name, jobs, columns) {
     rows: jobs,
     className: columns.includes("error") ? "stack jobs" : "stack jobs brief",
     rowProps: (job) => ({ data: { job: job.id } }),
-    columns: columns.map((key) => JOB_COLUMNS[key]),
+    columns: columns.map((key) => JOB_COLUMNS[key])
   });
 }
 
 function putBack(job) {
   const outcome = el("span", { class: "outcome", role: "status" });
-  const button = el(
-    "button",
+  const button = el("button",
     { type: "button", data: { putBack: job.id }, "aria-label": `Put back ${job.name} ${job.id}` },
-    "Put back",
-  );
+    "Put back");
   button.addEventListener("click", async () => {
     button.disabled = true;
     setText(outcome, "");
@@ -1877,26 +1610,15 @@ async function viewMail(root, { signal }) {
   append(root, [
     head("Mail", items.length ? about : null, el("span", { class: "spring" }), reloadButton()),
     items.length
-      ? el(
-          "div",
-          { class: "sheet mail" },
+      ? el("div", { class: "sheet mail" },
           items.map((mail, index) =>
-            el(
-              "details",
-              { open: index === 0, data: { mail: "" } },
-              el(
-                "summary",
-                {},
+            el("details", { open: index === 0, data: { mail: "" } },
+              el("summary", {},
                 el("span", { class: "subject" }, mail.subject),
                 el("span", {}, mail.recipient),
-                el("span", { class: "muted" }, moment(mail.at)),
-              ),
-              el("pre", {}, mail.body),
-            ),
-          ),
-        )
-      : note("No mail has been kept. With SMTP_URL set, mail is sent and does not show here."),
-  ]);
+                el("span", { class: "muted" }, moment(mail.at))),
+              el("pre", {}, mail.body))))
+      : note("No mail has been kept. With SMTP_URL set, mail is sent and does not show here.")]);
   setStatus("idle", `As of ${clock.format(Date.now())}.`);
 }
 
@@ -1908,8 +1630,7 @@ async function viewDatabase(root, { signal }) {
       "Database",
       el("p", { class: "muted" }, "sessions of PostgreSQL that are at work, or hold or wait for something"),
       el("span", { class: "spring" }),
-      reloadButton(),
-    ),
+      reloadButton()),
     items.length
       ? table({
           name: "Sessions",
@@ -1927,14 +1648,11 @@ async function viewDatabase(root, { signal }) {
               class: "tight",
               cell: (s) => [
                 s.blocked_by.length ? pill(`blocked by ${s.blocked_by.join(", ")}`, "red") : null,
-                blocked(s.pid).length ? pill(`blocks ${blocked(s.pid).join(", ")}`, "accent") : null,
-              ],
+                blocked(s.pid).length ? pill(`blocks ${blocked(s.pid).join(", ")}`, "accent") : null]
             },
-            { label: "statement", class: "wide", cell: (s) => el("code", {}, s.query) },
-          ],
+            { label: "statement", class: "wide", cell: (s) => el("code", {}, s.query) }]
         })
-      : note("No session is at work in the database."),
-  ]);
+      : note("No session is at work in the database.")]);
   setStatus("idle", `${plural(items.length, "session")}, as of ${clock.format(Date.now())}.`);
 }
 
@@ -1945,8 +1663,7 @@ const LEVELS = ["debug", "info", "warning", "error"];
 async function viewProcess(root, { signal }) {
   const cards = el("div", { class: "cards" }, note("Waiting for the first value."));
   const loggers = el("div");
-  const loadLoggers = async () =>
-    fill(loggers, loggerTable((await ops("loggers", {}, signal)).items, loadLoggers));
+  const loadLoggers = async () => fill(loggers, loggerTable((await ops("loggers", {}, signal)).items, loadLoggers));
   await loadLoggers();
   append(root, [
     head("Process"),
@@ -1954,47 +1671,31 @@ async function viewProcess(root, { signal }) {
     block(
       "Log levels",
       null,
-      el(
-        "p",
-        { class: "muted" },
-        "A level holds for ten minutes, on every process, and falls back by itself. The audit log says who set it.",
-      ),
-      loggers,
-    ),
-  ]);
-  follow(signal, (frame) => fill(cards, frame.instances.map(instanceCard))).catch((error) =>
-    report(error, signal),
-  );
+      el("p", { class: "muted" },
+        "A level holds for ten minutes, on every process, and falls back by itself. The audit log says who set it."),
+      loggers)]);
+  follow(signal, (frame) => fill(cards, frame.instances.map(instanceCard))).catch((error) => report(error, signal));
 }
 
 function instanceCard(instance) {
   const checks = Object.entries(instance.checks).map(([name, state]) =>
-    el("span", { class: state === "ok" ? "" : "bad" }, `${name}: ${state}  `),
-  );
-  return el(
-    "section",
-    { class: "card", data: { instance: instance.name } },
+    el("span", { class: state === "ok" ? "" : "bad" }, `${name}: ${state}  `));
+  return el("section", { class: "card", data: { instance: instance.name } },
     el("h3", {}, instance.name, instanceState(instance)),
     pairs({
       checks: el("span", { class: "mono" }, checks),
       role: `${instance.role}, pid ${instance.pid}`,
       version: `${instance.version} on Python ${instance.python}`,
       "schema head": plain(instance.schema_head ?? NONE),
-      up: el(
-        "span",
-        {},
+      up: el("span", {},
         longDuration(Date.now() / 1000 - instance.started_at),
         ", since ",
-        moment(instance.started_at, "calendar"),
-      ),
+        moment(instance.started_at, "calendar")),
       pool: `${number(instance.pool_used)} of ${number(instance.pool_max)} used, ${number(instance.pool_waiting)} waiting`,
       "loop lag": duration(instance.lag),
       memory: `${megabytes(instance.rss_mb)}, of which this page's recorder holds ${megabytes(instance.held_mb)}`,
-      recorder: instance.is_shedding
-        ? "sheds load: keeps failed requests and a part of the others"
-        : "keeps all",
-    }),
-  );
+      recorder: instance.is_shedding ? "sheds load: keeps failed requests and a part of the others" : "keeps all"
+    }));
 }
 
 function loggerTable(items, reload) {
@@ -2010,28 +1711,23 @@ function loggerTable(items, reload) {
         head: true,
         class: "wide",
         cell: (logger) =>
-          logger.isNew
-            ? el("span", { class: "muted" }, "another one")
-            : el("code", {}, logger.name || "root"),
+          logger.isNew ? el("span", { class: "muted" }, "another one") : el("code", {}, logger.name || "root")
       },
       { label: "level", cell: (logger) => logger.level?.toLowerCase() },
       {
         label: "until",
         class: "tight",
         cell: (logger) =>
-          logger.until ? [moment(logger.until), el("span", { class: "muted" }, ", then as before")] : null,
+          logger.until ? [moment(logger.until), el("span", { class: "muted" }, ", then as before")] : null
       },
-      { label: "for ten minutes", cell: (logger) => levelForm(logger, reload) },
-    ],
+      { label: "for ten minutes", cell: (logger) => levelForm(logger, reload) }]
   });
 }
 
 function levelForm(logger, reload) {
   const name = logger.isNew ? null : logger.name || "root";
   const outcome = el("span", { class: "outcome", role: "status" });
-  const form = el(
-    "form",
-    { class: "set-level" },
+  const form = el("form", { class: "set-level" },
     logger.isNew
       ? el("input", {
           name: "name",
@@ -2039,19 +1735,14 @@ function levelForm(logger, reload) {
           placeholder: "name of a logger",
           "aria-label": "Name of another logger",
           autocapitalize: "off",
-          spellcheck: "false",
+          spellcheck: "false"
         })
       : null,
-    el(
-      "select",
-      { name: "level", "aria-label": `Level of ${name ?? "the other logger"}` },
+    el("select", { name: "level", "aria-label": `Level of ${name ?? "the other logger"}` },
       LEVELS.map((level) =>
-        el("option", { value: level, selected: level === (logger.level?.toLowerCase() ?? "debug") }, level),
-      ),
-    ),
+        el("option", { value: level, selected: level === (logger.level?.toLowerCase() ?? "debug") }, level))),
     el("button", { type: "submit" }, "Set"),
-    outcome,
-  );
+    outcome);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const target = name ?? form.elements.name.value.trim();
@@ -2078,7 +1769,7 @@ const VIEWS = {
   jobs: { view: viewJobs, name: "Jobs" },
   mail: { view: viewMail, name: "Mail" },
   database: { view: viewDatabase, name: "Database" },
-  process: { view: viewProcess, name: "Process" },
+  process: { view: viewProcess, name: "Process" }
 };
 
 let leaving = new AbortController();
@@ -2107,8 +1798,7 @@ async function show({ isReload = false } = {}) {
   leaving = new AbortController();
   const { signal } = leaving;
   const { area, id, query } = parseHash();
-  const target =
-    area === "requests" && id ? { view: viewRequest, name: "Request" } : (VIEWS[area] ?? VIEWS[""]);
+  const target = area === "requests" && id ? { view: viewRequest, name: "Request" } : (VIEWS[area] ?? VIEWS[""]);
   shownHash = location.hash;
   one("[data-top]").hidden = one("[data-foot]").hidden = false;
   for (const link of one("[data-nav]").children) {
@@ -2148,9 +1838,7 @@ function settle(root, place) {
 
 function messageOf(error) {
   if (!(error instanceof Refused)) return "The server does not answer. It may be restarting.";
-  return error.requestId && error.status >= 500
-    ? `${error.message} (request ${error.requestId})`
-    : error.message;
+  return error.requestId && error.status >= 500 ? `${error.message} (request ${error.requestId})` : error.message;
 }
 
 /** Show why a view cannot be shown. Who is no administrator gets the same 404 as where there is nothing. */
@@ -2160,57 +1848,43 @@ function report(error, signal) {
   const isClosed = error instanceof Refused && [403, 404].includes(error.status);
   if (!(error instanceof Refused)) console.warn(error);
   setStatus("trouble", isClosed ? "Not for this account." : "This could not be loaded.");
-  const again = el(
-    "button",
-    { type: "button", class: "primary", on: { click: () => show({ isReload: true }) } },
-    "Try again",
-  );
+  const again = el("button", { type: "button", class: "primary", on: { click: () => show({ isReload: true }) } },
+    "Try again");
   fill(
     main,
-    el(
-      "div",
-      { data: { view: isClosed ? "closed" : "trouble" } },
+    el("div", { data: { view: isClosed ? "closed" : "trouble" } },
       isClosed
         ? el("h1", { tabindex: -1, class: "hidden-text" }, "Not for this account")
         : el("h1", { tabindex: -1, class: "hidden-text" }, "This could not be loaded"),
       isClosed
         ? note(
             el("strong", {}, "This page is for administrators of the installation."),
-            "Your account is not one of them. Sign out to use another account.",
-          )
-        : el(
-            "div",
-            { class: "note trouble", role: "alert" },
+            "Your account is not one of them. Sign out to use another account.")
+        : el("div", { class: "note trouble", role: "alert" },
             el("p", {}, el("strong", {}, messageOf(error))),
-            again,
-          ),
-    ),
-  );
+            again)));
   one("h1", main).focus();
 }
 
 function showSignIn(message) {
   leaving.abort();
   shownHash = null;
-  if (!session) places.clear();
+  places.clear();
   one("[data-top]").hidden = one("[data-foot]").hidden = true;
   document.title = "Sign in · Glasswork";
   const alert = el("p", { role: "alert", data: { alert: "" } });
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const field = (name, label, props) =>
     el("label", {}, el("span", {}, label), el("input", { name, required: true, ...props }));
-  const form = el(
-    "form",
-    {},
+  const form = el("form", {},
     field("username", "Username or e-mail", {
       autocomplete: "username",
       autocapitalize: "off",
-      spellcheck: "false",
+      spellcheck: "false"
     }),
     field("password", "Password", { type: "password", autocomplete: "current-password" }),
     alert,
-    button,
-  );
+    button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -2226,14 +1900,10 @@ function showSignIn(message) {
   });
   fill(
     main,
-    el(
-      "div",
-      { class: "sign-in", data: { view: "sign-in" } },
+    el("div", { class: "sign-in", data: { view: "sign-in" } },
       el("h1", { tabindex: -1 }, "Operations"),
       el("p", { class: "muted" }, message || "For administrators of this installation of Glasswork."),
-      form,
-    ),
-  );
+      form));
   form.elements.username.focus();
 }
 
@@ -2246,8 +1916,7 @@ function pastedId(text) {
 
 function moveRow(step) {
   const links = [...main.querySelectorAll("tr[data-row] a[data-open], .waterfall button")].filter((item) =>
-    item.checkVisibility(),
-  );
+    item.checkVisibility());
   if (!links.length) return false;
   const at = links.indexOf(document.activeElement);
   const next = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + step))];
