@@ -16,7 +16,10 @@ DEADLOCK = {
         "asyncpg/x.py:3 y",
     ],
 }
-BUG = {"type": "KeyError", "stack": ["glasswork/a.py:1 f", "json/decoder.py:2 g"]}
+BUG = {
+    "type": "KeyError",
+    "stack": ["glasswork/core/http/middleware/body_limit.py:38 __call__", "json/decoder.py:2 g"],
+}
 GONE = {"type": "ServiceUnavailableError", "message": "The mail server is away.", "stack": []}
 
 failed = make_span(
@@ -64,7 +67,7 @@ CASES: dict[str, tuple[Ending, list[SpanRecord], list[LineRecord], Cause | None]
         make_ending(outcome="server_error", exception=BUG),
         [make_span()],
         [],
-        Cause("KeyError", "glasswork/a.py:1 f"),
+        Cause("KeyError", "json/decoder.py:2 g"),
     ),
     "a failure with words of its own": (
         make_ending(outcome="retry", exception=GONE),

@@ -135,9 +135,9 @@ _LOOKS: Sequence[Callable[[Record, Ending], Cause | None]] = (
 
 
 def _place(ending: Ending) -> str | None:
-    """The innermost of our own places on the way to the exception, else the innermost of all."""
+    """The innermost of a slice's places on the way to the exception, else the innermost of all."""
     places = list(_places(ending))
-    ours = [place for place in places if place.startswith("glasswork/")]
+    ours = [place for place in places if place.startswith("glasswork/features/")]
     return next(iter([*ours[::-1], *places[::-1]]), None)
 
 

@@ -553,7 +553,7 @@ async function viewNow(root, { signal }) {
       let span;
       do {
         span = chosenSpan;
-        ({ points } = await ops("history", { span }, signal));
+        ({ items: points } = await ops("history", { span }, signal));
       } while (span !== chosenSpan);
       loadedAt = Date.now();
       drawAll();
@@ -934,6 +934,13 @@ function requestTable(items) {
 // --- One request --------------------------------------------------------------------------------------------------
 
 async function viewRequest(root, { signal, id }) {
+  if (!/^[\w.-]{8,64}$/.test(id)) {
+    setStatus("idle", "No request id.");
+    append(root, [
+      head("This is no request id"),
+      note(el("code", {}, id), "Ids have 8 to 64 letters, digits, dots, dashes and underscores.")]);
+    return;
+  }
   let entries;
   try {
     ({ entries } = await ops(`requests/${encodeURIComponent(id)}`, {}, signal));
@@ -1010,9 +1017,14 @@ function causeOf(entry, first) {
     entry.cause?.text ??
     (entry.exception ? entry.exception.type : "No single cause stands out. The waterfall has all that is known.");
   return el("section", { class: hasFailed(entry) ? "cause failed" : "cause", data: { cause: "" } },
-    el("h2", {}, hasFailed(entry) ? "Why it failed" : "Where the time went", where ? ` · ${where}` : null),
+    el("h2", {}, headingOf(entry), where ? ` · ${where}` : null),
     el("p", {}, text),
     entry.cause?.place ? el("code", { data: { place: "" } }, entry.cause.place) : null);
+}
+
+function headingOf(entry) {
+  if (hasFailed(entry)) return "Why it failed";
+  return { client_error: "Why it was refused", aborted: "What happened" }[entry.outcome] ?? "Where the time went";
 }
 
 const nameOf = (entry) => (entry.fields.attempt ? `${entry.title}, attempt ${entry.fields.attempt}` : entry.title);
@@ -1837,6 +1849,7 @@ function settle(root, place) {
 }
 
 function messageOf(error) {
+  if (error instanceof TypeError && !/fetch/i.test(error.message)) return "This page has a bug: see the console.";
   if (!(error instanceof Refused)) return "The server does not answer. It may be restarting.";
   return error.requestId && error.status >= 500 ? `${error.message} (request ${error.requestId})` : error.message;
 }
