@@ -133,8 +133,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
-        with draining(health, settings.drain_seconds):
+        with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             yield
+
+
+def _end_streams(app: FastAPI) -> None:
+    if app.state.settings.has_ops_page:
+        app.state.frames.end()
 
 
 @asynccontextmanager

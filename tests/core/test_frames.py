@@ -76,5 +76,18 @@ async def test_one_that_cannot_be_made_ends_nothing() -> None:
         assert await _first(seen, 2) == [b": failed\n\n", b"data: 2\n\n"]
 
 
+async def test_when_the_server_stops_all_streams_end() -> None:
+    frames = Frames(Made())
+    async with frames.watching() as one, frames.watching() as other:
+        await anext(one)
+        frames.end()
+        for seen in (one, other):
+            async with asyncio.timeout(10):
+                assert [frame async for frame in seen] == []
+    async with frames.watching() as late:
+        with pytest.raises(StopAsyncIteration):
+            await anext(late)
+
+
 async def _first(seen: AsyncIterator[bytes], number: int) -> list[bytes]:
     return [await anext(seen) for _ in range(number)]

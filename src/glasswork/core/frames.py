@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -30,6 +30,11 @@ class Frames:
         self._frame = b""
         self._made = asyncio.Condition()
         self._making: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """End the streams of all viewers."""
+        self._ending.set()
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -48,19 +53,29 @@ class Frames:
                 self._making = None
 
     async def _frames(self) -> AsyncIterator[bytes]:
-        while True:
+        while not self._ending.is_set():
             async with self._made:
                 await self._made.wait()
-            yield self._frame
+            if not self._ending.is_set():
+                yield self._frame
 
     async def _keep_making(self) -> None:
-        while True:
-            try:
-                frame = json.dumps(await self._make(), separators=(",", ":"))
-                self._frame = f"data: {frame}\n\n".encode()
-            except Exception:
-                log.exception("page.frame_failed")
-                self._frame = b": failed\n\n"
-            async with self._made:
-                self._made.notify_all()
-            await asyncio.sleep(EVERY_SECONDS)
+        while not self._ending.is_set():
+            self._frame = await self._make_one()
+            await self._tell()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._ending.wait()
+        await self._tell()
+
+    async def _make_one(self) -> bytes:
+        try:
+            frame = json.dumps(await self._make(), separators=(",", ":"))
+        except Exception:
+            log.exception("page.frame_failed")
+            return b": failed\n\n"
+        return f"data: {frame}\n\n".encode()
+
+    async def _tell(self) -> None:
+        async with self._made:
+            self._made.notify_all()

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter
-from traceback import extract_stack
 from typing import Any
 
 import anyio.to_thread
@@ -20,6 +19,7 @@ from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from glasswork.core.telemetry.exceptions import place
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.sink import LogHandler
 
@@ -130,8 +130,7 @@ def _where(thread_id: int) -> str:
     frame = sys._current_frames().get(thread_id)  # noqa: SLF001 (the standard library's own way)
     if frame is None:
         return "unknown"
-    line = extract_stack(frame)[-1]
-    return f"{line.filename}:{line.lineno} {line.name}"
+    return place(frame.f_code, frame.f_lineno)
 
 
 def memory_mb() -> float:

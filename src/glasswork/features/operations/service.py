@@ -135,6 +135,10 @@ class FrameService:
                         return
                     asked = monotonic()
 
+    def end(self) -> None:
+        """Let nobody watch any longer: the server stops."""
+        self._frames.end()
+
     async def _make(self) -> Mapping[str, Any]:
         async with self._database.reading() as session:
             if self._number % FIND_FRAMES == 0:
