@@ -1,7 +1,9 @@
 """Who may look at the operations page, what it answers, and that looking is written down."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -95,6 +97,14 @@ class TestShell:
     async def test_serves_its_own_files_only(self, client: AsyncClient, path: str) -> None:
         assert (await client.get("/ops/assets/ops.js")).headers["Content-Type"].startswith("text/javascript")
         assert (await client.get(f"/ops/assets/{path}")).status_code == 404
+
+    def test_brings_a_library_along_as_it_was_published(self) -> None:
+        folder = files("glasswork.features.operations") / "page" / "uplot"
+        manifest = json.loads((folder / "MANIFEST.json").read_text())
+        names = {"uPlot.iife.min.js", "uPlot.min.css", "LICENSE"}
+        assert {each.name for each in folder.iterdir()} == {*names, "MANIFEST.json"}
+        hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+        assert hashes == manifest["sha256"]
 
     async def test_is_not_in_the_contract(self, app: FastAPI) -> None:
         assert not any(path.startswith("/ops") for path in app.openapi()["paths"])
