@@ -19,7 +19,17 @@ from tests.factories.tracker import make_workspace
 
 pytestmark = pytest.mark.anyio
 
-VIEWS = ["stream", "history", "routes", "requests", "requests/abcdefgh", "mail", "database", "loggers"]
+VIEWS = [
+    "stream",
+    "history",
+    "routes",
+    "requests",
+    "requests/abcdefgh",
+    "jobs",
+    "mail",
+    "database",
+    "loggers",
+]
 NOWHERE = "postgresql+asyncpg://nobody@nowhere/nothing"
 
 
@@ -98,7 +108,7 @@ class TestShell:
         assert (await client.get("/ops/assets/ops.js")).headers["Content-Type"].startswith("text/javascript")
         assert (await client.get(f"/ops/assets/{path}")).status_code == 404
 
-    def test_brings_a_library_along_as_it_was_published(self) -> None:
+    async def test_brings_a_library_along_as_it_was_published(self) -> None:
         folder = files("glasswork.features.operations") / "page" / "uplot"
         manifest = json.loads((folder / "MANIFEST.json").read_text())
         names = {"uPlot.iife.min.js", "uPlot.min.css", "LICENSE"}

@@ -1,13 +1,15 @@
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.staticfiles import StaticFiles
 
 from glasswork.core.http.dependencies import Transaction, refuse_unknown_query
+from glasswork.core.paging import Page, PageRead
 from glasswork.core.telemetry.routes import PAGE
 from glasswork.features.accounts.auth import CurrentActor
+from glasswork.features.jobs.schemas import JobQuery, JobRead
 
 from .schemas import HistoryQuery, Items, LevelUpdate, RequestQuery, RequestRead
 from .service import FrameService, PageService
@@ -21,7 +23,7 @@ _POLICY = (
 )
 
 
-async def get_page(request: Request, session: Transaction) -> PageService:
+async def get_operations(request: Request, session: Transaction) -> PageService:
     """A view is written down, and so takes a transaction."""
     return PageService(session, request.app.state.peers)
 
@@ -31,7 +33,7 @@ async def get_frames(request: Request) -> FrameService:
     return frames
 
 
-Page = Annotated[PageService, Depends(get_page)]
+Operations = Annotated[PageService, Depends(get_operations)]
 Frames = Annotated[FrameService, Depends(get_frames)]
 
 
@@ -47,54 +49,66 @@ def install(app: FastAPI) -> None:
 
 
 @router.get("/stream")
-async def stream_frames(actor: CurrentActor, page: Page, frames: Frames) -> StreamingResponse:
+async def stream_frames(actor: CurrentActor, operations: Operations, frames: Frames) -> StreamingResponse:
     """Follow the numbers, second by second."""
-    return StreamingResponse(await page.open_stream(actor, frames), media_type="text/event-stream")
+    return StreamingResponse(await operations.open_stream(actor, frames), media_type="text/event-stream")
 
 
 @router.get("/history")
-async def get_history(query: Annotated[HistoryQuery, Query()], actor: CurrentActor, page: Page) -> Items:
+async def get_history(
+    query: Annotated[HistoryQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Items:
     """Show the numbers of the last quarter of an hour, or of the last day."""
-    return await page.history(actor, query.span)
+    return await operations.history(actor, query.span)
 
 
 @router.get("/routes")
-async def list_routes(actor: CurrentActor, page: Page) -> Items:
+async def list_routes(actor: CurrentActor, operations: Operations) -> Items:
     """Show each route with its own numbers."""
-    return await page.routes(actor)
+    return await operations.routes(actor)
 
 
 @router.get("/requests")
-async def list_requests(query: Annotated[RequestQuery, Query()], actor: CurrentActor, page: Page) -> Items:
+async def list_requests(
+    query: Annotated[RequestQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Items:
     """List the last, the slowest or the failed requests and jobs."""
-    return await page.requests(actor, query)
+    return await operations.requests(actor, query)
 
 
 @router.get("/requests/{request_id}")
-async def get_request(request_id: str, actor: CurrentActor, page: Page) -> RequestRead:
+async def get_request(request_id: str, actor: CurrentActor, operations: Operations) -> RequestRead:
     """Show a request whole, with the jobs that it ordered."""
-    return await page.request(actor, request_id)
+    return await operations.request(actor, request_id)
+
+
+@router.get("/jobs", response_model=PageRead[JobRead])
+async def list_jobs(
+    query: Annotated[JobQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Page[Any]:
+    """List the jobs that wait, run or are dead."""
+    return await operations.jobs(actor, query)
 
 
 @router.get("/mail")
-async def list_mail(actor: CurrentActor, page: Page) -> Items:
+async def list_mail(actor: CurrentActor, operations: Operations) -> Items:
     """List the mail that was kept because there is no SMTP server."""
-    return await page.mail(actor)
+    return await operations.mail(actor)
 
 
 @router.get("/database")
-async def list_sessions_of_database(actor: CurrentActor, page: Page) -> Items:
+async def list_sessions_of_database(actor: CurrentActor, operations: Operations) -> Items:
     """List the database's sessions, and what each one waits for."""
-    return await page.database(actor)
+    return await operations.database(actor)
 
 
 @router.get("/loggers")
-async def list_levels(actor: CurrentActor, page: Page) -> Items:
+async def list_levels(actor: CurrentActor, operations: Operations) -> Items:
     """List the loggers with their levels."""
-    return await page.levels(actor)
+    return await operations.levels(actor)
 
 
 @router.put("/loggers/{name}", status_code=204)
-async def set_level(name: str, update: LevelUpdate, actor: CurrentActor, page: Page) -> None:
+async def set_level(name: str, update: LevelUpdate, actor: CurrentActor, operations: Operations) -> None:
     """Set a logger's level for ten minutes."""
-    await page.set_level(actor, name, update)
+    await operations.set_level(actor, name, update)

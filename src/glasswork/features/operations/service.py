@@ -6,15 +6,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core import fleet
 from glasswork.core.actor import Actor
-from glasswork.core.db import Database
+from glasswork.core.db import AnyRow, Database
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.frames import Frames
 from glasswork.core.jobs import queue_state
 from glasswork.core.mail import find_kept
 from glasswork.core.outbox import Outbox
+from glasswork.core.paging import Page
 from glasswork.core.peers import Peers, Told
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.accounts.errors import SessionEndedError
+from glasswork.features.jobs.schemas import JobQuery
+from glasswork.features.jobs.service import JobService
 
 from .errors import LoggerNotFoundError, PageNotFoundError, RequestNotKeptError
 from .events import LevelChanged, PageViewed
@@ -62,6 +65,10 @@ class PageService:
         if not entries:
             raise RequestNotKeptError(request_id)
         return RequestRead(request_id=request_id, entries=list(entries), silent=list(told.silent))
+
+    async def jobs(self, actor: Actor, query: JobQuery) -> Page[AnyRow]:
+        await self._admit(actor, View(view="jobs"))
+        return await JobService(self._session).page(actor, query)
 
     async def mail(self, actor: Actor) -> Items:
         await self._admit(actor, View(view="mail"))

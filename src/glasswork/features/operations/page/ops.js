@@ -1492,7 +1492,7 @@ async function viewRoutes(root, { signal }) {
 
 async function viewJobs(root, { signal }) {
   const load = (state, cursor) =>
-    getJson("/api/v1/jobs", { state, limit: 50, total: true, ...(cursor ? { cursor } : {}) }, signal);
+    ops("jobs", { state, limit: 50, total: true, ...(cursor ? { cursor } : {}) }, signal);
   const [dead, running, waiting] = await Promise.all([load("dead"), load("running"), load("waiting")]);
   const isRetrying = (job) => job.attempts > 0;
   const retrying = waiting.items.filter(isRetrying);
