@@ -120,10 +120,11 @@ async def _open_accounts(app: FastAPI, port: int) -> None:
 
 
 @pytest.fixture(scope="package")
-def admin(base_url: str) -> httpx2.Client:
+def admin(base_url: str) -> Iterator[httpx2.Client]:
     form = {"username": "ada", "password": PASSWORD}
     token = httpx2.post(f"{base_url}/api/v1/auth/token", data=form).json()["access_token"]
-    return httpx2.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"})
+    with httpx2.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}) as client:
+        yield client
 
 
 @pytest.fixture(scope="package")
