@@ -12,6 +12,7 @@ NEEDED = (
     "glasswork_job_queue_depth",
     "glasswork_worker_heartbeat_timestamp_seconds",
     "glasswork_schedule_next_run_timestamp_seconds",
+    "glasswork_invariant_checked_timestamp_seconds",
 )
 """What alerts look at that is there as soon as the processes are; without it they are silent."""
 
