@@ -97,7 +97,7 @@ def _of_budget(objective: Objective) -> Iterator[Case]:
         )
 
 
-def samples(objective: Objective, history: Sequence[Phase]) -> Mapping[str, str]:
+def samples(objective: Objective, history: Sequence[Phase]) -> dict[str, str]:
     good_series, bad_series = GOOD_AND_BAD[objective.name]
     made = {}
     for name in dict.fromkeys((*good_series, *bad_series)):

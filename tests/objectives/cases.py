@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import yaml
 
 RULES = Path(__file__).parents[2] / "deploy/prometheus/rules.yml"
 
@@ -50,7 +49,7 @@ def silent(group: str, alert: str, what: str, series: Mapping[str, str], at: int
 
 
 def _alerts(name: str, labels: Mapping[str, str]) -> str:
-    matchers = {"alertname": name.split()[0], "alertstate": "firing"} | labels
+    matchers = {"alertname": name.split(maxsplit=1)[0], "alertstate": "firing"} | labels
     return "count(ALERTS{" + ",".join(f'{name}="{value}"' for name, value in matchers.items()) + "})"
 
 
@@ -102,7 +101,5 @@ def _test(case: Case) -> dict[str, Any]:
         "name": str(case),
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
-        "promql_expr_test": [
-            {"expr": case.expression, "eval_time": f"{case.at}m", "exp_samples": expected}
-        ],
+        "promql_expr_test": [{"expr": case.expression, "eval_time": f"{case.at}m", "exp_samples": expected}],
     }

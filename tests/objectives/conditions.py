@@ -29,7 +29,7 @@ def _liveness() -> Iterator[Case]:
         yield fires(group, alert, "down", {up % job: "1 0x9"}, 2 + minutes, severity="page")
         yield silent(group, alert, "up", {up % job: "1x9"}, 2 + minutes)
         yield silent(group, alert, "just now", {up % job: "1 1 0x9"}, 2)
-        yield silent(group, alert, "of two one", {up % job: "0x9", up % f"{job[:-1]}2\"": "1x9"}, 5)
+        yield silent(group, alert, "of two one", {up % job: "0x9", up % f'{job[:-1]}2"': "1x9"}, 5)
         yield silent(group, alert, "another one", {'up{job="prometheus",instance="p"}': "0x9"}, 5)
     for job in (_A, _W, 'job="alertmanager",instance="m"'):
         yield fires(group, "TargetDown", f"down {job}", {up % job: "1 0x9"}, 7, severity="ticket")
@@ -155,7 +155,8 @@ def _jobs() -> Iterator[Case]:
     yield fires(group, alert, "overdue", {run: "0x99"}, 17, severity="ticket", exported_job="privacy.purge")
     yield silent(group, alert, "late", {run: "0x99"}, 14)
     yield silent(group, alert, "not yet", {run: "9999x99"}, 20)
-    yield silent(group, alert, "known to another worker", {run: "0x99", run.replace('"w"', '"v"'): "9999x99"}, 20)
+    elsewhere = run.replace('"w"', '"v"')
+    yield silent(group, alert, "known to another worker", {run: "0x99", elsewhere: "9999x99"}, 20)
 
 
 def _data() -> Iterator[Case]:
