@@ -49,7 +49,7 @@ def silent(group: str, alert: str, what: str, series: Mapping[str, str], at: int
 
 
 def _alerts(name: str, labels: Mapping[str, str]) -> str:
-    matchers = {"alertname": name.split(maxsplit=1)[0], "alertstate": "firing"} | labels
+    matchers = {"alertname": name.split(maxsplit=1)[0], "alertstate": "firing", **labels}
     return "count(ALERTS{" + ",".join(f'{name}="{value}"' for name, value in matchers.items()) + "})"
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -203,15 +203,28 @@ def running(command: Sequence[str], url: str, environment: Mapping[str, str]) ->
         process.wait(timeout=30)
 
 
-@dataclass
 class Programs:
     """An API and a worker, each with a port that is scraped."""
 
-    data_dir: Path
-    serving: Serving
-    working: Working
-    api_port: int
-    worker_port: int
+    def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
+        self.data_dir = data_dir
+        self.environment = {"RATE_LIMIT_ENABLED": "false", "HEARTBEAT_SECONDS": "5", **environment}
+        self.api_port, self.worker_port = free_port(), free_port()
+        self.start_api()
+        self.start_worker()
+
+    def start_api(self) -> None:
+        self.serving = self.make_api(self.api_port).__enter__()
+
+    def make_api(self, port: int) -> Serving:
+        return Serving(self.data_dir, "--no-worker", METRICS_PORT=str(port), **self.environment)
+
+    def start_worker(self) -> None:
+        self.working = Working(self.data_dir, METRICS_PORT=str(self.worker_port), **self.environment)
+
+    def close(self) -> None:
+        self.working.__exit__()
+        self.serving.__exit__(None, None, None)
 
     def sql(self, *statements: str) -> None:
         asyncio.run(self._sql(statements))
@@ -237,11 +250,5 @@ CHECK = "INSERT INTO jobs.pgqueuer (priority, status, entrypoint) VALUES (0, 'qu
 
 @contextmanager
 def programs(data_dir: Path, **environment: str) -> Iterator[Programs]:
-    api, worker = free_port(), free_port()
-    with (
-        Serving(
-            data_dir, "--no-worker", METRICS_PORT=str(api), RATE_LIMIT_ENABLED="false", **environment
-        ) as serving,
-        Working(data_dir, METRICS_PORT=str(worker), HEARTBEAT_SECONDS="5", **environment) as working,
-    ):
-        yield Programs(data_dir, serving, working, api, worker)
+    with closing(Programs(data_dir, environment)) as running:
+        yield running

@@ -1,8 +1,10 @@
 """What callers do in a minute: something of everything, and a few mistakes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from threading import Event, Thread
 from typing import Any
 
 import httpx2
@@ -53,3 +55,28 @@ class Caller:
     def write(self) -> int:
         body = {"title": f"Port {next(_numbers)} is open"}
         return self.client.patch(f"/api/v1/tasks/{self.task}", json=body, headers=self.headers).status_code
+
+
+@contextmanager
+def working(caller: Caller) -> Iterator[None]:
+    """Let the caller work all the time."""
+    caller.settle_in()
+    with again_and_again(caller.work):
+        yield
+
+
+@contextmanager
+def again_and_again(call: Callable[[], object], pause: float = 0.1) -> Iterator[None]:
+    done = Event()
+
+    def run() -> None:
+        while not done.wait(pause):
+            call()
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
