@@ -83,12 +83,13 @@ def is_killed(mutant: Mutant, group: Mapping[str, Any], cases: Sequence[Case]) -
     original = group["rules"][mutant.place]
     changed = {**group, "rules": [*group["rules"]]}
     changed["rules"][mutant.place] = mutant.rule
-    concerned: dict[str, list[Case]] = {}
-    for case in cases:
-        if case.group == mutant.group and original in needed(group, case.about)["rules"]:
-            concerned.setdefault(case.about, []).append(case)
-    cheap_first = sorted(concerned.values(), key=lambda each: max(case.at for case in each))
-    return any(failures({"groups": [changed]}, each) for each in cheap_first)
+    concerned = [
+        case
+        for case in cases
+        if case.group == mutant.group and original in needed(group, case.about)["rules"]
+    ]
+    cheap_first = sorted(concerned, key=lambda case: case.at)
+    return any(failures({"groups": [changed]}, [case]) for case in cheap_first)
 
 
 def test_mistakes_are_made_of_every_kind() -> None:
