@@ -66,7 +66,7 @@ JOBS = Board(
             Panel(
                 "Since a worker looked",
                 "s",
-                {"{{instance}}": "time() - glasswork_worker_heartbeat_timestamp_seconds"},
+                {"{{instance}}": "time() - (glasswork_worker_heartbeat_timestamp_seconds > 0)"},
             ),
         ],
         "Attempts": [

@@ -10,7 +10,7 @@ NEEDED = (
     "glasswork_ready",
     "glasswork_job_wait_seconds_count",
     "glasswork_job_queue_depth",
-    "glasswork_worker_heartbeat_timestamp_seconds",
+    "glasswork_worker_heartbeat_timestamp_seconds > 0",  # who is no worker says 0
     "glasswork_schedule_next_run_timestamp_seconds",
     "glasswork_invariant_checked_timestamp_seconds",
 )
@@ -22,7 +22,9 @@ OF_RESOURCES = ("DatabasePoolSaturated", "DatabasePoolTimeouts", "ReadinessFlapp
 
 
 def liveness(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
-    absent = (f'label_replace(absent({name}), "metric", "{name}", "", "")' for name in NEEDED)
+    absent = (
+        f'label_replace(absent({series}), "metric", "{series.split()[0]}", "", "")' for series in NEEDED
+    )
     changes = f"changes(glasswork_ready[{tempo.range('15m')}])"
     return (
         Alert(

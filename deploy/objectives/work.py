@@ -39,7 +39,7 @@ def jobs(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
             "No worker has looked at the queue for {{ $value | humanizeDuration }}.",
             [
                 Condition(
-                    "time() - max(glasswork_worker_heartbeat_timestamp_seconds)",
+                    "time() - max(glasswork_worker_heartbeat_timestamp_seconds > 0)",
                     f"> {tempo.seconds(limits.heartbeat_age_seconds)}",
                 )
             ],

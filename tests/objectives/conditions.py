@@ -61,6 +61,8 @@ def _absence() -> Iterator[Case]:
         left = {series: values for series, values in there.items() if not series.startswith(name)}
         yield fires(group, alert, f"no {name}", left, 12, metric=name, severity="ticket")
         yield silent(group, alert, f"no {name} for a moment", left, 9)
+    beat = f"glasswork_worker_heartbeat_timestamp_seconds{{{_A}}}"
+    yield fires(group, alert, "only of who is no worker", there | {beat: "0x19"}, 12)
 
 
 def _dependencies() -> Iterator[Case]:
@@ -146,10 +148,11 @@ def _jobs() -> Iterator[Case]:
     yield silent(group, alert, "just now", {dead: "1x9"}, 1)
     beat, alert = f"glasswork_worker_heartbeat_timestamp_seconds{{{_W}}}", "WorkerHeartbeatStale"
     other = beat.replace('"w"', '"v"')
-    yield fires(group, alert, "all asleep", {beat: "0x19", other: "0x19"}, 5, severity="page")
-    yield silent(group, alert, "of two one", {beat: "0x19", other: f"0+{_MINUTE}x19"}, 5)
-    yield silent(group, alert, "awake", {beat: f"0+{_MINUTE}x19"}, 9)
-    yield silent(group, alert, "not for long", {beat: "0x19"}, 3)
+    yield fires(group, alert, "all asleep", {beat: "1x19", other: "1x19"}, 5, severity="page")
+    yield silent(group, alert, "of two one", {beat: "1x19", other: f"1+{_MINUTE}x19"}, 5)
+    yield silent(group, alert, "awake", {beat: f"1+{_MINUTE}x19"}, 9)
+    yield silent(group, alert, "not for long", {beat: "1x19"}, 3)
+    yield silent(group, alert, "of who is no worker", {beat.replace(_W, _A): "0x19"}, 9)
     run = f'glasswork_schedule_next_run_timestamp_seconds{{{_W},exported_job="privacy.purge"}}'
     alert = "ScheduleMissed"
     yield fires(group, alert, "overdue", {run: "0x99"}, 17, severity="ticket", exported_job="privacy.purge")

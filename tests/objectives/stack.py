@@ -61,9 +61,9 @@ class Receivers:
     notices: list[Notice] = field(default_factory=list)
     port: int = 0
 
-    def told(self, alert: str, status: str, since: int = 0) -> Notice | None:
+    def told(self, alert: str, status: str, receiver: str, since: int = 0) -> Notice | None:
         for notice in self.notices[since:]:
-            if notice.labels["alertname"] == alert and notice.status == status:
+            if (notice.labels["alertname"], notice.status, notice.receiver) == (alert, status, receiver):
                 return notice
         return None
 

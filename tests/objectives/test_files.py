@@ -1,9 +1,11 @@
 """What is made of slo.yaml is what is committed, and nothing that it leads to is missing."""
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -219,3 +221,24 @@ class TestRouting:
     def test_tells_somebody_of_what_nobody_thought_of(self) -> None:
         options = ["config", "routes", "test", f"--config.file={self.CONFIGURATION}", "alertname=Otter"]
         assert amtool(*options) == "ticket"
+
+
+def test_addresses_of_receivers_are_put_in_as_they_are(tmp_path: Path) -> None:
+    addresses = {name: f"https://{name}.example/a|b?c=1&d=\\1" for name in ("page", "ticket", "watchdog")}
+    for name, address in addresses.items():
+        (tmp_path / f"{name}_url").write_text(f"{address}\n")
+    show = tmp_path / "show"
+    show.write_text('#!/bin/sh\ncat "${1#--config.file=}"\n')
+    show.chmod(0o755)
+    done = subprocess.run(
+        ["sh", DEPLOY / "alertmanager/start.sh"],
+        env={**os.environ, "ALERTMANAGER": str(show), "RECEIVERS": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    filled = {
+        receiver["name"]: receiver["webhook_configs"][0]["url"]
+        for receiver in yaml.safe_load(done.stdout)["receivers"]
+    }
+    assert filled == addresses
