@@ -70,7 +70,7 @@ def _of_burn(objective: Objective, burn: Burn) -> Iterator[Case]:
 
     yield case(fires, "fast enough", phases((1.4, 1.1)))
     yield case(silent, "not fast enough", phases((1.4, 0.9)))
-    yield case(silent, "fast once, and no longer", phases((2.4, 2), (1.2, 0)))
+    yield case(silent, "fast once, and slower now", phases((2.4, 2), (1.2, 0.5)))
     yield case(silent, "fast for a short time", phases((4, 0), (1.2, 2)))
     few = [(length, events * 0.16, share) for length, events, share in phases((1.4, 1.1))]
     yield case(silent, "fast, but only 8 events", few)

@@ -110,18 +110,19 @@ def _pool() -> Iterator[Case]:
 def _process() -> Iterator[Case]:
     group, alert = "saturation", "EventLoopLagging"
 
-    def lag(late: float) -> dict[str, str]:
-        """Of a hundred wakings a minute so many are 0.1 to 0.25 s late."""
+    def lag(late: float, bound: str = "0.25") -> dict[str, str]:
+        """Of a hundred wakings a minute so many are late, by up to the bound."""
         bucket = f"glasswork_event_loop_lag_seconds_bucket{{{_A},le="
         return {
             f'{bucket}"0.005"}}': f"0+{1000 - 10 * late}x30",
-            f'{bucket}"0.1"}}': f"0+{1000 - 10 * late}x30",
+            f'{bucket}"0.1"}}': f"0+{1000 - 10 * late * (bound > '0.1')}x30",
             f'{bucket}"0.25"}}': "0+1000x30",
             f'{bucket}"+Inf"}}': "0+1000x30",
         }
 
     yield fires(group, alert, "2 % late", lag(2), 20, severity="ticket")
     yield silent(group, alert, "0.5 % late", lag(0.5), 20)
+    yield silent(group, alert, "2 % a little late", lag(2, "0.1"), 20)
     yield silent(group, alert, "just now", lag(2), 9)
     blocked, alert = f"glasswork_event_loop_blocked_total{{{_A}}}", "EventLoopBlocked"
     yield fires(group, alert, "four times", {blocked: "0x5 4x9"}, 9, severity="ticket")
@@ -152,11 +153,13 @@ def _jobs() -> Iterator[Case]:
     yield silent(group, alert, "of two one", {beat: "1x19", other: f"1+{_MINUTE}x19"}, 5)
     yield silent(group, alert, "awake", {beat: f"1+{_MINUTE}x19"}, 9)
     yield silent(group, alert, "not for long", {beat: "1x19"}, 3)
+    yield silent(group, alert, "just now", {beat: "30x19"}, 4)
     yield silent(group, alert, "of who is no worker", {beat.replace(_W, _A): "0x19"}, 9)
     run = f'glasswork_schedule_next_run_timestamp_seconds{{{_W},exported_job="privacy.purge"}}'
     alert = "ScheduleMissed"
     yield fires(group, alert, "overdue", {run: "0x99"}, 17, severity="ticket", exported_job="privacy.purge")
     yield silent(group, alert, "late", {run: "0x99"}, 14)
+    yield silent(group, alert, "just now", {run: "30x99"}, 16)
     yield silent(group, alert, "not yet", {run: "9999x99"}, 20)
     elsewhere = run.replace('"w"', '"v"')
     yield silent(group, alert, "known to another worker", {run: "0x99", elsewhere: "9999x99"}, 20)
@@ -180,6 +183,7 @@ def _data() -> Iterator[Case]:
     alert = "InvariantsUnchecked"
     yield fires(group, alert, "for half an hour", told(0, 0, here), 32, severity="ticket", rule="a")
     yield silent(group, alert, "not for long", told(0, 0, here), 29)
+    yield silent(group, alert, "just now", told(0, 30, here), 31)
     yield silent(group, alert, "by one of two", told(0, 0, here) | told(0, 1800, there), 32)
 
 

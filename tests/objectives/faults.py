@@ -183,7 +183,7 @@ def _queue_is_locked(world: World) -> Injected:
 
 def _jobs_use_up_the_pool(world: World) -> Injected:
     """They wait for a lock, each with a connection in its hands."""
-    with _locked(world, "installation_events"):
+    with _locked(world, "users"):
         order = "INSERT INTO jobs.pgqueuer (priority, status, entrypoint, payload) SELECT 0, 'queued', "
         payload = (
             '{"id": "00000000-0000-7000-8000-000000000000", "workspace_id": null,'
@@ -256,9 +256,10 @@ def _collector_is_dead(world: World) -> Injected:
 
 
 FAULTS: Sequence[Fault] = (
-    Fault("JobDead", _job_dies),
     Fault("ApiAvailabilityBurn", _table_is_away),
     Fault("WorkerDown", _restarted_worker),
+    Fault("InvariantViolated", _event_is_lost),
+    Fault("JobDead", _job_dies),
     Fault("ApiDown", _restarted_api),
     Fault("TargetDown", _second_api_ends),
     Fault("TargetAbsent", _worker_is_not_found),
@@ -271,7 +272,6 @@ FAULTS: Sequence[Fault] = (
     Fault("JobQueueOld", _job_of_another_version),
     Fault("WorkerHeartbeatStale", _queue_is_locked),
     Fault("ScheduleMissed", _schedule_is_stuck),
-    Fault("InvariantViolated", _event_is_lost),
     Fault("TelemetryDropping", _collector_is_dead),
 )
 

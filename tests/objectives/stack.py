@@ -61,11 +61,15 @@ class Receivers:
     notices: list[Notice] = field(default_factory=list)
     port: int = 0
 
-    def told(self, alert: str, status: str, receiver: str, since: int = 0) -> Notice | None:
+    def raised(self, alert: str, receiver: str, since: int = 0) -> Notice | None:
         for notice in self.notices[since:]:
-            if (notice.labels["alertname"], notice.status, notice.receiver) == (alert, status, receiver):
+            if (notice.labels["alertname"], notice.status, notice.receiver) == (alert, "firing", receiver):
                 return notice
         return None
+
+    def has_ended(self, raised: Notice, since: int) -> bool:
+        told = [notice for notice in self.notices[since:] if notice.labels == raised.labels]
+        return any((notice.status, notice.receiver) == ("resolved", raised.receiver) for notice in told)
 
 
 @contextmanager

@@ -69,10 +69,10 @@ def raise_and_heal(fault: Fault, world: World) -> tuple[float, float]:
     known = len(receivers.notices)
     began = monotonic()
     with injected(fault, world):
-        notice = until(lambda: receivers.told(fault.raises, "firing", severity, known), SECONDS)
+        notice = until(lambda: receivers.raised(fault.raises, severity, known), SECONDS)
         raised = monotonic() - began
-    ended = monotonic()
-    until(lambda: receivers.told(fault.raises, "resolved", severity, known), SECONDS)
+        ended, before_that = monotonic(), len(receivers.notices)
+    until(lambda: receivers.has_ended(notice, before_that), SECONDS)
     healed = monotonic() - ended
     assert notice.receiver == notice.labels["severity"]
     assert "<no value>" not in notice.annotations["summary"]

@@ -92,7 +92,7 @@ def test_a_typing_error_has_none(world: tuple[Stack, Programs]) -> None:
 
 def test_nothing_but_the_watchdog_is_raised_when_all_is_well(world: tuple[Stack, Programs]) -> None:
     stack, _ = world
-    until(lambda: stack.receivers.told("Watchdog", "firing", "watchdog"))
+    until(lambda: stack.receivers.raised("Watchdog", "watchdog"))
     assert stack.firing() == {"Watchdog"}
 
 
