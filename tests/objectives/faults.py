@@ -1,55 +1,18 @@
 """What can go wrong with the running programs, and how it is healed; no metric is touched."""
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
-
-import asyncpg
+from threading import Event
 
 from tests.processes import children, free_port, postmaster, until
 
-from .stack import API, CHECK, WORKER, Programs, Stack
-from .traffic import Caller, again_and_again
-
-
-@dataclass(frozen=True)
-class World:
-    stack: Stack
-    programs: Programs
-    caller: Caller
-    collector: "Collector"
-
-
-class Collector:
-    """Takes spans, until it is closed, and again when it is opened."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self._server: ThreadingHTTPServer | None = None
-
-    def open(self) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+from .programs import CHECK
+from .stack import API, WORKER
+from .traffic import again_and_again
+from .world import World, locked, locking
 
 
 @dataclass(frozen=True)
@@ -129,61 +92,23 @@ def _table_is_away(world: World) -> Injected:
 
 
 def _reads_wait(world: World) -> Injected:
-    with _locking(world, "ACCESS EXCLUSIVE", 0.4), again_and_again(world.caller.read):
+    with locking(world, "ACCESS EXCLUSIVE", 0.4), again_and_again(world.caller.read):
         yield
 
 
 def _writes_wait(world: World) -> Injected:
-    with _locking(world, "EXCLUSIVE", 0.8), again_and_again(world.caller.write):
+    with locking(world, "EXCLUSIVE", 0.8), again_and_again(world.caller.write):
         yield
-
-
-@contextmanager
-def _locking(world: World, mode: str, seconds: float) -> Iterator[None]:
-    """Hold a lock on the tasks for so long, let it go for a moment, and so on."""
-
-    async def hold() -> None:
-        connection = await asyncpg.connect(world.programs.database_url)
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE tasks IN {mode} MODE")
-            await asyncio.sleep(seconds)
-        await connection.close()
-
-    with again_and_again(lambda: asyncio.run(hold()), pause=0.01):
-        yield
-
-
-@contextmanager
-def _locked(world: World, table: str) -> Iterator[None]:
-    """All the time."""
-    held, done = Event(), Event()
-
-    async def hold() -> None:
-        connection = await asyncpg.connect(world.programs.database_url)
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            held.set()
-            await asyncio.to_thread(done.wait)
-        await connection.close()
-
-    thread = Thread(target=lambda: asyncio.run(hold()))
-    thread.start()
-    held.wait()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _queue_is_locked(world: World) -> Injected:
-    with _locked(world, "jobs.pgqueuer"):
+    with locked(world, "jobs.pgqueuer"):
         yield
 
 
 def _jobs_use_up_the_pool(world: World) -> Injected:
     """They wait for a lock, each with a connection in its hands."""
-    with _locked(world, "users"):
+    with locked(world, "users"):
         order = "INSERT INTO jobs.pgqueuer (priority, status, entrypoint, payload) SELECT 0, 'queued', "
         payload = (
             '{"id": "00000000-0000-7000-8000-000000000000", "workspace_id": null,'

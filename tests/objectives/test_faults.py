@@ -15,9 +15,11 @@ import pytest
 from objectives.files import make_alerts, make_groups
 from tests.processes import until
 
-from .faults import FAULTS, Collector, Fault, World, injected
-from .stack import API, CHECK, WORKER, Stack, needs_programs, programs, receiving
+from .faults import FAULTS, Fault, injected
+from .programs import CHECK, programs
+from .stack import API, WORKER, Stack, needs_programs, receiving
 from .traffic import Caller
+from .world import Collector, World
 
 pytestmark = needs_programs
 

@@ -16,8 +16,9 @@ from objectives.rules import Recording
 from tests.processes import PROGRAM, until
 
 from .boards import expressions
+from .programs import CHECK, Programs, programs
 from .runbooks import RUNBOOKS, checks
-from .stack import API, CHECK, TEMPO, WORKER, Programs, Stack, needs_programs, programs, receiving
+from .stack import API, TEMPO, WORKER, Stack, needs_programs, receiving
 from .traffic import Caller, again_and_again, working
 
 pytestmark = needs_programs
