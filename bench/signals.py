@@ -40,7 +40,8 @@ from glasswork.core.telemetry.traces import QUEUED_SPANS
 from glasswork.worker import SUBSCRIBERS
 
 SIGNALS = (OpenTelemetryMiddleware, RequestContextMiddleware, RequestMetricsMiddleware)
-VARIANTS = ("nothing", "metrics", "and log lines", "and spans", "and their export")
+VARIANTS = ("nothing", "metrics", "and log lines", "and spans", "and the page", "and their export")
+WITH_PAGE = ("and the page", "and their export")
 OWN_LOOKUPS = "spans of the package"
 WITHOUT_LOGS = ("nothing", "metrics")
 MORE_ROUTES = (0, 60, 120)
@@ -166,7 +167,8 @@ async def variant_of(settings: Settings, variant: str, more: int) -> AsyncIterat
         os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
         if variant == "and their export":
             os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = stack.enter_context(collecting())
-        app = create_app(settings)
+        page = "on" if variant in WITH_PAGE else "off"
+        app = create_app(settings.model_copy(update={"ops_page": page}))
         for number in range(more):
             app.add_api_route(f"/more/{number}/{{id}}", lambda: None, name=f"more {number}")
         left_out: set[Any] = set(SIGNALS) if variant == "nothing" else set()

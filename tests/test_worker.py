@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from glasswork.core import embedded
+from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import open_database
 from glasswork.core.telemetry.signals import Signals
 from glasswork.worker import create_health, create_runner
@@ -108,7 +109,9 @@ async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Ser
         settings = make_settings(server.url(SERVING, name))
         async with open_database(settings, {}) as database:
             runner = create_runner(settings, database, None, finish_seconds=0)
-        health = create_health(settings, runner, Signals("worker"))
+        health = create_health(
+            DatabaseProbe(settings.database_url.get_secret_value()), runner, Signals("worker")
+        )
         async with health.watching():
             assert health.status == "unavailable"
             assert health.checks == {"database": "ok", "schema": "ok", "queue": "unavailable"}

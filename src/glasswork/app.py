@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.database_checks import database_checks
+from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import Database, open_database
 from glasswork.core.draining import draining
 from glasswork.core.errors import (
@@ -19,7 +19,7 @@ from glasswork.core.errors import (
     ValidationError,
 )
 from glasswork.core.health import Health
-from glasswork.core.http import docs, errors, health, internal, metrics
+from glasswork.core.http import docs, errors, health, internal, metrics, peers
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
@@ -39,7 +39,9 @@ from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.activity.router import router as changes
-from glasswork.features.operations.router import router as jobs
+from glasswork.features.jobs.router import router as jobs
+from glasswork.features.operations import router as page
+from glasswork.features.operations.service import FrameService
 from glasswork.features.projects.router import router as projects
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
@@ -79,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the app; without settings they are read, as each worker process of uvicorn does."""
     settings = settings or Settings()
     lines = logs.configure_logs(settings, "api")
+    keys = Keys.derive(settings.jwt_secret.get_secret_value())
     app = FastAPI(
         title="Glasswork",
         version=VERSION,
@@ -94,16 +97,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=_middlewares(settings),
     )
     app.state.settings = settings
-    app.state.keys = Keys.derive(settings.jwt_secret.get_secret_value())
-    app.state.signals = Signals("api", lines)
-    database = database_checks(settings.database_url.get_secret_value())
-    app.state.health = Health(app.state.signals.metrics, database)
+    app.state.keys = keys
+    signals = app.state.signals = Signals("api", lines, records=settings.has_ops_page)
+    probe = DatabaseProbe(settings.database_url.get_secret_value())
+    app.state.health = Health(signals.metrics, probe.checks)
+    app.state.probe = probe
     errors.install(app)
     _include_routers(app)
     if settings.metrics_port is None:
         metrics.install(app, app.state.signals.metrics)
     if settings.docs_enabled:
         docs.install(app)
+    if settings.has_ops_page:
+        page.install(app)
     _observe(app, settings)
     if settings.metrics_port is not None:
         inside = internal.create_app(app.state.signals.metrics, app.state.health)
@@ -118,14 +124,22 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     health: Health = app.state.health
     signals.metrics.foresee(app.state.routes.operations, (job.name for job in JOBS))
     async with (
-        signals.watching(),
+        signals.watching() as loop,
+        peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
         _worker(settings, database, signals),
     ):
         app.state.database = database
-        with draining(health, settings.drain_seconds):
+        if others is not None:
+            app.state.peers, app.state.frames = others, FrameService(database, others)
+        with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             yield
+
+
+def _end_streams(app: FastAPI) -> None:
+    if app.state.settings.has_ops_page:
+        app.state.frames.end()
 
 
 @asynccontextmanager
@@ -166,8 +180,14 @@ def _observe(app: FastAPI, settings: Settings) -> None:
     signals: Signals = app.state.signals
     routes = app.state.routes = Routes(app)
     tells_database = settings.environment is not Environment.PRODUCTION
-    app.add_middleware(RequestMetricsMiddleware, routes=routes, metrics=signals.metrics)
     app.add_middleware(
-        RequestContextMiddleware, routes=routes, metrics=signals.metrics, tells_database=tells_database
+        RequestMetricsMiddleware, routes=routes, metrics=signals.metrics, recorder=signals.recorder
+    )
+    app.add_middleware(
+        RequestContextMiddleware,
+        routes=routes,
+        metrics=signals.metrics,
+        recorder=signals.recorder,
+        tells_database=tells_database,
     )
     trace_requests(app, routes, signals.tracer_provider)

@@ -64,13 +64,15 @@ def serve(
         places = {"API": f"{address}/api/v1"}
         if settings.docs_enabled:
             places["Docs"] = f"{address}/docs"
+        if settings.has_ops_page:
+            places["Operations"] = f"{address}/ops"
         if settings.metrics_port:
             places["Metrics"] = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
         lines = [
             "",
             "  Glasswork is up.",
             "",
-            *(f"  {name:<8} {place}" for name, place in places.items()),
+            *(f"  {name:<10} {place}" for name, place in places.items()),
             "",
         ]
         with suppress(OSError):  # nobody can read it, but everybody can be served

@@ -14,7 +14,7 @@ from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
 from glasswork.features.imports.service import ImportService
-from glasswork.features.operations.service import JobService
+from glasswork.features.jobs.service import JobService
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
 

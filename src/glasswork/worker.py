@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.database_checks import database_checks
+from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import Database, open_database
 from glasswork.core.health import OK, UNAVAILABLE, Check, Health
-from glasswork.core.http import internal
+from glasswork.core.http import internal, peers
 from glasswork.core.jobs import NO_TRACER
 from glasswork.core.listeners import listen
 from glasswork.core.mail import Mailer
@@ -64,11 +64,12 @@ def create_runner(
 
 async def work(settings: Settings) -> None:
     """Carry out jobs until SIGTERM or SIGINT, finish what runs, and give back the rest."""
-    signals = Signals("worker", configure_logs(settings, "worker"))
+    signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
+    probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
-    async with signals.watching(), open_database(settings, SUBSCRIBERS, signals) as database:
+    async with signals.watching() as loop, open_database(settings, SUBSCRIBERS, signals) as database:
         runner = create_runner(settings, database, signals, finish_seconds=10)
-        health = create_health(settings, runner, signals)
+        health = create_health(probe, runner, signals)
 
         def stop() -> None:
             health.drain()
@@ -76,16 +77,19 @@ async def work(settings: Settings) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop)
-        async with health.watching(), _shown(settings, signals, health):
+        async with (
+            peers.telling(settings, signals, health, probe, loop),
+            health.watching(),
+            _shown(settings, signals, health),
+        ):
             await runner.run()
 
 
-def create_health(settings: Settings, runner: Runner, signals: Signals) -> Health:
+def create_health(probe: DatabaseProbe, runner: Runner, signals: Signals) -> Health:
     async def look_at_queue() -> str:
         return OK if runner.has_looked else UNAVAILABLE
 
-    database = database_checks(settings.database_url.get_secret_value())
-    return Health(signals.metrics, [*database, Check("queue", look_at_queue)])
+    return Health(signals.metrics, [*probe.checks, Check("queue", look_at_queue)])
 
 
 @asynccontextmanager

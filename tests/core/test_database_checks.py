@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from glasswork.core import health
-from glasswork.core.database_checks import database_checks
+from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import Database, create_engine
 from glasswork.core.health import Health
 from glasswork.core.migrations import head
@@ -27,7 +27,7 @@ async def clone(server: Server) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def watching(url: str) -> AsyncIterator[Health]:
-    watched = Health(Metrics(), database_checks(url))
+    watched = Health(Metrics(), DatabaseProbe(url).checks)
     async with asyncio.timeout(SECONDS), watched.watching():
         yield watched
 

@@ -10,12 +10,7 @@ from glasswork.core import migrations
 from glasswork.core.health import OK, Check
 
 
-def database_checks(url: str) -> Sequence[Check]:
-    probe = _Probe(url)
-    return Check("database", probe.answer, probe.close), Check("schema", probe.schema)
-
-
-class _Probe:
+class DatabaseProbe:
     """Asks over a connection of its own.
 
     A pool that slow requests have used up makes requests wait; that this process then got none at all, and
@@ -23,9 +18,15 @@ class _Probe:
     """
 
     def __init__(self, url: str) -> None:
+        self.connection_name = "glasswork health"
+        """As the server shows it, from the next connection on."""
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        return Check("database", self.answer, self.close), Check("schema", self.schema)
 
     async def answer(self) -> str:
         await self._fetch("SELECT 1")
@@ -44,7 +45,7 @@ class _Probe:
     async def _fetch(self, query: str) -> str | None:
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
-                named = {"application_name": "glasswork health"}
+                named = {"application_name": self.connection_name}
                 self._connection = await asyncpg.connect(self._dsn, server_settings=named)
             try:
                 value: str | None = await self._connection.fetchval(query)

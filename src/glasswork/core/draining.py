@@ -2,24 +2,32 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from glasswork.core.health import Health
 
 
 @contextmanager
-def draining(health: Health, seconds: float) -> Iterator[None]:
+def draining(health: Health, seconds: float, on_stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGTERM stop the server `seconds` later than it would; until then it serves, and `/ready` warns.
 
-    A second SIGTERM stops it at once, and so does Ctrl-C: there somebody waits.
+    A second SIGTERM stops it at once, and so does Ctrl-C: there somebody waits. `on_stop` is called in the
+    event loop when it really stops: the server waits for answers that go on, and would wait for streams.
     """
-    stop = signal.getsignal(signal.SIGTERM)
-    if not seconds or not callable(stop):
-        yield
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    if not all(callable(handler) for handler in handlers.values()):
+        yield  # not the server's own process
         return
     loop = asyncio.get_running_loop()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # Not here: a signal comes between any two steps, when the locks of the metrics may be held.
+        loop.call_soon_threadsafe(on_stop)
+        handler: Any = handlers[signal.Signals(number)]
+        handler(number, frame)
 
     def begin() -> None:
         health.drain()
@@ -27,11 +35,12 @@ def draining(health: Health, seconds: float) -> Iterator[None]:
 
     def hear(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, stop)
-        # Not here: a signal comes between any two steps, when the locks of the metrics may be held.
         loop.call_soon_threadsafe(begin)
 
-    signal.signal(signal.SIGTERM, hear)
+    signal.signal(signal.SIGTERM, hear if seconds else stop)
+    signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, stop)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -111,5 +111,7 @@ def _render(letter: Letter, ending: str) -> str:
     return _templates.get_template(f"{letter.template}.{ending}").render(letter.words)
 
 
-async def find_kept(session: AsyncSession) -> Sequence[KeptMail]:
-    return (await session.scalars(select(KeptMail).order_by(KeptMail.job_id))).all()
+async def find_kept(session: AsyncSession, newest: int | None = None) -> Sequence[KeptMail]:
+    """Return all, or the newest ones, in the order in which they were written."""
+    found = await session.scalars(select(KeptMail).order_by(KeptMail.job_id.desc()).limit(newest))
+    return found.all()[::-1]

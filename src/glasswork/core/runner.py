@@ -113,7 +113,9 @@ class Runner:
         self._finish_seconds = finish_seconds
         self._heartbeat = timedelta(seconds=heartbeat_seconds)
         self._metrics = signals.metrics if signals else Metrics()
-        self.signals = JobSignals(self._metrics, signals.tracer if signals else NO_TRACER)
+        self.signals = JobSignals(
+            self._metrics, signals.tracer if signals else NO_TRACER, signals.recorder if signals else None
+        )
         self._looked_at: float | None = None
         self.stop = asyncio.Event()
         self.out_of_time = asyncio.Event()

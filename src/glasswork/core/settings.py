@@ -112,6 +112,7 @@ class Settings(LocalSettings):
     rate_limit_global: str = "600/minute"
     password_min_length: int = Field(default=12, ge=8, le=64)
     docs_enabled: bool = Field(default=None, validate_default=True)
+    ops_page: Literal["off", "auto", "on"] = "auto"
     public_url: str = "http://127.0.0.1:8000"
     smtp_url: SecretStr | None = None
     mail_from: str = "Glasswork <glasswork@localhost>"
@@ -151,6 +152,13 @@ class Settings(LocalSettings):
     @classmethod
     def _for_developers(cls, value: object, info: ValidationInfo) -> object:
         return info.data.get("environment") is not Environment.PRODUCTION if value is None else value
+
+    @property
+    def has_ops_page(self) -> bool:
+        """`auto`: outside of production."""
+        return self.ops_page == "on" or (
+            self.ops_page == "auto" and self.environment is not Environment.PRODUCTION
+        )
 
     @property
     def owner_database_url(self) -> SecretStr:

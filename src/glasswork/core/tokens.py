@@ -50,13 +50,14 @@ class Keys:
     access: bytes
     refresh: bytes
     one_time: bytes
+    peers: bytes
 
     @classmethod
     def derive(cls, secret: str) -> "Keys":
         def key(purpose: str) -> bytes:
             return hmac.digest(secret.encode(), f"glasswork/{purpose}".encode(), hashlib.sha256)
 
-        return cls(access=key("access"), refresh=key("refresh"), one_time=key("one-time"))
+        return cls(access=key("access"), refresh=key("refresh"), one_time=key("one-time"), peers=key("peers"))
 
     @property
     def key_id(self) -> str:

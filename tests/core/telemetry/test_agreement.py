@@ -1,4 +1,4 @@
-"""Counter, histogram, log line and server span of each request agree, whatever becomes of it."""
+"""Counter, histogram, log line, server span and operations page agree on each request."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext, suppress
+from time import time
 
 import pytest
 import uvicorn
@@ -206,6 +207,17 @@ async def test_ten_thousand_mixed_requests(app: FastAPI, spans: InMemorySpanExpo
     assert timed(app.state.signals) - times_before == by_route
     assert Counter(told(log)[lines_before:]) == by_kind
     assert Counter(seen(spans)) == by_kind
+    assert shown(app.state.signals) == timed(app.state.signals)
+
+
+def shown(signals: Signals) -> Counter[tuple[str, str]]:
+    """What the operations page counts."""
+    assert signals.recorder
+    routes = signals.recorder.timeline.routes(time())
+    assert sum(count.errors for count in routes.values()) == sum(
+        number for (_, _, status), number in counted(signals).items() if status >= 500
+    )
+    return Counter({name: count.requests for name, count in routes.items()})
 
 
 def told(log: Log) -> list[Kind]:

@@ -1,7 +1,10 @@
 """A secret that comes in by any way reaches no signal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from itertools import chain
 
 import pytest
 from fastapi import FastAPI, Request
@@ -14,6 +17,8 @@ from sqlalchemy import text
 from glasswork.app import create_app
 from glasswork.core.jobs import Job, Work
 from glasswork.core.runner import Runner
+from glasswork.core.telemetry.recorder import Recorder
+from glasswork.core.telemetry.records import Record
 from tests.conftest import make_client, make_settings
 from tests.core.runners import SECONDS, Note, order
 from tests.databases import SERVING, Server
@@ -107,7 +112,12 @@ async def push_through_a_job(app: FastAPI) -> None:
     await running
 
 
-async def test_it_is_in_no_log_line_no_span_and_no_metric(app: FastAPI, log: Log) -> None:
+def all_records(app: FastAPI) -> Iterator[Record]:
+    recorder: Recorder = app.state.signals.recorder
+    yield from chain(recorder.recent, recorder.failed, recorder.slow)
+
+
+async def test_it_is_in_no_log_line_no_span_no_metric_and_not_on_the_page(app: FastAPI, log: Log) -> None:
     exporter = InMemorySpanExporter()
     app.state.signals.tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
     async with make_client(app) as client:
@@ -121,5 +131,13 @@ async def test_it_is_in_no_log_line_no_span_and_no_metric(app: FastAPI, log: Log
     assert len(spans) > 50
     assert log.text.count("http.request") > 25
     assert "test.canary" in log.text
-    for signal in (log.text, *scraped, *(span.to_json() for span in spans), str(encode_spans(spans))):
+    kept = [asdict(record) for record in all_records(app)]
+    assert len(kept) > 50
+    for signal in (
+        log.text,
+        *scraped,
+        json.dumps(kept, default=str),
+        *(span.to_json() for span in spans),
+        str(encode_spans(spans)),
+    ):
         assert "canary-0190" not in signal.lower()

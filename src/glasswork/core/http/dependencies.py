@@ -26,6 +26,16 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
+async def get_transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    database: Database = request.app.state.database
+    async with database.transaction() as session:
+        yield session
+
+
+Transaction = Annotated[AsyncSession, Depends(get_transaction, scope="function")]
+"""Also for a GET that writes down who has looked."""
+
+
 async def get_precondition(
     if_match: Annotated[
         str | None, Header(description="Write only if the resource still has this ETag.")

@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 
 from glasswork.core.errors import AppError, MalformedRequestError, ValidationError
 from glasswork.core.telemetry.context import current_request
+from glasswork.core.telemetry.redaction import scrub
 
 _CODES = {kind.status: kind.code for kind in AppError.__subclasses__()}
 
@@ -121,6 +122,7 @@ def _envelope(
 ) -> Response:
     request = current_request()
     request.error_code = code
+    request.sent_error = {"code": code, "message": scrub(message), "details": _without_input(details)}
     error = {"code": code, "message": message, "details": details, "request_id": request.request_id}
     ids = get_current_span().get_span_context()
     if ids.is_valid:
@@ -128,3 +130,16 @@ def _envelope(
     # ASCII only: a name that the caller sent may hold lone surrogates, which UTF-8 cannot carry.
     body = json.dumps({"error": error}, ensure_ascii=True, default=str)
     return Response(body, status, headers, "application/json")
+
+
+def _without_input(details: dict[str, Any]) -> dict[str, Any]:
+    """What a field that nobody knows is called is the caller's text."""
+    if "errors" not in details:
+        return details
+    unknown = "extra_forbidden"
+    return {
+        "errors": [
+            error | {"loc": [*error["loc"][:-1], "*"]} if error["code"] == unknown else error
+            for error in details["errors"]
+        ]
+    }

@@ -8,8 +8,6 @@ from pydantic import BaseModel
 
 from glasswork.core.health import Health, Status
 
-PROBES = frozenset({"/health", "/ready", "/metrics"})
-
 router = APIRouter(tags=["service"])
 
 

@@ -1,11 +1,15 @@
 """What is known of the request in hand, shared by every signal about it."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
+
+from glasswork.core.telemetry.records import Record
 
 
 @dataclass(slots=True)
@@ -36,6 +40,10 @@ class RequestContext:
     db_wait_seconds: float = 0
     """Spent on waiting for a connection of the pool."""
     jobs_ordered: int = 0
+    sent_error: Mapping[str, Any] | None = None
+    """As the caller got it, without what the caller may have put into it."""
+    record: Record | None = None
+    """Where its spans and lines are kept for the operations page."""
 
     @property
     def seconds(self) -> float:

@@ -7,8 +7,9 @@ database clients; the text of a statement has placeholders, and values are never
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
@@ -19,7 +20,11 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from glasswork.core.telemetry.context import find_request
 from glasswork.core.telemetry.metrics import OPERATIONS, OTHER, Metrics
 
+WAIT = "wait for a connection"
+"""The span of a wait for the pool that is long enough to be seen."""
+
 _LONGEST_TEXT = 2000
+_SHOWN_WAIT_SECONDS = 0.001
 
 _TABLE = re.compile(
     r"\b(?:FROM|INTO|JOIN|UPDATE)\s+(?!SET\b|OF\b|SKIP\b)([a-z_][\w.]*)(?!\w*\()", re.IGNORECASE
@@ -29,6 +34,14 @@ _SUBQUERY = re.compile(
 )
 _COMMENT = re.compile(r"--[^\n]*")
 _CHANGE = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class PoolState:
+    size: int = 0
+    used: int = 0
+    waiting: int = 0
+    """Who waits for a connection."""
 
 
 class DatabaseSignals:
@@ -43,16 +56,18 @@ class DatabaseSignals:
             for outcome in ("ok", "error")
         }
         self._attributes: dict[str, str | int] = {"db.system.name": "postgresql"}
+        self.pool = PoolState()
 
     def pool_class(self) -> type[AsyncAdaptedQueuePool]:
         """A pool that tells how long it was waited for."""
-        metrics = self._metrics
+        metrics, pool, wait_ended = self._metrics, self.pool, self._wait_ended
 
         class MeasuredPool(AsyncAdaptedQueuePool):
             _sqla_logger_namespace = "sqlalchemy.pool"
 
             def _do_get(self) -> ConnectionPoolEntry:
                 began = perf_counter()
+                pool.waiting += 1
                 metrics.connections_pending.inc()
                 try:
                     return super()._do_get()
@@ -60,11 +75,9 @@ class DatabaseSignals:
                     metrics.connection_timeouts.inc()
                     raise
                 finally:
+                    pool.waiting -= 1
                     metrics.connections_pending.dec()
-                    seconds = perf_counter() - began
-                    metrics.connection_wait_seconds.observe(seconds)
-                    if request := find_request():
-                        request.db_wait_seconds += seconds
+                    wait_ended(perf_counter() - began)
 
         return MeasuredPool
 
@@ -73,6 +86,7 @@ class DatabaseSignals:
         self._attributes |= {"db.namespace": url.database or "", "server.address": url.host or ""}
         if url.port:
             self._attributes["server.port"] = url.port
+        self.pool.size = pool_size
         self._metrics.connections_max.set(pool_size)
         event.listen(engine, "before_cursor_execute", self._begin)
         event.listen(engine, "after_cursor_execute", self._end)
@@ -139,6 +153,15 @@ class DatabaseSignals:
             request.db_seconds += seconds
             request.db_queries += operation != "COMMIT"
 
+    def _wait_ended(self, seconds: float) -> None:
+        self._metrics.connection_wait_seconds.observe(seconds)
+        if request := find_request():
+            request.db_wait_seconds += seconds
+        if seconds > _SHOWN_WAIT_SECONDS and get_current_span().is_recording():
+            now = time_ns()
+            began = now - int(seconds * 1e9)
+            self._tracer.start_span(WAIT, attributes=self._attributes, start_time=began).end(now)
+
     def _connected(self, *_: Any) -> None:
         self._idle.inc()
 
@@ -147,6 +170,7 @@ class DatabaseSignals:
 
     def _checked_out(self, _: Any, record: ConnectionPoolEntry, __: Any) -> None:
         record.info["glasswork.since"] = perf_counter()
+        self.pool.used += 1
         self._idle.dec()
         self._used.inc()
 
@@ -155,6 +179,7 @@ class DatabaseSignals:
         if since is None:
             return  # it was refused at its checkout
         self._metrics.connection_use_seconds.observe(perf_counter() - since)
+        self.pool.used -= 1
         self._used.dec()
         self._idle.inc()
 

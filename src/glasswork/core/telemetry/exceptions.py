@@ -33,9 +33,9 @@ def describe(error: BaseException) -> dict[str, Any]:
     if sqlstate := next(_sqlstates([error, *related]), None):
         told["sqlstate"] = sqlstate
     if related:
-        told["causes"] = [_with_place(cause) for cause in related]
+        told["causes"] = [_withplace(cause) for cause in related]
     told["hash"] = _hash([error, *related], [code for code, _ in frames])
-    told["stack"] = [_place(code, line) for code, line in frames[-MAX_FRAMES:]]
+    told["stack"] = [place(code, line) for code, line in frames[-MAX_FRAMES:]]
     return told
 
 
@@ -65,16 +65,17 @@ def _sqlstates(errors: list[BaseException]) -> Iterator[str]:
             yield state
 
 
-def _with_place(error: BaseException) -> str:
+def _withplace(error: BaseException) -> str:
     last = error.__traceback__
     if last is None:
         return type_name(error)
     while last.tb_next is not None:
         last = last.tb_next
-    return f"{type_name(error)} at {_place(last.tb_frame.f_code, last.tb_lineno)}"
+    return f"{type_name(error)} at {place(last.tb_frame.f_code, last.tb_lineno)}"
 
 
-def _place(code: CodeType, line: int | None) -> str:
+def place(code: CodeType, line: int | None) -> str:
+    """File, line and function, the same on every machine."""
     return f"{_below_import_path(code.co_filename)}:{line} {code.co_qualname}"
 
 

@@ -1,7 +1,7 @@
 """The end of every attempt of a job: one function writes its span, its metrics and its log line."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -12,8 +12,11 @@ from opentelemetry.context import Context
 from opentelemetry.propagate import extract
 from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer, get_current_span
 
-from glasswork.core.telemetry.context import begin_request, new_request_id
+from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
+from glasswork.core.telemetry.exceptions import describe
 from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.telemetry.recorder import Recorder
+from glasswork.core.telemetry.records import Ending, Value
 
 log = structlog.get_logger("glasswork.jobs")
 
@@ -45,9 +48,10 @@ class Attempt:
 
 
 class JobSignals:
-    def __init__(self, metrics: Metrics, tracer: Tracer) -> None:
+    def __init__(self, metrics: Metrics, tracer: Tracer, recorder: Recorder | None = None) -> None:
         self._metrics = metrics
         self._tracer = tracer
+        self._recorder = recorder
 
     @contextmanager
     def watch(self, attempt: Attempt) -> Iterator[None]:
@@ -56,23 +60,26 @@ class JobSignals:
         now = datetime.now(UTC)
         wait = max(timedelta(0), now - attempt.due_at).total_seconds()
         parent, links = _origin(attempt, now)
-        with self._tracer.start_as_current_span(
-            f"process {attempt.job}",
-            parent,
-            SpanKind.CONSUMER,
-            attributes={
-                **MESSAGING,
-                "messaging.destination.name": attempt.job,
-                "messaging.operation.name": "process",
-                "messaging.operation.type": "process",
-                "messaging.message.id": str(attempt.job_id),
-                "glasswork.request_id": request.request_id,
-                "glasswork.attempt": attempt.number,
-            },
-            links=links,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
+        with (
+            self._tracer.start_as_current_span(
+                f"process {attempt.job}",
+                parent,
+                SpanKind.CONSUMER,
+                attributes={
+                    **MESSAGING,
+                    "messaging.destination.name": attempt.job,
+                    "messaging.operation.name": "process",
+                    "messaging.operation.type": "process",
+                    "messaging.message.id": str(attempt.job_id),
+                    "glasswork.request_id": request.request_id,
+                    "glasswork.attempt": attempt.number,
+                },
+                links=links,
+                record_exception=False,
+                set_status_on_exception=False,
+            ) as span,
+            self._recording(request),
+        ):
             try:
                 yield
             finally:
@@ -82,20 +89,37 @@ class JobSignals:
                 self._metrics.jobs.labels(attempt.job, attempt.outcome).inc()
                 self._metrics.job_seconds.labels(attempt.job).observe(request.seconds)
                 self._metrics.job_wait_seconds.labels(attempt.job).observe(wait)
-                getattr(log, _LEVELS[attempt.outcome])(
-                    "job.attempt",
-                    job=attempt.job,
-                    job_id=attempt.job_id,
-                    attempt=attempt.number,
-                    outcome=attempt.outcome,
-                    **({} if attempt.delay is None else {"delay": round(attempt.delay, 3)}),
-                    duration_ms=round(request.seconds * 1000, 2),
-                    wait_ms=round(wait * 1000, 2),
-                    db_queries=request.db_queries,
-                    db_ms=round(request.db_seconds * 1000, 2),
-                    jobs_ordered=request.jobs_ordered,
-                    exc_info=attempt.error,
-                )
+                ending = _end(attempt, request, wait)
+                getattr(log, _LEVELS[attempt.outcome])("job.attempt", **ending.fields, exc_info=attempt.error)
+                if self._recorder is not None:
+                    self._recorder.end(request, ending)
+
+    def _recording(self, request: RequestContext) -> AbstractContextManager[None]:
+        return nullcontext() if self._recorder is None else self._recorder.recording(request, "job")
+
+
+def _end(attempt: Attempt, request: RequestContext, wait: float) -> Ending:
+    fields: dict[str, Value] = {
+        "job": attempt.job,
+        "job_id": attempt.job_id,
+        "attempt": attempt.number,
+        "outcome": attempt.outcome,
+        "delay": None if attempt.delay is None else round(attempt.delay, 3),
+        "duration_ms": round(request.seconds * 1000, 2),
+        "wait_ms": round(wait * 1000, 2),
+        "db_queries": request.db_queries,
+        "db_ms": round(request.db_seconds * 1000, 2),
+        "jobs_ordered": request.jobs_ordered,
+    }
+    return Ending(
+        title=attempt.job,
+        status=None,
+        outcome=attempt.outcome,
+        duration=request.seconds,
+        statements=request.db_queries,
+        fields={name: value for name, value in fields.items() if value is not None},
+        exception=describe(attempt.error) if attempt.error else None,
+    )
 
 
 def _origin(attempt: Attempt, now: datetime) -> tuple[Context, list[Link]]:

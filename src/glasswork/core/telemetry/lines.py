@@ -15,7 +15,10 @@ from opentelemetry import trace
 
 from glasswork.core.telemetry.context import find_request
 from glasswork.core.telemetry.exceptions import describe, type_name
+from glasswork.core.telemetry.recorder import Recorder
+from glasswork.core.telemetry.records import LineRecord
 from glasswork.core.telemetry.redaction import printable, scrub, select
+from glasswork.core.telemetry.runtime import LOOP_BLOCKED
 
 MAX_LINE_BYTES = 8192
 MAX_EVENT_CHARACTERS = 4000
@@ -29,6 +32,7 @@ _NOT_FOR_PEOPLE = {
     *("method", "path", "route", "status", "duration_ms", "ttfb_ms", "bytes_in", "bytes_out", "outcome"),
     *("client_ip", "user_agent", "trace_sampled", "trace_id", "span_id", "db_wait_ms"),
 }
+_STANDARD = {"timestamp", "level", "logger", "event", "request_id", "trace_id", "span_id"}
 _COROUTINE = re.compile(r"coro=<([\w.<>]+)\(\)")
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -36,6 +40,10 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 class LineFormatter(logging.Formatter, ABC):
     def format(self, record: logging.LogRecord) -> str:
+        return self._render(*self.shape(record))
+
+    def shape(self, record: logging.LogRecord) -> tuple[dict[str, Any], BaseException | None]:
+        """Return what may leave."""
         if isinstance(record.msg, dict) and hasattr(record, "_logger"):  # from structlog
             fields = record.msg.copy()
             event = str(_without_text(fields.pop("event", "")))
@@ -55,7 +63,7 @@ class LineFormatter(logging.Formatter, ABC):
         }
         if omitted:
             line["omitted"] = omitted
-        return self._render(line, error)
+        return line, error
 
     @abstractmethod
     def _message(self, record: logging.LogRecord) -> str:
@@ -117,6 +125,30 @@ class ConsoleFormatter(LineFormatter):
             # Indented, so that a line of an exception's text is never taken for a line of the log.
             shown["exception"] = "\n".join(f"    {printable(part)}" for part in text.split("\n"))
         return self._renderer(None, "", shown)
+
+
+class LineKeeper(JsonFormatter):
+    """Keeps lines with the request that they are about: what a log for machines may say, and no more."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__({})
+        self._recorder = recorder
+
+    def keep(self, record: logging.LogRecord) -> None:
+        event = record.msg.get("event") if isinstance(record.msg, dict) else None
+        if event in {"http.request", "job.attempt"}:
+            return  # its fields are in the request's record already
+        request = find_request()
+        if request is None and event == LOOP_BLOCKED:
+            self._recorder.take_line_of_all(self._line(record))
+        elif request is not None and request.record is not None:
+            request.record.take_line(self._line(record))
+
+    def _line(self, record: logging.LogRecord) -> LineRecord:
+        line, error = self.shape(record)
+        exception = describe(error) if error else None
+        fields = {name: value for name, value in line.items() if name not in _STANDARD}
+        return LineRecord(record.created, line["level"], line["logger"], line["event"], fields, exception)
 
 
 def _error(exc_info: object) -> BaseException | None:

@@ -11,6 +11,10 @@ from starlette.routing import Mount
 from starlette.types import Scope
 
 UNMATCHED = "__unmatched__"
+PAGE = "/ops"
+"""The operations page and all below it."""
+PROBES = frozenset({"/health", "/ready", "/metrics"})
+"""Asked by machines every few seconds; they are in no signal."""
 
 # What a path may tell of its values: our ids, keys and numbers. Anything else may be anybody's secret.
 _TOLD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z][A-Z0-9]{1,9}-\d{1,9}|\d{1,19}", re.ASCII)
@@ -24,6 +28,11 @@ class Place:
     path: str
     """As it was asked for, without values that are not ids."""
     workspace_id: str | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the operations page tells of it; of itself it does not."""
+        return self.template not in PROBES and not is_of_page(self.template)
 
 
 @dataclass(slots=True)
@@ -118,3 +127,7 @@ def _place(template: str, words: Sequence[str]) -> Place:
     rest = [_HIDDEN] if len(words) > len(named) else []
     workspace_id = dict(zip(named, told, strict=False)).get("{workspace_id}")
     return Place(template, "/" + "/".join(told + rest), workspace_id)
+
+
+def is_of_page(template: str | None) -> bool:
+    return template == PAGE or (template or "").startswith(f"{PAGE}/")

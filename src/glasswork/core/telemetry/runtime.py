@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import os
+import resource
 import sys
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from time import monotonic, perf_counter
-from traceback import extract_stack
 from typing import Any
 
 import anyio.to_thread
@@ -17,10 +19,14 @@ from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from glasswork.core.telemetry.exceptions import place
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.sink import LogHandler
 
 log = structlog.get_logger()
+
+LOOP_BLOCKED = "loop.blocked"
+"""The line that concerns all that runs."""
 
 BEAT_SECONDS = 0.1
 BLOCKED_SECONDS = 0.25
@@ -70,32 +76,44 @@ def collect_runtime(metrics: Metrics, lines: LogHandler | None) -> None:
 
 
 @asynccontextmanager
-async def watch_loop(metrics: Metrics) -> AsyncIterator[None]:
+async def watch_loop(metrics: Metrics) -> AsyncIterator["LoopWatch"]:
     """Measure how late the loop wakes up, and name the line at which it stands still."""
-    watch = _Watch(metrics)
+    watch = LoopWatch(metrics)
     beating = asyncio.create_task(watch.beat())
     thread = threading.Thread(target=watch.guard, args=(threading.get_ident(),), daemon=True)
     thread.start()
     try:
-        with _collections_timed(metrics):
-            yield
+        with _collections_timed(watch.pauses):
+            yield watch
     finally:
         watch.done.set()
         beating.cancel()
         thread.join()
 
 
-class _Watch:
+class LoopWatch:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._last_beat = monotonic()
+        self._worst = 0.0
+        self.pauses: deque[float] = deque(maxlen=10_000)
+        """Of the garbage collector, in seconds, until the next beat counts them."""
         self.done = threading.Event()
+
+    def take_worst(self) -> float:
+        """Return the greatest lateness since the last call, in seconds."""
+        worst, self._worst = self._worst, 0.0
+        return worst
 
     async def beat(self) -> None:
         while True:
             due = perf_counter() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)
-            self._metrics.loop_lag_seconds.observe(max(0, perf_counter() - due))
+            lag = max(0, perf_counter() - due)
+            self._worst = max(self._worst, lag)
+            self._metrics.loop_lag_seconds.observe(lag)
+            while self.pauses:
+                self._metrics.gc_pause_seconds.observe(self.pauses.popleft())
             self._last_beat = monotonic()
 
     def guard(self, thread_id: int) -> None:
@@ -105,19 +123,28 @@ class _Watch:
             if monotonic() - beat > BEAT_SECONDS + BLOCKED_SECONDS and beat != told:
                 told = beat
                 self._metrics.loop_blocked.inc()
-                log.warning("loop.blocked", where=_where(thread_id))
+                log.warning(LOOP_BLOCKED, where=_where(thread_id))
 
 
 def _where(thread_id: int) -> str:
     frame = sys._current_frames().get(thread_id)  # noqa: SLF001 (the standard library's own way)
     if frame is None:
         return "unknown"
-    line = extract_stack(frame)[-1]
-    return f"{line.filename}:{line.lineno} {line.name}"
+    return place(frame.f_code, frame.f_lineno)
+
+
+def memory_mb() -> float:
+    """What the process holds now; where the system does not tell, the most that it ever held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+    return pages * resource.getpagesize() / 1e6
 
 
 @contextmanager
-def _collections_timed(metrics: Metrics) -> Iterator[None]:
+def _collections_timed(pauses: deque[float]) -> Iterator[None]:
+    """Only take them down: a collection comes at any moment, and this thread may hold a metric's lock."""
     began = perf_counter()
 
     def note(phase: str, _: dict[str, Any]) -> None:
@@ -125,7 +152,7 @@ def _collections_timed(metrics: Metrics) -> Iterator[None]:
         if phase == "start":
             began = perf_counter()
         else:
-            metrics.gc_pause_seconds.observe(perf_counter() - began)
+            pauses.append(perf_counter() - began)
 
     gc.callbacks.append(note)
     try:

@@ -20,7 +20,8 @@ from glasswork.core.telemetry.routes import Routes
 # FastAPI's own telemetry would add spans beside those of the instrumentation package.
 FASTAPI_TELEMETRY_OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
-_UNTRACED = r"^https?://[^/]*/(health|ready|metrics)$"  # unanchored, it would hide any path with these words
+# Unanchored, it would hide any path with these words.
+_UNTRACED = r"^https?://[^/]*/(health|ready|metrics|ops(/.*)?)$"
 
 
 def trace_requests(app: FastAPI, routes: Routes, provider: TracerProvider) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import select
 import sys
+from collections.abc import Callable
 from logging.handlers import QueueHandler
 from queue import SimpleQueue
 from threading import Event, Thread
@@ -25,6 +26,8 @@ class LogHandler(QueueHandler):
 
     def __init__(self, descriptor: int, capacity: int = CAPACITY) -> None:
         # Not a Queue, whose lock is not reentrant: a finaliser may log while its own thread puts a line.
+        self.keep: Callable[[logging.LogRecord], None] = _keep_nothing
+        """Is shown each record that becomes a line."""
         self._waiting: SimpleQueue[bytes | Event | None] = SimpleQueue()
         super().__init__(self._waiting)
         self.descriptor = descriptor
@@ -46,6 +49,7 @@ class LogHandler(QueueHandler):
     def prepare(self, record: logging.LogRecord) -> bytes:
         self.lines[_LEVELS[min(max(record.levelno // 10 * 10, 10), 50)]] += 1
         try:
+            self.keep(record)
             return self._encoded(record)
         except Exception:  # noqa: BLE001 (a mistake in a line about a request is no mistake in the request)
             return self._encoded(_unformattable(record))
@@ -124,6 +128,10 @@ class LogHandler(QueueHandler):
             record = _record(logging.WARNING, "log.lines_lost", lost=lost)
             if self._write(self._encoded(record)):
                 self._announced += lost
+
+
+def _keep_nothing(record: logging.LogRecord) -> None:
+    pass
 
 
 def _unformattable(record: logging.LogRecord) -> logging.LogRecord:

@@ -1,15 +1,26 @@
-from glasswork.core.errors import ConflictError, NotFoundError
+from glasswork.core.errors import NotFoundError
 
 
-class JobNotFoundError(NotFoundError):
-    code = "JOB_NOT_FOUND"
+class PageNotFoundError(NotFoundError):
+    """What everybody but an admin is told."""
 
-    def __init__(self, job_id: int) -> None:
-        super().__init__(f"There is no job {job_id}, or it is done.")
+    code = "NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("Not Found.")
 
 
-class JobNotDeadError(ConflictError):
-    code = "JOB_NOT_DEAD"
+class RequestNotKeptError(NotFoundError):
+    code = "REQUEST_NOT_KEPT"
 
-    def __init__(self, job_id: int) -> None:
-        super().__init__(f"Job {job_id} is not dead: it is waiting or at work.")
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"No process remembers a request {request_id}; they keep the last ones, for an hour."
+        )
+
+
+class LoggerNotFoundError(NotFoundError):
+    code = "LOGGER_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such logger.")

@@ -1,46 +1,114 @@
+from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from starlette.responses import FileResponse, StreamingResponse
+from starlette.staticfiles import StaticFiles
 
-from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import Session
-from glasswork.core.http.errors import declare
+from glasswork.core.http.dependencies import Transaction, refuse_unknown_query
 from glasswork.core.paging import Page, PageRead
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.core.telemetry.routes import PAGE
+from glasswork.features.accounts.auth import CurrentActor
+from glasswork.features.jobs.schemas import JobQuery, JobRead
 
-from .errors import JobNotDeadError, JobNotFoundError
-from .schemas import JobId, JobQuery, JobRead
-from .service import JobService
+from .schemas import HistoryQuery, Items, LevelUpdate, RequestQuery, RequestRead
+from .service import FrameService, PageService
 
-router = APIRouter(prefix="/jobs", tags=["operations"])
+router = APIRouter(prefix=f"{PAGE}/api", include_in_schema=False)
 
-FOR_ADMINS = (*SIGNED_IN, PermissionDeniedError)
-
-
-async def get_jobs(session: Session) -> JobService:
-    return JobService(session)
-
-
-Jobs = Annotated[JobService, Depends(get_jobs)]
-
-
-@router.get("", response_model=PageRead[JobRead], responses=declare(*FOR_ADMINS))
-async def list_jobs(query: Annotated[JobQuery, Query()], actor: CurrentActor, jobs: Jobs) -> Page[Any]:
-    """List the jobs that wait, run or are dead. For admins of the installation."""
-    return await jobs.page(actor, query)
-
-
-@router.get("/{job_id}", response_model=JobRead, responses=declare(*FOR_ADMINS, JobNotFoundError))
-async def get_job(job_id: Annotated[JobId, Path()], actor: CurrentActor, jobs: Jobs) -> Any:
-    """Show a job. For admins of the installation."""
-    return await jobs.get(actor, job_id)
-
-
-@router.post(
-    "/{job_id}/retry",
-    response_model=JobRead,
-    responses=declare(*FOR_ADMINS, JobNotFoundError, JobNotDeadError),
+_FILES = Path(__file__).with_name("page")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-async def retry_job(job_id: Annotated[JobId, Path()], actor: CurrentActor, jobs: Jobs) -> Any:
-    """Put a dead job back into the queue. For admins of the installation."""
-    return await jobs.retry(actor, job_id)
+
+
+async def get_operations(request: Request, session: Transaction) -> PageService:
+    """A view is written down, and so takes a transaction."""
+    return PageService(session, request.app.state.peers)
+
+
+async def get_frames(request: Request) -> FrameService:
+    frames: FrameService = request.app.state.frames
+    return frames
+
+
+Operations = Annotated[PageService, Depends(get_operations)]
+Frames = Annotated[FrameService, Depends(get_frames)]
+
+
+def install(app: FastAPI) -> None:
+    """The page itself holds nothing that is not in the repository: whoever opens it must sign in."""
+
+    async def show(_: Request) -> FileResponse:
+        return FileResponse(_FILES / "index.html", headers={"Content-Security-Policy": _POLICY})
+
+    app.add_route(PAGE, show, include_in_schema=False)
+    app.mount(f"{PAGE}/assets", StaticFiles(directory=_FILES))
+    app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
+
+
+@router.get("/stream")
+async def stream_frames(actor: CurrentActor, operations: Operations, frames: Frames) -> StreamingResponse:
+    """Follow the numbers, second by second."""
+    return StreamingResponse(await operations.open_stream(actor, frames), media_type="text/event-stream")
+
+
+@router.get("/history")
+async def get_history(
+    query: Annotated[HistoryQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Items:
+    """Show the numbers of the last quarter of an hour, or of the last day."""
+    return await operations.history(actor, query.span)
+
+
+@router.get("/routes")
+async def list_routes(actor: CurrentActor, operations: Operations) -> Items:
+    """Show each route with its own numbers."""
+    return await operations.routes(actor)
+
+
+@router.get("/requests")
+async def list_requests(
+    query: Annotated[RequestQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Items:
+    """List the last, the slowest or the failed requests and jobs."""
+    return await operations.requests(actor, query)
+
+
+@router.get("/requests/{request_id}")
+async def get_request(request_id: str, actor: CurrentActor, operations: Operations) -> RequestRead:
+    """Show a request whole, with the jobs that it ordered."""
+    return await operations.request(actor, request_id)
+
+
+@router.get("/jobs", response_model=PageRead[JobRead])
+async def list_jobs(
+    query: Annotated[JobQuery, Query()], actor: CurrentActor, operations: Operations
+) -> Page[Any]:
+    """List the jobs that wait, run or are dead."""
+    return await operations.jobs(actor, query)
+
+
+@router.get("/mail")
+async def list_mail(actor: CurrentActor, operations: Operations) -> Items:
+    """List the mail that was kept because there is no SMTP server."""
+    return await operations.mail(actor)
+
+
+@router.get("/database")
+async def list_sessions_of_database(actor: CurrentActor, operations: Operations) -> Items:
+    """List the database's sessions, and what each one waits for."""
+    return await operations.database(actor)
+
+
+@router.get("/loggers")
+async def list_levels(actor: CurrentActor, operations: Operations) -> Items:
+    """List the loggers with their levels."""
+    return await operations.levels(actor)
+
+
+@router.put("/loggers/{name}", status_code=204)
+async def set_level(name: str, update: LevelUpdate, actor: CurrentActor, operations: Operations) -> None:
+    """Set a logger's level for ten minutes."""
+    await operations.set_level(actor, name, update)

@@ -1,33 +1,45 @@
-from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Output
-
-JobId = Annotated[int, Field(ge=1, lt=2**63)]
+from glasswork.core.schemas import Input, Output
 
 
-class JobState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DEAD = "dead"
+class RequestQuery(BaseModel):
+    list: Literal["recent", "slow", "failed"] = "recent"
+    request_id: Annotated[str, Field(max_length=64)] | None = None
+    route: Annotated[str, Field(max_length=200)] | None = None
+    status: Annotated[str, Field(pattern=r"^([1-5](xx|\d\d)|ok|retry|dead|returned)$")] | None = None
+    user_id: UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-class JobRead(Output):
-    id: int
-    name: str = Field(examples=["accounts.send_welcome"])
-    state: JobState
-    attempts: int
-    request_id: str | None = Field(description="Of the request that ordered it.")
-    created_at: datetime
-    next_attempt_at: datetime
-    error: str | None = Field(description="Of the last attempt.")
+class HistoryQuery(BaseModel):
+    span: Literal["15m", "24h"] = "15m"
 
 
-class JobQuery(PageQuery):
-    state: list[JobState] = Field([], max_length=3)
-    name: list[Annotated[str, Field(pattern=r"^[a-z_.]{1,100}$")]] = Field([], max_length=50)
-    sort: str = sort_by("created_at", default="-created_at")
+class LevelUpdate(Input):
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class LevelSet(LevelUpdate):
+    logger: str
+
+
+class View(BaseModel):
+    """What somebody has looked at on the operations page."""
+
+    view: str
+    request_id: str | None = None
+
+
+class Items(Output):
+    items: list[Any]
+    silent: list[str] = Field([], description="Processes that did not answer.")
+
+
+class RequestRead(Output):
+    request_id: str
+    entries: list[Any]
+    silent: list[str] = Field([], description="Processes that did not answer.")

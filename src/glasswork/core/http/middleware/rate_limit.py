@@ -8,7 +8,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glasswork.core.errors import RateLimitError
-from glasswork.core.http.health import PROBES
+from glasswork.core.telemetry.routes import PROBES
 
 
 class RateLimitMiddleware:

@@ -1,5 +1,6 @@
 import asyncio
 import re
+from contextlib import nullcontext
 from time import perf_counter
 
 from opentelemetry.trace import get_current_span
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from glasswork.core.telemetry.callers import short_address, user_agent_family
 from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
 from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics
+from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.routes import Routes
 
 HEADER = "X-Request-ID"
@@ -16,16 +18,25 @@ TIMING_HEADERS = ("X-Process-Time", "Server-Timing", "traceresponse")
 CLIENT_GONE = 499
 """Nginx's status for an answer that nobody waits for any more; no caller ever sees it."""
 
+_NOT_RECORDED = nullcontext()
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 
 class RequestContextMiddleware:
     """Give every request its id and its context, and every answer the ids and times."""
 
-    def __init__(self, app: ASGIApp, routes: Routes, metrics: Metrics, tells_database: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Routes,
+        metrics: Metrics,
+        recorder: Recorder | None,
+        tells_database: bool,
+    ) -> None:
         self.app = app
         self._routes = routes
         self._metrics = metrics
+        self._recorder = recorder
         self._tells_database = tells_database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +53,9 @@ class RequestContextMiddleware:
         exchange = _Exchange(context, receive, send, self._tells_database)
         exchange.describe(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        with self._metrics.active_requests.labels(method).track_inprogress():
+        recorder = self._recorder if place.is_shown else None
+        recorded = recorder.recording(context, "request") if recorder else _NOT_RECORDED
+        with self._metrics.active_requests.labels(method).track_inprogress(), recorded:
             try:
                 await self.app(scope, exchange.receive, exchange.send)
             except asyncio.CancelledError:  # the server stops, and waits no longer

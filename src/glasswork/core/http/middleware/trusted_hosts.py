@@ -2,7 +2,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glasswork.core.errors import MalformedRequestError
-from glasswork.core.http.health import PROBES
+from glasswork.core.telemetry.routes import PROBES
 
 
 class UntrustedHostError(MalformedRequestError):

@@ -1,0 +1,52 @@
+"""Where other processes of the installation ask this one what it has seen."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from glasswork.core.database_checks import DatabaseProbe
+from glasswork.core.health import Health
+from glasswork.core.http import internal
+from glasswork.core.instance import Instance
+from glasswork.core.listeners import listen
+from glasswork.core.peers import SIGNATURE, Peers, is_signed
+from glasswork.core.settings import Settings
+from glasswork.core.telemetry.runtime import LoopWatch
+from glasswork.core.telemetry.signals import Signals
+from glasswork.core.tokens import Keys
+
+
+@asynccontextmanager
+async def telling(
+    settings: Settings, signals: Signals, health: Health, probe: DatabaseProbe, loop: LoopWatch
+) -> AsyncIterator[Peers | None]:
+    """Have this process tell of itself, and yield the way to the others; None without the page.
+
+    Enter it before anything is asked through `probe`, whose connection says where this process listens.
+    """
+    if signals.recorder is None:
+        yield None
+        return
+    instance = Instance(signals, signals.recorder, health)
+    key = Keys.derive(settings.jwt_secret.get_secret_value()).peers
+    with listen(settings.metrics_host, 0, "METRICS_HOST") as listener:
+        peers = Peers(instance, key)
+        probe.connection_name = peers.connection_name(settings.metrics_host, listener.getsockname()[1])
+        async with instance.watching(loop), internal.serving(listener, create_app(instance, key)):
+            yield peers
+        await peers.close()
+
+
+def create_app(instance: Instance, key: bytes) -> Starlette:
+    async def answer(request: Request) -> Response:
+        body = await request.body()
+        if not is_signed(key, body, request.headers.get(SIGNATURE, "")):
+            return Response(status_code=404)
+        asked = await request.json()
+        return JSONResponse({"answer": instance.answer(asked["question"], asked["arguments"])})
+
+    return Starlette(routes=[Route("/", answer, methods=["POST"])])
