@@ -67,6 +67,7 @@ def test_two_terminals_share_the_database(data_dir: Path) -> None:
     assert postmaster(data_dir) is None
 
 
+@pytest.mark.slow
 def test_kill_loses_no_answered_write(data_dir: Path) -> None:
     answered: list[str] = []
     with Serving(data_dir) as serving:

@@ -24,7 +24,7 @@ from .history import check_letters, check_locks, check_order, check_requests, st
 from .settling import IN_HAND, SECONDS, settle, until, until_working
 from .traffic import Traffic
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300 + 5 * SECONDS)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300 + 5 * SECONDS)]
 
 Followed = dict[str, asyncio.Task[list[Event]]]
 """By workspace."""

@@ -16,7 +16,11 @@ from tests.page.faults import FAULTS, Fault
 WIDE, PHONE = (1280, 800), (390, 844)
 SECONDS = 10_000
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("browser")]  # one server and browser for all
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),
+]  # one server and browser for all
 
 
 @contextmanager

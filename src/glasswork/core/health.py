@@ -140,7 +140,7 @@ class _Watched:
         if state == self.state:
             return
         if state != OK:
-            log.warning("dependency.lost", dependency=self.check.name, state=state, error=repr(error))
+            log.warning("dependency.lost", dependency=self.check.name, state=state, exc_info=error)
         elif self.state != "unknown":
             log.info("dependency.back", dependency=self.check.name)
         self.state = state

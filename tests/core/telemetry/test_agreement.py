@@ -26,7 +26,7 @@ from tests.factories.tracker import make_project, make_task, make_workspace
 
 from .conftest import Log
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(240)]
 
 REQUESTS = 10_000
 CLIENTS = 16

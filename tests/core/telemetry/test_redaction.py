@@ -1,5 +1,6 @@
 """What may leave in a log line, and what may not, whichever way it came in."""
 
+import ast
 import json
 import logging
 import re
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from glasswork.core.actor import Actor
+from glasswork.core.telemetry import redaction
 from glasswork.core.telemetry.lines import JsonFormatter
 from glasswork.core.telemetry.redaction import FIELDS, printable, scrub
 from glasswork.core.tokens import Keys, issue_access_token, issue_refresh_token, one_time_token
@@ -258,3 +260,21 @@ def test_json_says_the_same_in_any_encoding() -> None:
     text = JsonFormatter({}).format(logging.makeLogRecord({"msg": event}))
     assert text.isascii()
     assert json.loads(text)["event"] == event
+
+
+def test_what_our_own_lines_say_may_leave() -> None:
+    """Else a field would be left out of every line, and nobody would notice."""
+    source = Path(redaction.__file__).parents[2]
+    said = {
+        (keyword.arg, f"{path.name}:{call.lineno}")
+        for path in source.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "log"
+        for keyword in call.keywords
+        if keyword.arg
+    }
+    assert {name for name, _ in said} >= {"where", "dependency"}
+    assert {(name, place) for name, place in said if name not in FIELDS | {"exc_info"}} == set()

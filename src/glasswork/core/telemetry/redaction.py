@@ -18,6 +18,8 @@ FIELDS = frozenset(
         *("job", "job_id", "attempt", "delay", "wait_ms"),
         # an invariant
         *("rule", "found", "examples"),
+        # who the process depends on
+        *("dependency", "state"),
         # the log itself
         *("lost", "caller", "where"),
     }
