@@ -16,4 +16,9 @@ printf %s "$serving" >secrets/serving_password.txt
 printf %s "postgresql+asyncpg://glasswork_owner:$owner@postgres:5432/glasswork" >secrets/migration_database_url.txt
 printf %s "postgresql+asyncpg://glasswork:$serving@postgres:5432/glasswork" >secrets/database_url.txt
 random >secrets/jwt_secret.txt
+random >secrets/grafana_password.txt
+# Where Alertmanager posts what it has to tell. Put yours here: until then NotificationsFailing is raised.
+for receiver in page ticket watchdog; do
+  printf %s "http://localhost:9/$receiver" >"secrets/${receiver}_url.txt"
+done
 chmod 644 secrets/*.txt

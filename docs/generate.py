@@ -12,6 +12,7 @@ from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import LABELS, Metrics
 from glasswork.core.telemetry.routes import UNMATCHED, Routes
 from glasswork.core.telemetry.signals import Signals
+from glasswork.features.invariants.models import Rule
 from glasswork.worker import JOBS
 
 METRICS = Path(__file__).with_name("metrics.md")
@@ -63,6 +64,7 @@ def _labels(metrics: Metrics, routes: Routes) -> str:
     made = {
         "http_route": _listed([*sorted({template for _, template in routes.operations}), UNMATCHED]),
         "job": _listed(sorted(job.name for job in JOBS)),
+        "rule": _listed(Rule),
         "type": _listed(sorted(_event_types(Event))),
     }
     values = LABELS | made

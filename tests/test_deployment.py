@@ -44,7 +44,8 @@ def test_fits_its_schema(schema: str, path: str) -> None:
 
 
 def test_compose_has_the_whole_system() -> None:
-    assert SERVICES.keys() == {"traefik", "api", "worker", "migrate", "postgres", "redis", "prometheus"}
+    watching = {"prometheus", "alertmanager", "grafana"}
+    assert SERVICES.keys() == {"traefik", "api", "worker", "migrate", "postgres", "redis", *watching}
 
 
 @each_service
@@ -82,7 +83,12 @@ def test_starts_after_what_it_needs(name: str) -> None:
 
 
 def test_only_traefik_is_reachable_from_outside() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["traefik"]
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.pop("traefik")
+    for name, ports in published.items():
+        assert all(port.startswith("127.0.0.1:") for port in ports), name
+        assert "operators" in SERVICES[name]["networks"]
+    assert published.keys() == {"prometheus", "alertmanager", "grafana"}
     assert COMPOSE["networks"]["internal"]["internal"] is True
     assert {name for name, service in SERVICES.items() if "edge" in service["networks"]} == {"traefik", "api"}
 

@@ -18,6 +18,7 @@ from glasswork.core.outbox import Subscribers
 from glasswork.core.runner import Recurring, Runner
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.logs import configure_logs
+from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import SessionReused, UserCreated
@@ -29,9 +30,10 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
+from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
 
-JOBS = (SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE, PURGE)
+JOBS = (SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE, PURGE, CHECK_INVARIANTS)
 
 SUBSCRIBERS: Subscribers = {
     UserCreated.type: (SEND_WELCOME,),
@@ -41,7 +43,7 @@ SUBSCRIBERS: Subscribers = {
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
 }
 
-SCHEDULE = (Recurring("17 3 * * *", PURGE),)
+SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Resources:
     keys: Keys
     mailer: Mailer
     api_url: str
+    metrics: Metrics
 
 
 def create_runner(
@@ -65,6 +68,7 @@ def create_runner(
         keys=Keys.derive(settings.jwt_secret.get_secret_value()),
         mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
         api_url=f"{settings.public_url}/api/v1",
+        metrics=signals.metrics if signals else Metrics(),
     )
     return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
 

@@ -204,6 +204,18 @@ async def queue_state(session: AsyncSession) -> dict[str, float]:
     return dict((await session.execute(_STATE)).mappings().one())
 
 
+_NEXT_RUNS = text(f"""
+    SELECT entrypoint, expression, extract(epoch FROM next_run)::float AS next_run
+    FROM {SCHEMA}.pgqueuer_schedules
+""")  # noqa: S608 (our own words)
+
+
+async def next_runs(session: AsyncSession) -> dict[tuple[str, str], float]:
+    """Return when the clock orders each job next, by name and cron expression; old versions' too."""
+    rows = await session.execute(_NEXT_RUNS)
+    return {(row.entrypoint, row.expression): row.next_run for row in rows}
+
+
 async def requeue(session: AsyncSession, job_id: int) -> None:
     """Put a dead job back; its attempts are counted anew."""
     await queries(cast(Driver, _SessionDriver(session))).requeue_jobs([JobId(job_id)])

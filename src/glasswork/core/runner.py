@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import Database
 from glasswork.core.errors import AppError
-from glasswork.core.jobs import NO_TRACER, SCHEMA, Job, Nothing, Work, queries, queue_state
+from glasswork.core.jobs import NO_TRACER, SCHEMA, Job, Nothing, Work, next_runs, queries, queue_state
 from glasswork.core.outbox import Outbox
 from glasswork.core.telemetry.context import begin_request, new_request_id
 from glasswork.core.telemetry.jobs import Attempt, JobSignals
@@ -141,14 +141,16 @@ class Runner:
         watching.cancel()
 
     async def _watch_queue(self) -> None:
-        """Tell what waits in the queue, for whoever scrapes."""
+        """Tell what waits in the queue and what the clock orders next, for whoever scrapes."""
         while True:
             with suppress(AppError):
                 async with self._database.reading() as session:
-                    state = await queue_state(session)
+                    state, runs = await queue_state(session), await next_runs(session)
                 self._metrics.job_queue_oldest_age.set(max(0, state.pop("oldest_seconds")))
                 for name, count in state.items():
                     self._metrics.job_queue_depth.labels(name).set(count)
+                for name, cron in {(each.job.name, each.cron) for each in self._schedule} & runs.keys():
+                    self._metrics.schedule_next_run.labels(name).set(runs[name, cron])
             await asyncio.sleep(QUEUE_WATCH_SECONDS)
 
     async def _run(self) -> None:

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from glasswork.core.db import Database, open_database
-from glasswork.core.jobs import Job, Work
-from glasswork.core.runner import Runner
+from glasswork.core.jobs import Job, Nothing, Work
+from glasswork.core.runner import Recurring, Runner
 from glasswork.core.telemetry.context import begin_request
 from glasswork.core.telemetry.signals import Signals
 from tests.conftest import make_settings
@@ -170,3 +170,21 @@ async def test_what_waits_is_told_in_numbers(observed: Observed) -> None:
         for state in ("waiting", "running", "retrying", "dead")
     } == {"waiting": 2, "running": 0, "retrying": 0, "dead": 1}
     assert 3600 <= (observed.value("glasswork_job_queue_oldest_age_seconds") or 0) < 3700
+
+
+async def test_what_the_clock_orders_next_is_told(observed: Observed) -> None:
+    # The second one is of a version before this, with another schedule.
+    await execute(
+        observed.database,
+        "INSERT INTO jobs.pgqueuer_schedules (expression, entrypoint, next_run) VALUES"
+        " ('0 0 1 1 *', 'test.run', to_timestamp(4102444800)), ('0 0 1 6 *', 'test.run', to_timestamp(1))",
+    )
+    job = Job("test.run", Nothing, lambda _, __: asyncio.sleep(0))
+    runner = Runner(observed.database, [job], [Recurring("0 0 1 1 *", job)], None, 0, 3, observed.signals)
+    running = asyncio.create_task(runner.run())
+    async with asyncio.timeout(SECONDS):
+        while not observed.value("glasswork_schedule_next_run_timestamp_seconds", job="test.run"):
+            await asyncio.sleep(0.01)
+    runner.stop.set()
+    await running
+    assert observed.value("glasswork_schedule_next_run_timestamp_seconds", job="test.run") == 4102444800

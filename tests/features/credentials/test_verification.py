@@ -15,6 +15,7 @@ from glasswork.core.events import InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
 from glasswork.core.runner import backoff
+from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.credentials.service import VerificationService
@@ -109,7 +110,8 @@ class TestWelcome:
     def work(self, app: FastAPI, database: Database) -> Work:
         settings = app.state.settings
         mailer = Mailer(None, settings.mail_from)
-        resources = Resources(settings, database, app.state.keys, mailer, "https://example.com/api/v1")
+        address = "https://example.com/api/v1"
+        resources = Resources(settings, database, app.state.keys, mailer, address, Metrics())
         return Work(id=7, resources=resources, once=database.transaction)
 
     async def test_registration_orders_it(self, client: AsyncClient, database: Database) -> None:

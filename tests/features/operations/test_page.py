@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -235,6 +236,13 @@ class TestNumbers:
 
 
 class TestLevels:
+    @pytest.fixture(autouse=True)
+    def _as_before(self) -> Iterator[None]:
+        """No event loop lives long enough to set it back."""
+        logger = logging.getLogger("glasswork.requests")
+        yield
+        logger.setLevel(logging.NOTSET)
+
     async def test_are_set_for_a_while_and_written_down(self, admin: Caller, callers: Callers) -> None:
         answer = await ask(admin, "loggers/glasswork.requests", "PUT", json={"level": "debug"})
         assert answer.status_code == 204

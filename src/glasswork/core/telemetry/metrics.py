@@ -44,7 +44,7 @@ LABELS = {
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the series of each counter and histogram
 
-Combined = Literal["livesum", "livemax", "livemin"]
+Combined = Literal["livesum", "livemax", "livemin", "livemostrecent"]
 
 M = TypeVar("M", bound=MetricWrapperBase)
 
@@ -137,6 +137,24 @@ class Metrics:
             (),
             "livemax",
         )
+        self.schedule_next_run = self._gauge(
+            "glasswork_schedule_next_run_timestamp_seconds",
+            "When the clock orders the job next; it is overdue when that is past.",
+            ("job",),
+            "livemax",
+        )
+        self.invariant_violations = self._gauge(
+            "glasswork_invariant_violations",
+            "Rows that broke the rule when this process last checked it, 100 at most.",
+            ("rule",),
+            "livemostrecent",
+        )
+        self.invariant_checked = self._gauge(
+            "glasswork_invariant_checked_timestamp_seconds",
+            "When this process last checked the rule.",
+            ("rule",),
+            "livemostrecent",
+        )
 
     def _declare_process(self) -> None:
         self.ready = self._gauge("glasswork_ready", "1 when /ready answers 200.", (), "livemin")
@@ -168,6 +186,7 @@ class Metrics:
         for method, route in routes:
             self.requests.labels(method, route, "500")
         for job in jobs:
+            self.job_wait_seconds.labels(job)
             for outcome in ("ok", "retry", "dead", "returned"):
                 self.jobs.labels(job, outcome)
 

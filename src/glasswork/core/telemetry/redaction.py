@@ -16,6 +16,8 @@ FIELDS = frozenset(
         *("user_id", "workspace_id", "client_ip", "user_agent"),
         # the job
         *("job", "job_id", "attempt", "delay", "wait_ms"),
+        # an invariant
+        *("rule", "found", "examples"),
         # the log itself
         *("lost", "caller", "where"),
     }
