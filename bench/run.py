@@ -29,7 +29,7 @@ from glasswork.core.embedded import DATABASE, SERVING_ROLE, EmbeddedPostgres
 from glasswork.core.jobs import EventRef
 from glasswork.core.outbox import Outbox
 from glasswork.core.settings import Settings
-from glasswork.features.accounts.jobs import SEND_WELCOME
+from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.worker import SUBSCRIBERS, create_runner
 
 PROGRAM = str(Path(sys.executable).with_name("glasswork"))

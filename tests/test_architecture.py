@@ -11,7 +11,17 @@ from fastapi import FastAPI
 SOURCE = Path(__file__).parents[1] / "src" / "glasswork"
 FILES = sorted(SOURCE.rglob("*.py"))
 PRIVATE = {"repository", "router"}
-PUBLIC_OPERATIONS = {"register", "log_in", "refresh", "verify_email", "health", "ready"}
+PUBLIC_OPERATIONS = {
+    "register",
+    "log_in",
+    "refresh",
+    "verify_email",
+    "forget_password",
+    "reset_password",
+    "confirm_email",
+    "health",
+    "ready",
+}
 LAZY = {"cli.py", "installation.py"}
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}

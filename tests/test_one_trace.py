@@ -82,7 +82,7 @@ def test_from_the_request_to_the_mail(data_dir: Path, collector: Collector, smtp
         assert answer.status_code == 201
         assert answer.headers["traceresponse"].split("-")[1] == TRACE
         trace = [collector.spans.get(timeout=SECONDS)]
-        while trace[-1].name != "process accounts.send_welcome":
+        while trace[-1].name != "process credentials.send_welcome":
             trace.append(collector.spans.get(timeout=SECONDS))
         assert serving.stop() == 0
     while not collector.spans.empty():
@@ -91,8 +91,8 @@ def test_from_the_request_to_the_mail(data_dir: Path, collector: Collector, smtp
     by_id = {span.span_id: span for span in trace}
     assert [span.name for span in trace if span.parent_span_id not in by_id] == ["POST /api/v1/auth/register"]
     by_name = {span.name: span for span in trace}
-    request, sent = by_name["POST /api/v1/auth/register"], by_name["send accounts.send_welcome"]
-    done, mail = by_name["process accounts.send_welcome"], by_name["send mail"]
+    request, sent = by_name["POST /api/v1/auth/register"], by_name["send credentials.send_welcome"]
+    done, mail = by_name["process credentials.send_welcome"], by_name["send mail"]
     assert request.parent_span_id.hex() == CALLER
     assert request.kind == Span.SPAN_KIND_SERVER
     assert (sent.parent_span_id, done.parent_span_id, mail.parent_span_id) == (

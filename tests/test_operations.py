@@ -59,11 +59,11 @@ def test_all_processes_are_one_installation(data_dir: Path) -> None:
             return entries if len(entries) == 2 else None
 
         request, job = until(whole)
-        assert (request["kind"], job["kind"], job["title"]) == ("request", "job", "accounts.send_welcome")
+        assert (request["kind"], job["kind"], job["title"]) == ("request", "job", "credentials.send_welcome")
         assert request["instance"].startswith("api-")
         assert job["instance"].startswith("worker-")
         assert job["trace_id"] == request["trace_id"]
-        assert {span["name"] for span in job["spans"]} >= {"process accounts.send_welcome", "COMMIT"}
+        assert {span["name"] for span in job["spans"]} >= {"process credentials.send_welcome", "COMMIT"}
 
 
 def test_somebody_who_watches_does_not_hold_up_the_end(data_dir: Path) -> None:

@@ -39,6 +39,7 @@ from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.activity.router import router as changes
+from glasswork.features.credentials.router import router as credentials
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
@@ -170,7 +171,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
-    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth, jobs):
+    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth, credentials, jobs):
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )

@@ -10,6 +10,7 @@ from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.settings import Settings
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole
+from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
@@ -21,7 +22,7 @@ from glasswork.worker import SUBSCRIBERS
 
 async def create_admin(settings: Settings, new: Registration) -> None:
     async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
-        await AccountService(session, settings.password_min_length).register(new, SystemRole.ADMIN)
+        await AccountService(session, PasswordRules.of(settings)).register(new, SystemRole.ADMIN)
 
 
 async def import_github_archive(

@@ -10,6 +10,7 @@ from glasswork.commands import acting_as
 from glasswork.core.actor import Actor
 from glasswork.core.db import open_database
 from glasswork.core.settings import Settings
+from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
@@ -77,7 +78,7 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
     )
     async with open_database(settings, SUBSCRIBERS) as database:
         async with database.transaction() as session:
-            await AccountService(session, settings.password_min_length).register(new)
+            await AccountService(session, PasswordRules.of(settings)).register(new)
         async with (
             acting_as(database, settings, login, "glasswork demo") as actor,
             database.transaction() as session,

@@ -21,15 +21,26 @@ from glasswork.core.telemetry.logs import configure_logs
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
-from glasswork.features.accounts.events import UserCreated
-from glasswork.features.accounts.jobs import SEND_WELCOME
+from glasswork.features.accounts.events import SessionReused, UserCreated
+from glasswork.features.credentials.events import AddressChangeRequested, PasswordChanged, PasswordForgot
+from glasswork.features.credentials.jobs import (
+    SEND_CONFIRMATION,
+    SEND_RESET,
+    SEND_WELCOME,
+    TELL_OF_CHANGE,
+    TELL_OF_REUSE,
+)
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
 
-JOBS = (SEND_WELCOME, PURGE, CHECK_INVARIANTS)
+JOBS = (SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE, PURGE, CHECK_INVARIANTS)
 
 SUBSCRIBERS: Subscribers = {
     UserCreated.type: (SEND_WELCOME,),
+    SessionReused.type: (TELL_OF_REUSE,),
+    PasswordForgot.type: (SEND_RESET,),
+    PasswordChanged.type: (TELL_OF_CHANGE,),
+    AddressChangeRequested.type: (SEND_CONFIRMATION,),
 }
 
 SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))

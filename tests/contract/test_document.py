@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-REFERENCES = {"subject", "user", "workspace", "invitation", "project", "status", "label", "task"}
+REFERENCES = {"subject", "user", "session", "workspace", "invitation", "project", "status", "label", "task"}
 
 
 @pytest.fixture(scope="module")

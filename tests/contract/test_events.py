@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from glasswork.core.tokens import digest
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
@@ -13,7 +14,7 @@ from tests.factories.tracker import make_label, make_project, make_task, make_wo
 
 pytestmark = pytest.mark.anyio
 
-SILENT = {"log_in", "refresh", "log_out", "retry_job"}
+SILENT = {"log_in", "refresh", "log_out", "end_session", "end_other_sessions", "retry_job"}
 """They change no resource: signing in and out, and a job that is put back as it was."""
 
 ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
@@ -25,6 +26,31 @@ ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
         ["user.created"],
     ),
     "verify_email": ("POST", "/auth/verify-email", {"token": "{token}"}, ["user.updated"]),
+    "change_password": (
+        "POST",
+        "/auth/change-password",
+        {"password": PASSWORD, "new_password": f"{PASSWORD} too"},
+        ["user.password_changed"],
+    ),
+    "forget_password": (
+        "POST",
+        "/auth/forgot-password",
+        {"email": "nobody@example.com"},
+        ["user.password_forgotten"],
+    ),
+    "reset_password": (
+        "POST",
+        "/auth/reset-password",
+        {"token": "{reset}", "new_password": f"{PASSWORD} too"},
+        ["user.password_changed"],
+    ),
+    "change_email": (
+        "POST",
+        "/auth/change-email",
+        {"email": "another@example.com", "password": PASSWORD},
+        ["user.address_change_requested"],
+    ),
+    "confirm_email": ("POST", "/auth/confirm-email", {"token": "{address}"}, ["user.updated"]),
     "update_me": ("PATCH", "/users/me", {"name": "Another"}, ["user.updated"]),
     "update_user": ("PATCH", "/users/{user}", {"is_active": False}, ["user.updated"]),
     "create_workspace": (
@@ -131,7 +157,9 @@ async def things(callers: Callers, owner: Caller) -> dict[str, str]:
         "user": str(member.id),
         "invitation": pending["id"],
         "invited": await invite(callers, owner),
-        "token": await verification(callers, owner),
+        "token": await one_time_token(callers, owner, "verify_email"),
+        "reset": await one_time_token(callers, owner, "reset_password"),
+        "address": await one_time_token(callers, owner, "change_email"),
     }
 
 
@@ -145,14 +173,15 @@ async def invite(callers: Callers, invited: Caller) -> str:
     return token
 
 
-async def verification(callers: Callers, user: Caller) -> str:
+async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
     statement = text(
-        "INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at)"
-        " VALUES (encode(sha256('proof'), 'hex'), :user_id, 'verify_email', now() + interval '1 day')"
+        "INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at, address)"
+        " VALUES (:token_hash, :user_id, :purpose, now() + interval '1 day', 'new@example.com')"
     )
+    values = {"token_hash": digest(purpose), "user_id": user.id, "purpose": purpose}
     async with callers.database.transaction() as session:
-        await session.execute(statement, {"user_id": user.id})
-    return "proof"
+        await session.execute(statement, values)
+    return purpose
 
 
 @pytest.mark.parametrize("operation", sorted(ANSWERED))

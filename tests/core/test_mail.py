@@ -26,7 +26,7 @@ def letter(**changes: Any) -> Letter:
         "id": uuid4(),
         "recipient": "ada@example.com",
         "subject": "Welcome",
-        "template": "accounts/emails/welcome",
+        "template": "credentials/emails/welcome",
         "words": words | changes.pop("words", {}),
     }
     return Letter(**(fields | changes))

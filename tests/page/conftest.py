@@ -24,7 +24,7 @@ from sqlalchemy import text
 from glasswork.app import create_app
 from glasswork.core.runner import Runner
 from glasswork.core.settings import Settings
-from glasswork.features.accounts.jobs import SEND_WELCOME
+from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.worker import create_runner
 from tests.conftest import make_settings
 from tests.databases import SERVING, Server

@@ -51,6 +51,17 @@ def is_text(password: str) -> bool:
     return all(unicodedata.category(sign) != "Cs" for sign in password)
 
 
+def is_mixed(password: str) -> bool:
+    """Whether there is a small and a capital letter, a digit, and something that is none of them."""
+    kinds = (str.islower, str.isupper, str.isdigit, lambda sign: not sign.isalnum())
+    return all(any(map(kind, password)) for kind in kinds)
+
+
+def needs_rehash(password_hash: str) -> bool:
+    """Whether it was made with a smaller cost than today's."""
+    return _context.needs_update(password_hash)
+
+
 def is_common(password: str, *own_words: str) -> bool:
     """Whether the password is mere repetition, a well-known word with decoration, or the user's own name."""
     lowered = _normal(password).lower()

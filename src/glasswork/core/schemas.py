@@ -45,6 +45,7 @@ def reference(kind: str) -> WithJsonSchema:
 
 
 UserId = Annotated[UUID, reference("user")]
+SessionId = Annotated[UUID, reference("session")]
 WorkspaceId = Annotated[UUID, reference("workspace")]
 InvitationId = Annotated[UUID, reference("invitation")]
 ProjectId = Annotated[UUID, reference("project")]

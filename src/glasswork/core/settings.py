@@ -111,6 +111,8 @@ class Settings(LocalSettings):
     rate_limit_enabled: bool = True
     rate_limit_global: str = "600/minute"
     password_min_length: int = Field(default=12, ge=8, le=64)
+    password_rules: Literal["length", "complex"] = "length"  # noqa: S105 (no password)
+    registration: Literal["open", "closed"] = "open"
     docs_enabled: bool = Field(default=None, validate_default=True)
     ops_page: Literal["off", "auto", "on"] = "auto"
     public_url: str = "http://127.0.0.1:8000"

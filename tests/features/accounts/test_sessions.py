@@ -11,7 +11,7 @@ from glasswork.core.db import Database
 from glasswork.core.tokens import Keys, issue_refresh_token
 from glasswork.features.accounts.models import REFRESH_GRACE, REFRESH_LIFETIME, SystemRole, UserSession
 from tests.conftest import SECRET
-from tests.factories.callers import Callers
+from tests.factories.callers import PASSWORD, Callers
 
 from .sign_in import get_me, log_in, log_out, refresh
 
@@ -169,3 +169,61 @@ class TestLogOut:
         assert (response.status_code, response.content) == (204, b"")
         assert (await get_me(callers.client, tokens)).json()["error"]["code"] == "SESSION_ENDED"
         assert (await refresh(callers.client, tokens["refresh_token"])).status_code == 401
+
+
+class TestList:
+    async def test_shows_where_i_am_logged_in_and_nobody_else(self, callers: Callers) -> None:
+        ada, other = await callers.user(), await callers.user()
+        await callers.client.post(
+            "/api/v1/auth/token",
+            data={"username": ada.email, "password": PASSWORD},
+            headers={"User-Agent": "otter/1.0"},
+        )
+        ended = (await log_in(callers.client, ada.email)).json()
+        await log_out(callers.client, ended)
+        items = (await ada.get("/auth/sessions", sort="created_at")).json()["items"]
+        assert [(item["device"], item["is_current"]) for item in items] == [
+            (None, True),
+            ("otter/1.0", False),
+        ]
+        assert items[0]["id"] == str(ada.actor.session_id)
+        assert len((await other.get("/auth/sessions")).json()["items"]) == 1
+
+    async def test_needs_a_session_that_stands(self, callers: Callers) -> None:
+        ada = await callers.user()
+        await ada.post("/auth/logout")
+        assert (await ada.get("/auth/sessions")).status_code == 401
+
+
+class TestEnd:
+    async def test_of_one_ends_it_at_once(self, callers: Callers) -> None:
+        ada = await callers.user()
+        tokens = (await log_in(callers.client, ada.email)).json()
+        assert (await ada.delete(f"/auth/sessions/{session_of(tokens)}")).status_code == 204
+        assert (await get_me(callers.client, tokens)).status_code == 401
+        assert (await refresh(callers.client, tokens["refresh_token"])).status_code == 401
+        assert (await ada.get("/users/me")).status_code == 200
+        assert (await ada.delete(f"/auth/sessions/{session_of(tokens)}")).status_code == 404
+
+    async def test_of_somebody_else_s_is_refused(self, callers: Callers) -> None:
+        ada, other = await callers.user(), await callers.user()
+        answer = await ada.delete(f"/auth/sessions/{other.actor.session_id}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SESSION_NOT_FOUND")
+        assert (await other.get("/users/me")).status_code == 200
+
+    async def test_of_all_others_leaves_this_one(self, callers: Callers) -> None:
+        ada, other = await callers.user(), await callers.user()
+        tokens = (await log_in(callers.client, ada.email)).json()
+        assert (await ada.delete("/auth/sessions")).status_code == 204
+        assert (await get_me(callers.client, tokens)).status_code == 401
+        assert (await ada.get("/users/me")).status_code == 200
+        assert (await other.get("/users/me")).status_code == 200
+        await ada.post("/auth/logout")
+        assert (await ada.delete("/auth/sessions")).status_code == 401
+
+    async def test_who_is_shut_off_and_comes_back_must_log_in_again(self, callers: Callers) -> None:
+        ada, admin = await callers.user(), await callers.user(SystemRole.ADMIN)
+        for is_active in (False, True):
+            await admin.patch(f"/users/{ada.id}", {"is_active": is_active})
+            assert (await ada.get("/users/me")).status_code == 401
+        assert (await log_in(callers.client, ada.email)).status_code == 200

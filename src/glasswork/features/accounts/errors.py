@@ -3,8 +3,8 @@ from uuid import UUID
 from glasswork.core.errors import (
     AuthenticationError,
     ConflictError,
-    MalformedRequestError,
     NotFoundError,
+    PermissionDeniedError,
     ValidationError,
 )
 
@@ -50,19 +50,24 @@ class UsernameTakenError(ConflictError):
         super().__init__("There is an account with this username.")
 
 
-class InvalidOneTimeTokenError(MalformedRequestError):
-    """Unknown, used or too old: the same answer for all of them."""
+class UnfitPasswordError(ValidationError):
+    def __init__(self, field: str, message: str) -> None:
+        error = {"loc": ["body", field], "code": "unfit_password", "message": message}
+        super().__init__("The request is not valid.", errors=[error])
 
-    code = "INVALID_ONE_TIME_TOKEN"
+
+class RegistrationClosedError(PermissionDeniedError):
+    code = "REGISTRATION_CLOSED"
 
     def __init__(self) -> None:
-        super().__init__("The token is not valid, or no longer.")
+        super().__init__("No accounts are opened here.")
 
 
-class UnfitPasswordError(ValidationError):
-    def __init__(self, message: str) -> None:
-        error = {"loc": ["body", "password"], "code": "unfit_password", "message": message}
-        super().__init__("The request is not valid.", errors=[error])
+class SessionNotFoundError(NotFoundError):
+    code = "SESSION_NOT_FOUND"
+
+    def __init__(self, session_id: UUID) -> None:
+        super().__init__(f"You have no session {session_id}, or it has ended.")
 
 
 class UserNotFoundError(NotFoundError):

@@ -17,5 +17,11 @@ class UserCreated(_OfUser, Created):
     type = "user.created"
 
 
+class SessionReused(_OfUser):
+    """An old refresh token was presented: the session has ended, and its owner is told."""
+
+    type = "user.session_reused"
+
+
 class UserUpdated(_OfUser, Updated):
     type = "user.updated"

@@ -9,17 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from glasswork.core.models import Base, Entity
 
 REFRESH_LIFETIME: Final = timedelta(days=7)
-VERIFICATION_LIFETIME: Final = timedelta(days=3)
 REFRESH_GRACE: Final = timedelta(seconds=10)
 
 
 class SystemRole(StrEnum):
     USER = "user"
     ADMIN = "admin"
-
-
-class Purpose(StrEnum):
-    VERIFY_EMAIL = "verify_email"
 
 
 class User(Entity):
@@ -37,18 +32,6 @@ class User(Entity):
         Index("uq_users_email", func.lower(email), unique=True),
         Index("uq_users_username", func.lower(username), unique=True),
     )
-
-
-class OneTimeToken(Base):
-    """Sent to an address to prove that it is reached; only its hash is kept."""
-
-    __tablename__ = "one_time_tokens"
-
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    purpose: Mapped[Purpose]
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
 
 
 class UserSession(Base):

@@ -1,9 +1,7 @@
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Uuid, bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,19 +12,12 @@ from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from .access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in
 from .errors import (
     EmailTakenError,
-    InvalidOneTimeTokenError,
     SessionEndedError,
+    SessionNotFoundError,
     UsernameTakenError,
     UserNotFoundError,
 )
-from .models import (
-    REFRESH_GRACE,
-    REFRESH_LIFETIME,
-    OneTimeToken,
-    Purpose,
-    User,
-    UserSession,
-)
+from .models import REFRESH_GRACE, REFRESH_LIFETIME, User, UserSession
 
 _COLUMNS = (
     User.id,
@@ -98,41 +89,15 @@ class UserRepository:
             raise UserNotFoundError(user_id)
         return user
 
+    async def find_active(self, user_id: UUID) -> User | None:
+        one = select(User).where(User.id == user_id, User.is_active)
+        return (await self._session.execute(one)).scalar_one_or_none()
+
     async def find_by_login(self, login: str) -> User | None:
         """An e-mail address has an @ and a username has none, so at most one account fits."""
         name = login.lower()
         fits = or_(func.lower(User.email) == name, func.lower(User.username) == name)
         return (await self._session.execute(select(User).where(fits))).scalar_one_or_none()
-
-
-class OneTimeTokenRepository:
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def add(self, token_hash: str, user_id: UUID, purpose: Purpose, lifetime: timedelta) -> None:
-        """A token that is there already stays: a job that runs again sends the same one."""
-        values = {"token_hash": token_hash, "user_id": user_id, "purpose": purpose}
-        statement = insert(OneTimeToken).values(**values, expires_at=func.now() + lifetime)
-        await self._session.execute(statement.on_conflict_do_nothing())
-
-    async def use(self, token_hash: str, purpose: Purpose) -> tuple[User, datetime]:
-        """Use it up, in one statement: of two callers one goes through. Return whose it was, and the time."""
-        used = (
-            update(OneTimeToken)
-            .where(
-                OneTimeToken.token_hash == token_hash,
-                OneTimeToken.purpose == purpose,
-                OneTimeToken.used_at.is_(None),
-                OneTimeToken.expires_at > func.now(),
-            )
-            .values(used_at=func.now())
-            .returning(OneTimeToken.user_id, OneTimeToken.used_at)
-        )
-        row = (await self._session.execute(used)).one_or_none()
-        if row is None:
-            raise InvalidOneTimeTokenError
-        user = select(User).where(User.id == row.user_id).with_for_update()
-        return (await self._session.execute(user)).scalar_one(), row.used_at
 
 
 class SessionRepository:
@@ -164,6 +129,26 @@ class SessionRepository:
         )
         return (await self._session.execute(live)).one_or_none()
 
+    async def page(self, actor: Actor, query: PageQuery) -> Page[AnyRow]:
+        """Never empty: there is the one that asks."""
+        binds = actor.binds
+        page = await fetch_page(self._session, _SESSIONS, query, _SESSION_SORT_KEYS, UserSession.id, binds)
+        if not page.items:
+            await ensure_signed_in(self._session, actor)
+        return page
+
+    async def end_one(self, actor: Actor, session_id: UUID) -> None:
+        ended = _MINE.where(UserSession.id == session_id).values(revoked_at=func.now())
+        if (await self._session.execute(ended, actor.binds)).scalar_one_or_none() is None:
+            await ensure_signed_in(self._session, actor)
+            raise SessionNotFoundError(session_id)
+
+    async def end_all(self, user_id: UUID, but: UUID | None = None) -> None:
+        """End those that still stand, or all of them but one."""
+        standing = (UserSession.user_id == user_id, UserSession.revoked_at.is_(None), UserSession.id != but)
+        others = standing if but is not None else standing[:2]
+        await self._session.execute(update(UserSession).where(*others).values(revoked_at=func.now()))
+
     async def revoke(self, session_id: UUID) -> None:
         await self._session.execute(
             update(UserSession).where(UserSession.id == session_id).values(revoked_at=func.now())
@@ -185,3 +170,19 @@ _LIVE = (
     UserSession.rotated_at > func.now() - REFRESH_LIFETIME,
     select(User.id).where(User.id == UserSession.user_id, User.is_active).exists(),
 )
+_MINE = (
+    update(UserSession)
+    .where(UserSession.user_id == ACTOR_ID, UserSession.revoked_at.is_(None), IS_SIGNED_IN)
+    .returning(UserSession.id)
+)
+_SESSIONS = select(
+    UserSession.id,
+    UserSession.user_agent.label("device"),
+    UserSession.created_at,
+    UserSession.rotated_at.label("last_used_at"),
+    (UserSession.id == bindparam("actor_session_id", type_=Uuid())).label("is_current"),
+).where(UserSession.user_id == ACTOR_ID, IS_SIGNED_IN, *_LIVE)
+_SESSION_SORT_KEYS = {
+    "created_at": SortKey.of(UserSession.created_at, AwareDatetime),
+    "last_used_at": SortKey.of(UserSession.rotated_at, AwareDatetime),
+}

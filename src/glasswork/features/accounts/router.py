@@ -9,44 +9,48 @@ from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
-from glasswork.core.schemas import UserId
+from glasswork.core.schemas import SessionId, UserId
 
 from .auth import SIGNED_IN, CurrentActor
 from .errors import (
     EmailTakenError,
     InvalidCredentialsError,
-    InvalidOneTimeTokenError,
     InvalidRefreshTokenError,
+    RegistrationClosedError,
+    SessionNotFoundError,
     UsernameTakenError,
     UserNotFoundError,
 )
 from .models import User
+from .policy import PasswordRules
 from .schemas import (
-    EmailVerification,
     Refresh,
     Registration,
+    SessionQuery,
+    SessionRead,
     TokenPair,
     UserAdministration,
     UserQuery,
     UserRead,
     UserUpdate,
 )
-from .service import AccountService, SessionService, VerificationService
+from .service import AccountService, SessionService
 
 auth = APIRouter(prefix="/auth", tags=["auth"])
 users = APIRouter(prefix="/users", tags=["users"])
 
 
 async def get_accounts(request: Request, session: Session) -> AccountService:
-    return AccountService(session, request.app.state.settings.password_min_length)
+    return AccountService(session, PasswordRules.of(request.app.state.settings))
 
 
 async def get_sessions(request: Request, session: Session) -> SessionService:
     return SessionService(session, request.app.state.keys)
 
 
-async def get_verification(request: Request, session: Session) -> VerificationService:
-    return VerificationService(session, request.app.state.keys)
+async def require_open_registration(request: Request) -> None:
+    if request.app.state.settings.registration == "closed":
+        raise RegistrationClosedError
 
 
 async def forbid_caching(response: Response) -> None:
@@ -55,7 +59,6 @@ async def forbid_caching(response: Response) -> None:
 
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
-Verification = Annotated[VerificationService, Depends(get_verification)]
 NotCached = Depends(forbid_caching)
 Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
@@ -64,7 +67,8 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
     "/register",
     status_code=201,
     response_model=UserRead,
-    responses=CREATED | declare(EmailTakenError, UsernameTakenError),
+    responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError),
+    dependencies=[Depends(require_open_registration)],
 )
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
     """Open an account."""
@@ -91,10 +95,24 @@ async def log_out(actor: CurrentActor, sessions: Sessions) -> None:
     await sessions.log_out(actor)
 
 
-@auth.post("/verify-email", status_code=204, responses=declare(InvalidOneTimeTokenError))
-async def verify_email(body: EmailVerification, verification: Verification) -> None:
-    """Confirm my e-mail address with the token that was sent there."""
-    await verification.verify(body.token.get_secret_value())
+@auth.get("/sessions", response_model=PageRead[SessionRead], responses=declare(*SIGNED_IN))
+async def list_sessions(
+    query: Annotated[SessionQuery, Query()], actor: CurrentActor, sessions: Sessions
+) -> Page[Any]:
+    """List where I am logged in."""
+    return await sessions.page(actor, query)
+
+
+@auth.delete("/sessions", status_code=204, responses=declare(*SIGNED_IN))
+async def end_other_sessions(actor: CurrentActor, sessions: Sessions) -> None:
+    """Log me out everywhere else."""
+    await sessions.end_others(actor)
+
+
+@auth.delete("/sessions/{session_id}", status_code=204, responses=declare(*SIGNED_IN, SessionNotFoundError))
+async def end_session(session_id: SessionId, actor: CurrentActor, sessions: Sessions) -> None:
+    """Log me out there."""
+    await sessions.end_one(actor, session_id)
 
 
 @users.get("/me", response_model=UserRead, responses=TAGGED | declare(*SIGNED_IN))

@@ -5,7 +5,7 @@ from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
 
 from glasswork.core import passwords
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Input, Line, Output, UserId, optional
+from glasswork.core.schemas import Input, Line, Output, SessionId, UserId, optional
 
 from .models import SystemRole
 
@@ -34,6 +34,10 @@ Password = Annotated[
     AfterValidator(_is_text),
     Field(min_length=8, max_length=passwords.MAX_LENGTH, examples=["correct horse battery staple"]),
 ]
+KnownPassword = Annotated[
+    SecretStr, AfterValidator(_is_text), Field(min_length=1, max_length=passwords.MAX_LENGTH)
+]
+"""One that is compared with what is stored, and so is bound by no rule."""
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
@@ -66,8 +70,18 @@ class Refresh(Input):
     refresh_token: RefreshToken
 
 
-class EmailVerification(Input):
-    token: Annotated[SecretStr, Field(min_length=1, max_length=256)]
+class SessionRead(Output):
+    id: SessionId
+    device: str | None = Field(description="What it calls itself.", examples=["curl/8.5.0"])
+    created_at: datetime
+    last_used_at: datetime = Field(
+        description="When its tokens were last exchanged, every 15 minutes at most."
+    )
+    is_current: bool = Field(description="Whether it is the one that asks.")
+
+
+class SessionQuery(PageQuery):
+    sort: str = sort_by("created_at", "last_used_at", default="-last_used_at")
 
 
 class TokenPair(Output):

@@ -12,32 +12,37 @@ from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import Keys
 
-from .access import require_admin
+from .access import ensure_signed_in, require_admin
 from .errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     RefreshTokenReusedError,
-    UnfitPasswordError,
     UserNotFoundError,
 )
-from .events import UserCreated, UserUpdated
-from .models import VERIFICATION_LIFETIME, Purpose, SystemRole, User, UserSession
-from .repository import OneTimeTokenRepository, SessionRepository, UserRepository
-from .schemas import Registration, TokenPair, UserAdministration, UserQuery, UserUpdate
+from .events import SessionReused, UserCreated, UserUpdated
+from .models import SystemRole, User, UserSession
+from .policy import PasswordRules, refuse_unfit
+from .repository import SessionRepository, UserRepository
+from .schemas import Registration, SessionQuery, TokenPair, UserAdministration, UserQuery, UserUpdate
+
+
+class UserLookup(UserRepository):
+    """Users as entities, for the slices above."""
 
 
 class AccountService:
     """Accounts as their owners and the installation's admins see them."""
 
-    def __init__(self, session: AsyncSession, password_min_length: int) -> None:
+    def __init__(self, session: AsyncSession, rules: PasswordRules) -> None:
         self._session = session
         self._users = UserRepository(session)
+        self._sessions = SessionRepository(session)
         self._outbox = Outbox(session)
-        self._password_min_length = password_min_length
+        self._rules = rules
 
     async def register(self, new: Registration, role: SystemRole = SystemRole.USER) -> User:
         password = new.password.get_secret_value()
-        self._refuse_unfit(password, new)
+        refuse_unfit(password, self._rules, "password", new.username, new.email.partition("@")[0])
         user = User(email=new.email, username=new.username, name=new.name, role=role)
         user.password_hash = await passwords.hash_in_thread(password)
         await self._users.add(user)
@@ -72,44 +77,19 @@ class AccountService:
         with self._outbox.updating(actor, UserUpdated, user):
             user.change(fields)
             await self._users.flush()
+        if not user.is_active:
+            await self._sessions.end_all(user.id)
         return user
-
-    def _refuse_unfit(self, password: str, new: Registration) -> None:
-        if len(password) < self._password_min_length:
-            raise UnfitPasswordError(f"must have at least {self._password_min_length} characters")
-        if passwords.is_common(password, new.username, new.email.partition("@")[0]):
-            raise UnfitPasswordError("is too easy to guess")
-
-
-class VerificationService:
-    """Prove that an account's e-mail address is its owner's."""
-
-    def __init__(self, session: AsyncSession, keys: Keys) -> None:
-        self._users = UserRepository(session)
-        self._tokens = OneTimeTokenRepository(session)
-        self._outbox = Outbox(session)
-        self._keys = keys
-
-    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[AnyRow, str]:
-        """Return the user, and the one token that there is for the event."""
-        user = await self._users.get(user_id)
-        token = tokens.one_time_token(self._keys, event_id)
-        await self._tokens.add(tokens.digest(token), user_id, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
-        return user, token
-
-    async def verify(self, token: str) -> None:
-        user, now = await self._tokens.use(tokens.digest(token), Purpose.VERIFY_EMAIL)
-        with self._outbox.updating(None, UserUpdated, user):
-            user.email_verified_at = now
-            await self._users.flush()
 
 
 class SessionService:
     """Log in, stay logged in, log out."""
 
     def __init__(self, session: AsyncSession, keys: Keys) -> None:
+        self._session = session
         self._users = UserRepository(session)
         self._sessions = SessionRepository(session)
+        self._outbox = Outbox(session)
         self._keys = keys
 
     async def log_in(self, login: str, password: str, user_agent: str | None) -> TokenPair:
@@ -117,6 +97,8 @@ class SessionService:
         password_hash = user.password_hash if user and user.is_active else None
         if not await passwords.verify_in_thread(password, password_hash) or user is None:
             raise InvalidCredentialsError
+        if passwords.needs_rehash(user.password_hash):
+            user.password_hash = await passwords.hash_in_thread(password)
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=user_agent, sequence=0)
         await self._sessions.add(user_session)
         return self._pair(user.id, user_session.id, 0)
@@ -148,6 +130,20 @@ class SessionService:
     async def log_out(self, actor: Actor) -> None:
         await self._sessions.end(actor)
 
+    async def page(self, actor: Actor, query: SessionQuery) -> Page[AnyRow]:
+        return await self._sessions.page(actor, query)
+
+    async def end_one(self, actor: Actor, session_id: UUID) -> None:
+        await self._sessions.end_one(actor, session_id)
+
+    async def end_others(self, actor: Actor) -> None:
+        await ensure_signed_in(self._session, actor)
+        await self._sessions.end_all(actor.user_id, but=actor.session_id)
+
+    async def end_all(self, user_id: UUID, but: UUID | None) -> None:
+        """For whoever changes what the sessions stand on."""
+        await self._sessions.end_all(user_id, but)
+
     async def _user_of_used_token(self, session_id: UUID, sequence: int) -> UUID:
         live = await self._sessions.find_live(session_id)
         if live is None:
@@ -156,6 +152,7 @@ class SessionService:
             user_id: UUID = live.user_id
             return user_id
         await self._sessions.revoke(session_id)
+        self._outbox.record(None, SessionReused(workspace_id=None, subject_id=live.user_id))
         raise RefreshTokenReusedError
 
     def _pair(self, user_id: UUID, session_id: UUID, sequence: int) -> TokenPair:

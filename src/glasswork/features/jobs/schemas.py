@@ -18,7 +18,7 @@ class JobState(StrEnum):
 
 class JobRead(Output):
     id: int
-    name: str = Field(examples=["accounts.send_welcome"])
+    name: str = Field(examples=["credentials.send_welcome"])
     state: JobState
     attempts: int
     request_id: str | None = Field(description="Of the request that ordered it.")

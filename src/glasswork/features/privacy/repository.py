@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
-from glasswork.features.accounts.models import OneTimeToken
+from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task

@@ -16,9 +16,9 @@ from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
 from glasswork.core.runner import backoff
 from glasswork.core.telemetry.metrics import Metrics
-from glasswork.features.accounts.jobs import SEND_WELCOME
-from glasswork.features.accounts.models import OneTimeToken
-from glasswork.features.accounts.service import VerificationService
+from glasswork.features.credentials.jobs import SEND_WELCOME
+from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.credentials.service import VerificationService
 from glasswork.worker import Resources
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.smtp import Sink, listening, url
