@@ -10,6 +10,8 @@ from tests.processes import Serving
 
 REQUESTS = 300
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", ["refuses", "is mute"])
 def test_a_collector_that_takes_nothing(data_dir: Path, kind: str) -> None:

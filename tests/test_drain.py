@@ -17,6 +17,8 @@ from tests.scrapes import total
 
 LONG = {"DRAIN_SECONDS": "300"}
 
+pytestmark = pytest.mark.slow
+
 each_number = pytest.mark.parametrize("workers", ["1", "2"])
 
 

@@ -20,6 +20,8 @@ from tests.processes import PROGRAM, Serving
 LOUD = {"LOG_LEVEL": "info", "LOG_FORMAT": "json", "RATE_LIMIT_ENABLED": "false"}
 PIPE_BYTES = 65536
 
+pytestmark = pytest.mark.slow
+
 
 class Unheard(Serving):
     def _read(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from glasswork.core.embedded import EmbeddedPostgres
 from tests.factories.callers import PASSWORD
@@ -17,6 +18,8 @@ from tests.scrapes import total
 ADA = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
 AWAY = {"status": "unavailable", "checks": {"database": "unavailable", "schema": "unavailable"}}
 POOL, CALLERS = 20, 25
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Processes that ask each other: who is found, who is believed, and how long anybody waits."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -70,6 +71,16 @@ async def test_each_finds_the_others_as_long_as_they_live(committing_app: FastAP
         assert told.silent == []
         assert len(await addresses(committing_app, theirs)) == 1
     assert await addresses(committing_app, ours) == []
+
+
+async def test_each_second_is_told_once(committing_app: FastAPI) -> None:
+    seconds = committing_app.state.signals.recorder.timeline.seconds
+    async with asyncio.timeout(20):
+        while len(seconds) < 4:
+            await asyncio.sleep(0.05)
+    times = [point.at for point in seconds]
+    assert len(set(times)) == len(times)
+    assert times == sorted(times)
 
 
 async def test_who_does_not_answer_is_named_and_not_waited_for(committing_app: FastAPI) -> None:

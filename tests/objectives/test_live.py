@@ -21,7 +21,7 @@ from .runbooks import RUNBOOKS, checks
 from .stack import API, TEMPO, WORKER, Stack, needs_programs, receiving
 from .traffic import Caller, again_and_again, working
 
-pytestmark = [needs_programs, pytest.mark.slow, pytest.mark.xdist_group("live")]  # one world for all
+pytestmark = [*needs_programs, pytest.mark.slow, pytest.mark.xdist_group("live")]  # one world for all
 
 GROUPS = make_groups(tempo=TEMPO)
 RECORDINGS = [rule for group in GROUPS for rule in group.rules if isinstance(rule, Recording)]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from itertools import islice
+from math import floor
 from time import time
 from typing import Any
 
@@ -119,11 +120,14 @@ class Instance:
         return True
 
     async def _tick(self, loop: LoopWatch) -> None:
+        due = floor(time())
         while True:
-            # In step with the clock, so that the seconds of all processes are the same ones.
-            await asyncio.sleep(1 - time() % 1)
+            # In step with the clock, so that the seconds of all processes are the same ones; and each once,
+            # though the loop may wake up a little early.
+            due = max(due, floor(time())) + 1
+            await asyncio.sleep(due - time())
             self._worst_lag_ms = loop.take_worst() * 1000
-            self._recorder.timeline.tick(round(time()) - 1, self._measure())
+            self._recorder.timeline.tick(due - 1, self._measure())
             self._recorder.tick(self._worst_lag_ms)
 
     def _measure(self) -> Gauges:
