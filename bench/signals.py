@@ -89,14 +89,21 @@ async def measure(settings: Settings, path: str, token: str, rounds: int, reques
                 await asyncio.to_thread(app.state.signals.tracer_provider.force_flush)
                 if number:  # in the first one caches are filled
                     cpu.setdefault((variant, more), []).append((process_time() - began) / requests * 1e6)
-    base = statistics.median(cpu["nothing", 0])
+    base = cpu["nothing", 0]
     print(f"{'CPU of one read, µs':<28}" + "".join(f"{f'+{more} routes':>16}" for more in MORE_ROUTES))
     for variant in (*VARIANTS, OWN_LOOKUPS):
-        medians = [statistics.median(cpu[variant, more]) for more in MORE_ROUTES]
-        print(f"{variant:<28}" + "".join(f"{median:>9.0f} ({median / base:.2f})" for median in medians))
+        shown = [
+            (statistics.median(cpu[variant, more]), ratio(cpu[variant, more], base)) for more in MORE_ROUTES
+        ]
+        print(f"{variant:<28}" + "".join(f"{median:>9.0f} ({times:.2f})" for median, times in shown))
     await measure_scrape(settings, path, token)
     measure_memory()
     await measure_collectors(settings, path, token, rounds, requests)
+
+
+def ratio(rounds: list[float], base: list[float]) -> float:
+    """Round by round, since the machine's speed changes more slowly than the variants take turns."""
+    return statistics.median(each / of_base for each, of_base in zip(rounds, base, strict=True))
 
 
 async def measure_collectors(settings: Settings, path: str, token: str, rounds: int, requests: int) -> None:
