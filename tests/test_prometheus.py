@@ -115,6 +115,7 @@ def test_exemplars_lead_to_the_traces_of_the_answers(data_dir: Path, tmp_path: P
         assert until(lambda: server.traces("http_server_request_duration_seconds_bucket")) <= traces
 
 
+@pytest.mark.slow
 def test_the_sums_of_several_processes_are_the_requests_sent(data_dir: Path, tmp_path: Path) -> None:
     with (
         Serving(data_dir, "--no-worker", "--workers", "2") as serving,

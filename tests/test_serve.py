@@ -90,6 +90,7 @@ def test_kill_loses_no_answered_write(data_dir: Path) -> None:
         assert [task["title"] for task in listed.json()["items"]] == answered
 
 
+@pytest.mark.slow
 def test_several_workers_count_as_one(data_dir: Path) -> None:
     with Serving(data_dir, "--workers", "2") as serving:
 
