@@ -145,9 +145,10 @@ class SessionRepository:
 
     async def end_all(self, user_id: UUID, but: UUID | None = None) -> None:
         """End those that still stand, or all of them but one."""
-        standing = (UserSession.user_id == user_id, UserSession.revoked_at.is_(None), UserSession.id != but)
-        others = standing if but is not None else standing[:2]
-        await self._session.execute(update(UserSession).where(*others).values(revoked_at=func.now()))
+        ended = update(UserSession).where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+        if but is not None:
+            ended = ended.where(UserSession.id != but)
+        await self._session.execute(ended.values(revoked_at=func.now()))
 
     async def revoke(self, session_id: UUID) -> None:
         await self._session.execute(
