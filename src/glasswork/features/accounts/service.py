@@ -99,6 +99,10 @@ class SessionService:
             raise InvalidCredentialsError
         if passwords.needs_rehash(user.password_hash):
             user.password_hash = await passwords.hash_in_thread(password)
+        return await self.open(user, user_agent)
+
+    async def open(self, user: User, user_agent: str | None) -> TokenPair:
+        """For whoever has proved to be the user, in whatever way."""
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=user_agent, sequence=0)
         await self._sessions.add(user_session)
         return self._pair(user.id, user_session.id, 0)
