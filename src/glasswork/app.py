@@ -19,7 +19,7 @@ from glasswork.core.errors import (
     ValidationError,
 )
 from glasswork.core.health import Health
-from glasswork.core.http import docs, errors, health, internal, metrics, peers
+from glasswork.core.http import access, docs, errors, health, internal, metrics, peers
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
@@ -38,7 +38,9 @@ from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_r
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.router import auth, users
+from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
+from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
@@ -67,6 +69,11 @@ TAGS = [
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
 ]
+
+ROUTERS = (
+    *(tasks, changes, labels, projects, workspaces, acceptance),
+    *(users, auth, credentials, api_tokens, jobs),
+)
 
 EVERYWHERE = declare(
     MalformedRequestError,
@@ -99,18 +106,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.keys = keys
+    app.state.api_token_uses = ApiTokenUses()
     signals = app.state.signals = Signals("api", lines, records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     app.state.health = Health(signals.metrics, probe.checks)
     app.state.probe = probe
     errors.install(app)
     _include_routers(app)
+
     if settings.metrics_port is None:
         metrics.install(app, app.state.signals.metrics)
     if settings.docs_enabled:
         docs.install(app)
     if settings.has_ops_page:
         page.install(app)
+    access.ensure_declared(app)
     _observe(app, settings)
     if settings.metrics_port is not None:
         inside = internal.create_app(app.state.signals.metrics, app.state.health)
@@ -171,7 +181,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
-    for router in (tasks, changes, labels, projects, workspaces, acceptance, users, auth, credentials, jobs):
+    for router in ROUTERS:
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )

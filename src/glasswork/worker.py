@@ -22,6 +22,8 @@ from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import SessionReused, UserCreated
+from glasswork.features.api_tokens.events import ApiTokenCreated
+from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordChanged, PasswordForgot
 from glasswork.features.credentials.jobs import (
     SEND_CONFIRMATION,
@@ -33,7 +35,10 @@ from glasswork.features.credentials.jobs import (
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
 
-JOBS = (SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE, PURGE, CHECK_INVARIANTS)
+JOBS = (
+    *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
+    *(TELL_OF_TOKEN, PURGE, CHECK_INVARIANTS),
+)
 
 SUBSCRIBERS: Subscribers = {
     UserCreated.type: (SEND_WELCOME,),
@@ -41,6 +46,7 @@ SUBSCRIBERS: Subscribers = {
     PasswordForgot.type: (SEND_RESET,),
     PasswordChanged.type: (TELL_OF_CHANGE,),
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
+    ApiTokenCreated.type: (TELL_OF_TOKEN,),
 }
 
 SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-REFERENCES = {"subject", "user", "session", "workspace", "invitation", "project", "status", "label", "task"}
+REFERENCES = {
+    *("subject", "user", "session", "api_token"),
+    *("workspace", "invitation", "project", "status", "label", "task"),
+}
 
 
 @pytest.fixture(scope="module")

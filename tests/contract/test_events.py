@@ -10,7 +10,7 @@ from glasswork.core.tokens import digest
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
-from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -51,6 +51,13 @@ ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
         ["user.address_change_requested"],
     ),
     "confirm_email": ("POST", "/auth/confirm-email", {"token": "{address}"}, ["user.updated"]),
+    "create_api_token": (
+        "POST",
+        "/auth/api-tokens",
+        {"name": "script", "scopes": ["tasks:read"]},
+        ["api_token.created"],
+    ),
+    "revoke_api_token": ("DELETE", "/auth/api-tokens/{api_token}", None, ["api_token.deleted"]),
     "update_me": ("PATCH", "/users/me", {"name": "Another"}, ["user.updated"]),
     "update_user": ("PATCH", "/users/{user}", {"is_active": False}, ["user.updated"]),
     "create_workspace": (
@@ -155,6 +162,7 @@ async def things(callers: Callers, owner: Caller) -> dict[str, str]:
         "done": tasks[2]["id"],
         "member": str(member.id),
         "user": str(member.id),
+        "api_token": (await make_api_token(owner, "tasks:read"))["id"],
         "invitation": pending["id"],
         "invited": await invite(callers, owner),
         "token": await one_time_token(callers, owner, "verify_email"),

@@ -23,6 +23,7 @@ schema = schemathesis.openapi.from_dict(
 BEYOND_SCHEMA = {
     "invalid_cursor",
     "malformed_etag",
+    "scope_beyond_workspace",
     "unfit_password",
     "unknown_assignee",
     "unknown_label",
@@ -50,6 +51,7 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
             "user_id": workspace["created_by"],
             "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
+            "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
             "task_id": make(f"/projects/{project['id']}/tasks", title="Contract")["id"],
             "key": "OPS-1",
             "job_id": 1,

@@ -1,4 +1,4 @@
-"""Workspaces, projects and tasks, made through the API by those who may."""
+"""Workspaces, projects, tasks and API tokens, made through the API by those who may."""
 
 from itertools import count
 from typing import Any
@@ -13,6 +13,11 @@ async def make_workspace(owner: Caller, **fields: Any) -> dict[str, Any]:
     return await _make(
         owner, "/workspaces", {"name": f"Workspace {number}", "slug": f"workspace-{number}"} | fields
     )
+
+
+async def make_api_token(owner: Caller, *scopes: str, **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(owner, "/auth/api-tokens", {"name": f"script {number}", "scopes": scopes} | fields)
 
 
 async def make_project(member: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _operation(method: str, path: str, described: Json) -> Operation:
         is_form="application/json" not in bodies,
         answer=next((body["schema"] for body in success.get("content", {}).values()), None),
         takes_if_match="if-match" in parameters,
-        has_actor="security" in described,
+        has_actor=bool(described["security"]),
     )
 
 

@@ -46,6 +46,7 @@ def reference(kind: str) -> WithJsonSchema:
 
 UserId = Annotated[UUID, reference("user")]
 SessionId = Annotated[UUID, reference("session")]
+ApiTokenId = Annotated[UUID, reference("api_token")]
 WorkspaceId = Annotated[UUID, reference("workspace")]
 InvitationId = Annotated[UUID, reference("invitation")]
 ProjectId = Annotated[UUID, reference("project")]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from glasswork.core.health import Health, Status
+from glasswork.core.http.access import PUBLIC
 
 router = APIRouter(tags=["service"])
 
@@ -20,13 +21,17 @@ class Readiness(BaseModel):
     checks: Mapping[str, str]
 
 
-@router.get("/health")
+@router.get("/health", openapi_extra=PUBLIC)
 async def health() -> Liveness:
     """Tell that the process is alive, without asking anybody else."""
     return Liveness(status="ok")
 
 
-@router.get("/ready", responses={503: {"model": Readiness, "description": "Not now."}})
+@router.get(
+    "/ready",
+    responses={503: {"model": Readiness, "description": "Not now."}},
+    openapi_extra=PUBLIC,
+)
 async def ready(request: Request, response: Response) -> Readiness:
     """Tell whether requests can be served, as the last looks at the database and its schema have shown."""
     known: Health = request.app.state.health

@@ -1,18 +1,24 @@
 """Who asks, as a condition of every statement: no look-up of the user comes before it."""
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, exists, func, select
+from typing import NoReturn
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, Uuid, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from glasswork.core.actor import Actor
 from glasswork.core.errors import require
+from glasswork.core.tokens import InvalidTokenError
 
-from .errors import SessionEndedError
-from .models import REFRESH_LIFETIME, User, UserSession
+from .errors import MissingScopeError, SessionEndedError
+from .models import REFRESH_LIFETIME, ApiToken, User, UserSession
 from .policy import can_administer
 
 ACTOR_ID: ColumnElement[object] = bindparam("actor_user_id", type_=Uuid())
+TOKEN_ID: ColumnElement[object] = bindparam("actor_token_id", type_=Uuid())
 
-IS_SIGNED_IN = exists(
+_HAS_SESSION = exists(
     select(UserSession.id)
     .join(User, User.id == UserSession.user_id)
     .where(
@@ -23,20 +29,68 @@ IS_SIGNED_IN = exists(
         User.is_active,
     )
 )
+_TOKEN = (
+    select(ApiToken.scopes)
+    .join(User, User.id == ApiToken.user_id)
+    .where(
+        ApiToken.id == TOKEN_ID,
+        ApiToken.user_id == ACTOR_ID,
+        ApiToken.token_hash == bindparam("actor_token_hash", type_=Text()),
+        ApiToken.revoked_at.is_(None),
+        ApiToken.expires_at > func.now(),
+        User.is_active,
+    )
+)
+TOKEN_STANDS = exists(_TOKEN)
+_HAS_TOKEN = exists(_TOKEN.where(bindparam("actor_scope", type_=Text()) == func.any(ApiToken.scopes)))
+
+IS_SIGNED_IN = or_(_HAS_SESSION, _HAS_TOKEN)
+"""Whether the session still stands, or the API token does and has the scope."""
 
 _SIGNED_IN = select(IS_SIGNED_IN)
+_KEPT = select(IS_SIGNED_IN, exists(_TOKEN.where(ApiToken.workspace_id.is_not(None))))
 _ROLE = select(User.role).where(User.id == ACTOR_ID, IS_SIGNED_IN)
+
+
+def is_open_to_token(workspace_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+    """Whether the actor is a session, or an API token that is not kept to another workspace."""
+    reaches = exists(
+        select(ApiToken.id)
+        .where(
+            ApiToken.id == TOKEN_ID,
+            or_(ApiToken.workspace_id.is_(None), ApiToken.workspace_id == workspace_id),
+        )
+        .correlate_except(ApiToken)
+    )
+    return or_(TOKEN_ID.is_(None), reaches)
 
 
 async def require_admin(session: AsyncSession, actor: Actor) -> None:
     """For what concerns the installation."""
     role = (await session.execute(_ROLE, actor.binds)).scalar_one_or_none()
     if role is None:
-        raise SessionEndedError
+        await refuse(session, actor)
     require(can_administer(role))
 
 
 async def ensure_signed_in(session: AsyncSession, actor: Actor) -> None:
     """Call it when a statement found nothing: a session that has ended is the first reason to tell."""
     if not (await session.execute(_SIGNED_IN, actor.binds)).scalar_one():
+        await refuse(session, actor)
+
+
+async def ensure_open_everywhere(session: AsyncSession, actor: Actor) -> None:
+    """For what stands in no workspace that there is: an API token that is kept to one does not do."""
+    is_signed_in, is_kept = (await session.execute(_KEPT, actor.binds)).one()
+    if not is_signed_in:
+        await refuse(session, actor)
+    require(not is_kept)
+
+
+async def refuse(session: AsyncSession, actor: Actor) -> NoReturn:
+    """Say why somebody is not signed in."""
+    if actor.token is None:
         raise SessionEndedError
+    if (await session.execute(_TOKEN, actor.binds)).one_or_none() is None:
+        raise InvalidTokenError
+    raise MissingScopeError(actor.token.scope)

@@ -1,28 +1,60 @@
-"""From a bearer token to the actor; whether the session still stands is asked by each statement."""
+"""From a bearer token to the actor; whether it still stands is asked by each statement."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
-from fastapi.security import OAuth2PasswordBearer
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
-from glasswork.core.actor import Actor
+from glasswork.core.actor import Actor, Scope
 from glasswork.core.telemetry.context import current_request
-from glasswork.core.tokens import InvalidTokenError, read_access_token
+from glasswork.core.tokens import InvalidTokenError, is_api_token, read_access_token, read_api_token
 
-from .errors import SessionEndedError
+from .errors import MissingScopeError, SessionEndedError, SessionRequiredError
 
-SIGNED_IN = (InvalidTokenError, SessionEndedError)
-"""What every operation with an actor can answer."""
+SIGNED_IN = (InvalidTokenError, SessionEndedError, SessionRequiredError)
+"""What every operation for a session can answer."""
+AUTHORIZED = (InvalidTokenError, SessionEndedError, MissingScopeError)
+"""What every operation for a session or an API token can answer."""
 
-_bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False)
+
+class _ApiTokenScheme(HTTPBearer):
+    """Tells the document that an API token does too; the header is read once, as that of a session."""
+
+    async def __call__(self, _: Request) -> None:  # type: ignore[override]
+        return
 
 
-async def get_actor(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Actor:
+_bearer = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/token", auto_error=False, scheme_name="Session")
+_api_token = _ApiTokenScheme(scheme_name="ApiToken", bearerFormat="gwk_...", description="Made for scripts.")
+
+
+async def get_session_actor(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Actor:
     if token is None:
         raise InvalidTokenError
+    if is_api_token(token):
+        raise SessionRequiredError
     actor = read_access_token(request.app.state.keys, token)
     current_request().user_id = actor.user_id
     return actor
 
 
-CurrentActor = Annotated[Actor, Depends(get_actor)]
+def acting(scope: Scope) -> Any:
+    """The dependency for an actor who comes with a session, or with an API token that has the scope."""
+
+    async def get_actor(
+        request: Request,
+        token: Annotated[str | None, Depends(_bearer)],
+        _: Annotated[None, Security(_api_token, scopes=[scope])],
+    ) -> Actor:
+        if token is None or not is_api_token(token):
+            return await get_session_actor(request, token)
+        actor = read_api_token(token, scope)
+        current_request().user_id = actor.user_id
+        await request.app.state.api_token_uses.note(request.app.state.database, actor)
+        return actor
+
+    return Depends(get_actor)
+
+
+CurrentActor = Annotated[Actor, Depends(get_session_actor)]
+"""Who has signed in: API tokens are refused."""

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+from glasswork.core.actor import Scope
 from glasswork.core.errors import (
     AuthenticationError,
     ConflictError,
@@ -21,6 +22,20 @@ class SessionEndedError(AuthenticationError):
 
     def __init__(self) -> None:
         super().__init__("This session has ended. Log in again.")
+
+
+class SessionRequiredError(PermissionDeniedError):
+    code = "SESSION_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("An API token does not do here. Log in.")
+
+
+class MissingScopeError(PermissionDeniedError):
+    code = "MISSING_SCOPE"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"The API token lacks the scope {scope}.", scope=scope)
 
 
 class InvalidRefreshTokenError(AuthenticationError):

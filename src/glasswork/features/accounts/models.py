@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy import ARRAY, ForeignKey, Index, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base, Entity
@@ -32,6 +32,24 @@ class User(Entity):
         Index("uq_users_email", func.lower(email), unique=True),
         Index("uq_users_username", func.lower(username), unique=True),
     )
+
+
+class ApiToken(Entity):
+    """Lets a script act for its owner; only its hash is kept."""
+
+    __tablename__ = "api_tokens"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    token_hash: Mapped[str]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    workspace_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
+    )
+    """The only one in which it acts, where it is kept to one."""
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class UserSession(Base):

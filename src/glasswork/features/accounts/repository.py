@@ -9,15 +9,14 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 
-from .access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in
+from .access import ACTOR_ID, IS_SIGNED_IN, TOKEN_ID, TOKEN_STANDS, ensure_signed_in, refuse
 from .errors import (
     EmailTakenError,
-    SessionEndedError,
     SessionNotFoundError,
     UsernameTakenError,
     UserNotFoundError,
 )
-from .models import REFRESH_GRACE, REFRESH_LIFETIME, User, UserSession
+from .models import REFRESH_GRACE, REFRESH_LIFETIME, ApiToken, User, UserSession
 
 _COLUMNS = (
     User.id,
@@ -63,7 +62,7 @@ class UserRepository:
     async def me(self, actor: Actor) -> AnyRow:
         row = (await self._session.execute(_ME, actor.binds)).one_or_none()
         if row is None:
-            raise SessionEndedError
+            await refuse(self._session, actor)
         return row
 
     async def get(self, user_id: UUID) -> AnyRow:
@@ -79,7 +78,7 @@ class UserRepository:
         mine = select(User).where(User.id == ACTOR_ID, IS_SIGNED_IN).with_for_update(of=User)
         user = (await self._session.execute(mine, actor.binds)).scalar_one_or_none()
         if user is None:
-            raise SessionEndedError
+            await refuse(self._session, actor)
         return user
 
     async def lock(self, user_id: UUID) -> User:
@@ -98,6 +97,25 @@ class UserRepository:
         name = login.lower()
         fits = or_(func.lower(User.email) == name, func.lower(User.username) == name)
         return (await self._session.execute(select(User).where(fits))).scalar_one_or_none()
+
+
+class ApiTokenRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def note_use(self, actor: Actor) -> bool:
+        """Write down that it is used now; False when it does not stand."""
+        used = (
+            update(ApiToken)
+            .where(ApiToken.id == TOKEN_ID, TOKEN_STANDS)
+            .values(last_used_at=func.now(), version=ApiToken.version + 1)
+            .returning(ApiToken.id)
+        )
+        return (await self._session.execute(used, actor.binds)).scalar_one_or_none() is not None
+
+    async def revoke_all(self, user_id: UUID) -> None:
+        revoked = update(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None))
+        await self._session.execute(revoked.values(revoked_at=func.now(), version=ApiToken.version + 1))
 
 
 class SessionRepository:

@@ -3,15 +3,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
+from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
 
-from .auth import SIGNED_IN, CurrentActor
+from .auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
 from .errors import (
     EmailTakenError,
     InvalidCredentialsError,
@@ -38,6 +40,11 @@ from .service import AccountService, SessionService
 
 auth = APIRouter(prefix="/auth", tags=["auth"])
 users = APIRouter(prefix="/users", tags=["users"])
+
+Reader = Annotated[Actor, acting(Scope.PROFILE_READ)]
+Writer = Annotated[Actor, acting(Scope.PROFILE_WRITE)]
+AdminReader = Annotated[Actor, acting(Scope.ADMIN_READ)]
+AdminWriter = Annotated[Actor, acting(Scope.ADMIN_WRITE)]
 
 
 async def get_accounts(request: Request, session: Session) -> AccountService:
@@ -69,13 +76,16 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
     response_model=UserRead,
     responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError),
     dependencies=[Depends(require_open_registration)],
+    openapi_extra=PUBLIC,
 )
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
     """Open an account."""
     return created(response, "/users", await accounts.register(new))
 
 
-@auth.post("/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached])
+@auth.post(
+    "/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached], openapi_extra=PUBLIC
+)
 async def log_in(
     form: Annotated[OAuth2PasswordRequestForm, Depends()], sessions: Sessions, device: Device = None
 ) -> TokenPair:
@@ -83,7 +93,9 @@ async def log_in(
     return await sessions.log_in(form.username, form.password, device)
 
 
-@auth.post("/refresh", responses=declare(InvalidRefreshTokenError), dependencies=[NotCached])
+@auth.post(
+    "/refresh", responses=declare(InvalidRefreshTokenError), dependencies=[NotCached], openapi_extra=PUBLIC
+)
 async def refresh(body: Refresh, sessions: Sessions) -> TokenPair:
     """Exchange a refresh token for new tokens; each is good for one exchange."""
     return await sessions.refresh(body.refresh_token.get_secret_value())
@@ -115,8 +127,8 @@ async def end_session(session_id: SessionId, actor: CurrentActor, sessions: Sess
     await sessions.end_one(actor, session_id)
 
 
-@users.get("/me", response_model=UserRead, responses=TAGGED | declare(*SIGNED_IN))
-async def get_me(actor: CurrentActor, accounts: Accounts, response: Response) -> Any:
+@users.get("/me", response_model=UserRead, responses=TAGGED | declare(*AUTHORIZED))
+async def get_me(actor: Reader, accounts: Accounts, response: Response) -> Any:
     """Show my account."""
     return tagged(response, await accounts.me(actor))
 
@@ -124,18 +136,18 @@ async def get_me(actor: CurrentActor, accounts: Accounts, response: Response) ->
 @users.patch(
     "/me",
     response_model=UserRead,
-    responses=TAGGED | declare(*SIGNED_IN, UsernameTakenError, StaleVersionError),
+    responses=TAGGED | declare(*AUTHORIZED, UsernameTakenError, StaleVersionError),
 )
 async def update_me(
-    changes: UserUpdate, actor: CurrentActor, accounts: Accounts, response: Response, if_match: IfMatch
+    changes: UserUpdate, actor: Writer, accounts: Accounts, response: Response, if_match: IfMatch
 ) -> User:
     """Change my account."""
     return tagged(response, await accounts.update_me(actor, changes, if_match))
 
 
-@users.get("", response_model=PageRead[UserRead], responses=declare(*SIGNED_IN, PermissionDeniedError))
+@users.get("", response_model=PageRead[UserRead], responses=declare(*AUTHORIZED, PermissionDeniedError))
 async def list_users(
-    query: Annotated[UserQuery, Query()], actor: CurrentActor, accounts: Accounts
+    query: Annotated[UserQuery, Query()], actor: AdminReader, accounts: Accounts
 ) -> Page[Any]:
     """List all accounts. For admins of the installation."""
     return await accounts.page(actor, query)
@@ -144,9 +156,9 @@ async def list_users(
 @users.get(
     "/{user_id}",
     response_model=UserRead,
-    responses=TAGGED | declare(*SIGNED_IN, PermissionDeniedError, UserNotFoundError),
+    responses=TAGGED | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError),
 )
-async def get_user(user_id: UserId, actor: CurrentActor, accounts: Accounts, response: Response) -> Any:
+async def get_user(user_id: UserId, actor: AdminReader, accounts: Accounts, response: Response) -> Any:
     """Show an account. For admins of the installation."""
     return tagged(response, await accounts.get(actor, user_id))
 
@@ -154,12 +166,12 @@ async def get_user(user_id: UserId, actor: CurrentActor, accounts: Accounts, res
 @users.patch(
     "/{user_id}",
     response_model=UserRead,
-    responses=TAGGED | declare(*SIGNED_IN, PermissionDeniedError, UserNotFoundError, StaleVersionError),
+    responses=TAGGED | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError, StaleVersionError),
 )
 async def update_user(
     user_id: UserId,
     changes: UserAdministration,
-    actor: CurrentActor,
+    actor: AdminWriter,
     accounts: Accounts,
     response: Response,
     if_match: IfMatch,

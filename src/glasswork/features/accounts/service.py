@@ -1,4 +1,5 @@
-from typing import Any
+from time import monotonic
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,10 +8,10 @@ from uuid_utils.compat import uuid7
 from glasswork.core import passwords, tokens
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow
+from glasswork.core.db import AnyRow, Database
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.tokens import Keys
+from glasswork.core.tokens import InvalidTokenError, Keys
 
 from .access import ensure_signed_in, require_admin
 from .errors import (
@@ -22,8 +23,11 @@ from .errors import (
 from .events import SessionReused, UserCreated, UserUpdated
 from .models import SystemRole, User, UserSession
 from .policy import PasswordRules, refuse_unfit
-from .repository import SessionRepository, UserRepository
+from .repository import ApiTokenRepository, SessionRepository, UserRepository
 from .schemas import Registration, SessionQuery, TokenPair, UserAdministration, UserQuery, UserUpdate
+
+_USES_APART: Final = 60.0  # seconds
+_USES_KEPT: Final = 10_000
 
 
 class UserLookup(UserRepository):
@@ -37,6 +41,7 @@ class AccountService:
         self._session = session
         self._users = UserRepository(session)
         self._sessions = SessionRepository(session)
+        self._api_tokens = ApiTokenRepository(session)
         self._outbox = Outbox(session)
         self._rules = rules
 
@@ -79,7 +84,26 @@ class AccountService:
             await self._users.flush()
         if not user.is_active:
             await self._sessions.end_all(user.id)
+            await self._api_tokens.revoke_all(user.id)
         return user
+
+
+class ApiTokenUses:
+    """When API tokens were last used, written once a minute and process."""
+
+    def __init__(self) -> None:
+        self._noted: dict[UUID, float] = {}
+
+    async def note(self, database: Database, actor: Actor) -> None:
+        now = monotonic()
+        if now - self._noted.get(actor.session_id, -_USES_APART) < _USES_APART:
+            return
+        async with database.transaction() as session:
+            if not await ApiTokenRepository(session).note_use(actor):
+                raise InvalidTokenError
+        if len(self._noted) >= _USES_KEPT:
+            self._noted.clear()
+        self._noted[actor.session_id] = now
 
 
 class SessionService:

@@ -2,6 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
 from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
@@ -33,7 +34,12 @@ Passwords = Annotated[PasswordService, Depends(get_passwords)]
 Addresses = Annotated[AddressService, Depends(get_addresses)]
 
 
-@router.post("/verify-email", status_code=204, responses=declare(InvalidOneTimeTokenError))
+@router.post(
+    "/verify-email",
+    status_code=204,
+    responses=declare(InvalidOneTimeTokenError),
+    openapi_extra=PUBLIC,
+)
 async def verify_email(body: EmailVerification, verification: Verification) -> None:
     """Confirm my e-mail address with the token that was sent there."""
     await verification.verify(body.token.get_secret_value())
@@ -45,13 +51,18 @@ async def change_password(body: PasswordChange, actor: CurrentActor, passwords: 
     await passwords.change(actor, body.password.get_secret_value(), body.new_password.get_secret_value())
 
 
-@router.post("/forgot-password", status_code=204)
+@router.post("/forgot-password", status_code=204, openapi_extra=PUBLIC)
 async def forget_password(body: PasswordForgotten, passwords: Passwords) -> None:
     """Have a token sent to this address, if it is that of an account; it is good for 30 minutes."""
     await passwords.forget(body.email)
 
 
-@router.post("/reset-password", status_code=204, responses=declare(InvalidOneTimeTokenError))
+@router.post(
+    "/reset-password",
+    status_code=204,
+    responses=declare(InvalidOneTimeTokenError),
+    openapi_extra=PUBLIC,
+)
 async def reset_password(body: PasswordReset, passwords: Passwords) -> None:
     """Set a password with the token that was sent; all sessions end."""
     await passwords.reset(body.token.get_secret_value(), body.new_password.get_secret_value())
@@ -63,7 +74,12 @@ async def change_email(body: EmailChange, actor: CurrentActor, addresses: Addres
     await addresses.request(actor, body.email, body.password.get_secret_value())
 
 
-@router.post("/confirm-email", status_code=204, responses=declare(InvalidOneTimeTokenError, EmailTakenError))
+@router.post(
+    "/confirm-email",
+    status_code=204,
+    responses=declare(InvalidOneTimeTokenError, EmailTakenError),
+    openapi_extra=PUBLIC,
+)
 async def confirm_email(body: EmailVerification, addresses: Addresses) -> None:
     """Confirm my new e-mail address with the token that was sent there."""
     await addresses.confirm(body.token.get_secret_value())

@@ -2,6 +2,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, Session
@@ -9,7 +10,7 @@ from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import LabelId, ProjectId, WorkspaceId
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .errors import LabelNameTakenError, LabelNotFoundError, ProjectKeyTakenError, ProjectNotFoundError
@@ -30,7 +31,10 @@ from .service import LabelService, ProjectService
 
 router = APIRouter(tags=["projects"])
 
-INSIDE = (*SIGNED_IN, ProjectNotFoundError)
+Reader = Annotated[Actor, acting(Scope.PROJECTS_READ)]
+Writer = Annotated[Actor, acting(Scope.PROJECTS_WRITE)]
+
+INSIDE = (*AUTHORIZED, ProjectNotFoundError)
 
 
 async def get_projects(session: Session) -> ProjectService:
@@ -50,12 +54,12 @@ Labels = Annotated[LabelService, Depends(get_labels)]
     status_code=201,
     response_model=ProjectRead,
     responses=CREATED
-    | declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, ProjectKeyTakenError),
+    | declare(*AUTHORIZED, WorkspaceNotFoundError, PermissionDeniedError, ProjectKeyTakenError),
 )
 async def create_project(
     workspace_id: WorkspaceId,
     new: ProjectCreate,
-    actor: CurrentActor,
+    actor: Writer,
     projects: Projects,
     response: Response,
 ) -> Project:
@@ -66,12 +70,12 @@ async def create_project(
 @router.get(
     "/workspaces/{workspace_id}/projects",
     response_model=PageRead[ProjectRead],
-    responses=declare(*SIGNED_IN, WorkspaceNotFoundError),
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
 )
 async def list_projects(
     workspace_id: WorkspaceId,
     query: Annotated[ProjectQuery, Query()],
-    actor: CurrentActor,
+    actor: Reader,
     projects: Projects,
 ) -> Page[Any]:
     """List the projects of a workspace."""
@@ -79,9 +83,7 @@ async def list_projects(
 
 
 @router.get("/projects/{project_id}", response_model=ProjectRead, responses=TAGGED | declare(*INSIDE))
-async def get_project(
-    project_id: ProjectId, actor: CurrentActor, projects: Projects, response: Response
-) -> Any:
+async def get_project(project_id: ProjectId, actor: Reader, projects: Projects, response: Response) -> Any:
     """Show a project."""
     return tagged(response, await projects.get(actor, project_id))
 
@@ -94,7 +96,7 @@ async def get_project(
 async def update_project(
     project_id: ProjectId,
     changes: ProjectUpdate,
-    actor: CurrentActor,
+    actor: Writer,
     projects: Projects,
     response: Response,
     if_match: IfMatch,
@@ -108,9 +110,7 @@ async def update_project(
     status_code=204,
     responses=declare(*INSIDE, PermissionDeniedError, StaleVersionError),
 )
-async def delete_project(
-    project_id: ProjectId, actor: CurrentActor, projects: Projects, if_match: IfMatch
-) -> None:
+async def delete_project(project_id: ProjectId, actor: Writer, projects: Projects, if_match: IfMatch) -> None:
     """Delete a project with its tasks. For admins of the workspace."""
     await projects.delete(actor, project_id, if_match)
 
@@ -119,7 +119,7 @@ async def delete_project(
     "/projects/{project_id}/statuses", response_model=PageRead[StatusRead], responses=declare(*INSIDE)
 )
 async def list_statuses(
-    project_id: ProjectId, query: Annotated[StatusQuery, Query()], actor: CurrentActor, projects: Projects
+    project_id: ProjectId, query: Annotated[StatusQuery, Query()], actor: Reader, projects: Projects
 ) -> Page[Any]:
     """List the statuses that the project's tasks go through."""
     return await projects.page_statuses(actor, project_id, query)
@@ -132,7 +132,7 @@ async def list_statuses(
     responses=CREATED | declare(*INSIDE, PermissionDeniedError, LabelNameTakenError),
 )
 async def create_label(
-    project_id: ProjectId, new: LabelCreate, actor: CurrentActor, labels: Labels, response: Response
+    project_id: ProjectId, new: LabelCreate, actor: Writer, labels: Labels, response: Response
 ) -> Label:
     """Make a label for the project's tasks."""
     return created(response, "/labels", await labels.create(actor, project_id, new))
@@ -140,16 +140,18 @@ async def create_label(
 
 @router.get("/projects/{project_id}/labels", response_model=PageRead[LabelRead], responses=declare(*INSIDE))
 async def list_labels(
-    project_id: ProjectId, query: Annotated[LabelQuery, Query()], actor: CurrentActor, labels: Labels
+    project_id: ProjectId, query: Annotated[LabelQuery, Query()], actor: Reader, labels: Labels
 ) -> Page[Any]:
     """List the project's labels."""
     return await labels.page(actor, project_id, query)
 
 
 @router.get(
-    "/labels/{label_id}", response_model=LabelRead, responses=TAGGED | declare(*SIGNED_IN, LabelNotFoundError)
+    "/labels/{label_id}",
+    response_model=LabelRead,
+    responses=TAGGED | declare(*AUTHORIZED, LabelNotFoundError),
 )
-async def get_label(label_id: LabelId, actor: CurrentActor, labels: Labels, response: Response) -> Any:
+async def get_label(label_id: LabelId, actor: Reader, labels: Labels, response: Response) -> Any:
     """Show a label."""
     return tagged(response, await labels.get(actor, label_id))
 
@@ -158,12 +160,12 @@ async def get_label(label_id: LabelId, actor: CurrentActor, labels: Labels, resp
     "/labels/{label_id}",
     response_model=LabelRead,
     responses=TAGGED
-    | declare(*SIGNED_IN, LabelNotFoundError, PermissionDeniedError, LabelNameTakenError, StaleVersionError),
+    | declare(*AUTHORIZED, LabelNotFoundError, PermissionDeniedError, LabelNameTakenError, StaleVersionError),
 )
 async def update_label(
     label_id: LabelId,
     changes: LabelUpdate,
-    actor: CurrentActor,
+    actor: Writer,
     labels: Labels,
     response: Response,
     if_match: IfMatch,

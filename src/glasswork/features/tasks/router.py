@@ -2,6 +2,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
+from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, Session
@@ -9,7 +10,7 @@ from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import LabelId, ProjectId, TaskId, WorkspaceId
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import LabelNotFoundError, ProjectNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
@@ -20,7 +21,11 @@ from .service import TaskService
 router = APIRouter(tags=["tasks"])
 labels = APIRouter(prefix="/labels", tags=["projects"])
 
-INSIDE = (*SIGNED_IN, TaskNotFoundError)
+Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
+Writer = Annotated[Actor, acting(Scope.TASKS_WRITE)]
+LabelWriter = Annotated[Actor, acting(Scope.PROJECTS_WRITE)]
+
+INSIDE = (*AUTHORIZED, TaskNotFoundError)
 WRITES = (*INSIDE, PermissionDeniedError, StaleVersionError)
 
 
@@ -35,10 +40,10 @@ Tasks = Annotated[TaskService, Depends(get_tasks)]
     "/projects/{project_id}/tasks",
     status_code=201,
     response_model=TaskRead,
-    responses=CREATED | declare(*SIGNED_IN, ProjectNotFoundError, PermissionDeniedError),
+    responses=CREATED | declare(*AUTHORIZED, ProjectNotFoundError, PermissionDeniedError),
 )
 async def create_task(
-    project_id: ProjectId, new: TaskCreate, actor: CurrentActor, tasks: Tasks, response: Response
+    project_id: ProjectId, new: TaskCreate, actor: Writer, tasks: Tasks, response: Response
 ) -> Any:
     """Open a task in a project."""
     return created(response, "/tasks", await tasks.create(actor, project_id, new))
@@ -47,10 +52,10 @@ async def create_task(
 @router.get(
     "/projects/{project_id}/tasks",
     response_model=PageRead[TaskRead],
-    responses=declare(*SIGNED_IN, ProjectNotFoundError),
+    responses=declare(*AUTHORIZED, ProjectNotFoundError),
 )
 async def list_project_tasks(
-    project_id: ProjectId, query: Annotated[TaskQuery, Query()], actor: CurrentActor, tasks: Tasks
+    project_id: ProjectId, query: Annotated[TaskQuery, Query()], actor: Reader, tasks: Tasks
 ) -> Page[Any]:
     """List the tasks of a project."""
     return await tasks.page_of_project(actor, project_id, query)
@@ -59,12 +64,12 @@ async def list_project_tasks(
 @router.get(
     "/workspaces/{workspace_id}/tasks",
     response_model=PageRead[TaskRead],
-    responses=declare(*SIGNED_IN, WorkspaceNotFoundError),
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
 )
 async def list_workspace_tasks(
     workspace_id: WorkspaceId,
     query: Annotated[WorkspaceTaskQuery, Query()],
-    actor: CurrentActor,
+    actor: Reader,
     tasks: Tasks,
 ) -> Page[Any]:
     """List and search the tasks of all projects of a workspace."""
@@ -77,7 +82,7 @@ async def list_workspace_tasks(
 async def get_task_by_key(
     workspace_id: WorkspaceId,
     key: Annotated[Key, Path()],
-    actor: CurrentActor,
+    actor: Reader,
     tasks: Tasks,
     response: Response,
 ) -> Any:
@@ -86,7 +91,7 @@ async def get_task_by_key(
 
 
 @router.get("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*INSIDE))
-async def get_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response) -> Any:
+async def get_task(task_id: TaskId, actor: Reader, tasks: Tasks, response: Response) -> Any:
     """Show a task."""
     return tagged(response, await tasks.get(actor, task_id))
 
@@ -95,7 +100,7 @@ async def get_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, response:
 async def update_task(
     task_id: TaskId,
     changes: TaskUpdate,
-    actor: CurrentActor,
+    actor: Writer,
     tasks: Tasks,
     response: Response,
     if_match: IfMatch,
@@ -105,7 +110,7 @@ async def update_task(
 
 
 @router.delete("/tasks/{task_id}", status_code=204, responses=declare(*WRITES))
-async def delete_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, if_match: IfMatch) -> None:
+async def delete_task(task_id: TaskId, actor: Writer, tasks: Tasks, if_match: IfMatch) -> None:
     """Delete a task; it can be restored."""
     await tasks.delete(actor, task_id, if_match)
 
@@ -115,14 +120,14 @@ async def delete_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, if_mat
     response_model=TaskRead,
     responses=TAGGED | declare(*INSIDE, PermissionDeniedError),
 )
-async def restore_task(task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response) -> Any:
+async def restore_task(task_id: TaskId, actor: Writer, tasks: Tasks, response: Response) -> Any:
     """Bring a deleted task back."""
     return tagged(response, await tasks.restore(actor, task_id))
 
 
 @router.put("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
 async def complete_task(
-    task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response, if_match: IfMatch
+    task_id: TaskId, actor: Writer, tasks: Tasks, response: Response, if_match: IfMatch
 ) -> Any:
     """Mark a task done. Repeating it changes nothing."""
     return tagged(response, await tasks.complete(actor, task_id, if_match))
@@ -130,7 +135,7 @@ async def complete_task(
 
 @router.delete("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
 async def reopen_task(
-    task_id: TaskId, actor: CurrentActor, tasks: Tasks, response: Response, if_match: IfMatch
+    task_id: TaskId, actor: Writer, tasks: Tasks, response: Response, if_match: IfMatch
 ) -> Any:
     """Mark a done task as still to do. Repeating it changes nothing."""
     return tagged(response, await tasks.reopen(actor, task_id, if_match))
@@ -139,8 +144,8 @@ async def reopen_task(
 @labels.delete(
     "/{label_id}",
     status_code=204,
-    responses=declare(*SIGNED_IN, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
+    responses=declare(*AUTHORIZED, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
 )
-async def delete_label(label_id: LabelId, actor: CurrentActor, tasks: Tasks, if_match: IfMatch) -> None:
+async def delete_label(label_id: LabelId, actor: LabelWriter, tasks: Tasks, if_match: IfMatch) -> None:
     """Delete a label and take it off its tasks."""
     await tasks.delete_label(actor, label_id, if_match)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN
+from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, is_open_to_token
 
 from .models import Membership, Workspace
 
@@ -14,6 +14,7 @@ access = (
         Membership.removed_at.is_(None),
         Workspace.deleted_at.is_(None),
         IS_SIGNED_IN,
+        is_open_to_token(Membership.workspace_id),
     )
     .subquery("access")
 )

@@ -2,6 +2,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, Session
@@ -9,7 +10,7 @@ from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.features.accounts.auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
 
 from .errors import (
     AlreadyMemberError,
@@ -40,7 +41,10 @@ from .service import InvitationService, MemberService, WorkspaceService
 router = APIRouter(prefix="/workspaces", tags=["workspaces"])
 acceptance = APIRouter(prefix="/invitations", tags=["workspaces"])
 
-INSIDE = (*SIGNED_IN, WorkspaceNotFoundError)
+Reader = Annotated[Actor, acting(Scope.WORKSPACES_READ)]
+Writer = Annotated[Actor, acting(Scope.WORKSPACES_WRITE)]
+
+INSIDE = (*AUTHORIZED, WorkspaceNotFoundError)
 
 
 async def get_workspaces(session: Session) -> WorkspaceService:
@@ -61,18 +65,21 @@ Invitations = Annotated[InvitationService, Depends(get_invitations)]
 
 
 @router.post(
-    "", status_code=201, response_model=WorkspaceRead, responses=CREATED | declare(*SIGNED_IN, SlugTakenError)
+    "",
+    status_code=201,
+    response_model=WorkspaceRead,
+    responses=CREATED | declare(*AUTHORIZED, PermissionDeniedError, SlugTakenError),
 )
 async def create_workspace(
-    new: WorkspaceCreate, actor: CurrentActor, workspaces: Workspaces, response: Response
+    new: WorkspaceCreate, actor: Writer, workspaces: Workspaces, response: Response
 ) -> Workspace:
     """Open a workspace; its maker is its owner."""
     return created(response, "/workspaces", await workspaces.create(actor, new))
 
 
-@router.get("", response_model=PageRead[WorkspaceRead], responses=declare(*SIGNED_IN))
+@router.get("", response_model=PageRead[WorkspaceRead], responses=declare(*AUTHORIZED))
 async def list_workspaces(
-    query: Annotated[WorkspaceQuery, Query()], actor: CurrentActor, workspaces: Workspaces
+    query: Annotated[WorkspaceQuery, Query()], actor: Reader, workspaces: Workspaces
 ) -> Page[Any]:
     """List the workspaces that I am a member of."""
     return await workspaces.page(actor, query)
@@ -80,7 +87,7 @@ async def list_workspaces(
 
 @router.get("/{workspace_id}", response_model=WorkspaceRead, responses=TAGGED | declare(*INSIDE))
 async def get_workspace(
-    workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, response: Response
+    workspace_id: WorkspaceId, actor: Reader, workspaces: Workspaces, response: Response
 ) -> Any:
     """Show a workspace."""
     return tagged(response, await workspaces.get(actor, workspace_id))
@@ -94,7 +101,7 @@ async def get_workspace(
 async def update_workspace(
     workspace_id: WorkspaceId,
     changes: WorkspaceUpdate,
-    actor: CurrentActor,
+    actor: Writer,
     workspaces: Workspaces,
     response: Response,
     if_match: IfMatch,
@@ -106,7 +113,7 @@ async def update_workspace(
 @router.delete(
     "/{workspace_id}",
     status_code=204,
-    responses=declare(*INSIDE, PermissionDeniedError, StaleVersionError),
+    responses=declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, StaleVersionError),
 )
 async def delete_workspace(
     workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, if_match: IfMatch
@@ -119,7 +126,7 @@ async def delete_workspace(
 async def list_members(
     workspace_id: WorkspaceId,
     query: Annotated[MemberQuery, Query()],
-    actor: CurrentActor,
+    actor: Reader,
     members: Members,
 ) -> Page[Any]:
     """List the members of a workspace."""
@@ -132,7 +139,7 @@ async def list_members(
     responses=TAGGED | declare(*INSIDE, MemberNotFoundError),
 )
 async def get_member(
-    workspace_id: WorkspaceId, user_id: UserId, actor: CurrentActor, members: Members, response: Response
+    workspace_id: WorkspaceId, user_id: UserId, actor: Reader, members: Members, response: Response
 ) -> Any:
     """Show a member and the role."""
     return tagged(response, await members.get(actor, workspace_id, user_id))
@@ -148,7 +155,7 @@ async def update_member(
     workspace_id: WorkspaceId,
     user_id: UserId,
     changes: MemberUpdate,
-    actor: CurrentActor,
+    actor: Writer,
     members: Members,
     response: Response,
     if_match: IfMatch,
@@ -163,7 +170,7 @@ async def update_member(
     responses=declare(*INSIDE, PermissionDeniedError, MemberNotFoundError, LastOwnerError, StaleVersionError),
 )
 async def remove_member(
-    workspace_id: WorkspaceId, user_id: UserId, actor: CurrentActor, members: Members, if_match: IfMatch
+    workspace_id: WorkspaceId, user_id: UserId, actor: Writer, members: Members, if_match: IfMatch
 ) -> None:
     """Remove a member (for admins), or leave."""
     await members.remove(actor, workspace_id, user_id, if_match)
@@ -177,7 +184,7 @@ async def remove_member(
 async def create_invitation(
     workspace_id: WorkspaceId,
     new: InvitationCreate,
-    actor: CurrentActor,
+    actor: Writer,
     invitations: Invitations,
     response: Response,
 ) -> InvitationIssued:
@@ -197,7 +204,7 @@ async def create_invitation(
 async def list_invitations(
     workspace_id: WorkspaceId,
     query: Annotated[InvitationQuery, Query()],
-    actor: CurrentActor,
+    actor: Reader,
     invitations: Invitations,
 ) -> Page[Any]:
     """List the invitations that wait for an answer. For admins."""
@@ -212,7 +219,7 @@ async def list_invitations(
 async def get_invitation(
     workspace_id: WorkspaceId,
     invitation_id: InvitationId,
-    actor: CurrentActor,
+    actor: Reader,
     invitations: Invitations,
     response: Response,
 ) -> Any:
@@ -226,7 +233,7 @@ async def get_invitation(
     responses=declare(*INSIDE, PermissionDeniedError, InvitationNotFoundError),
 )
 async def withdraw_invitation(
-    workspace_id: WorkspaceId, invitation_id: InvitationId, actor: CurrentActor, invitations: Invitations
+    workspace_id: WorkspaceId, invitation_id: InvitationId, actor: Writer, invitations: Invitations
 ) -> None:
     """Withdraw an invitation. For admins."""
     await invitations.withdraw(actor, workspace_id, invitation_id)

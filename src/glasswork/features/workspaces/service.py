@@ -11,7 +11,7 @@ from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import digest
-from glasswork.features.accounts.access import ensure_signed_in
+from glasswork.features.accounts.access import ensure_open_everywhere
 
 from . import policy
 from .errors import AlreadyMemberError, InvitedSomebodyElseError, LastOwnerError, WorkspaceNotFoundError
@@ -50,7 +50,7 @@ class WorkspaceService:
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, new: WorkspaceCreate) -> Workspace:
-        await ensure_signed_in(self._session, actor)
+        await ensure_open_everywhere(self._session, actor)
         workspace = Workspace(name=new.name, slug=new.slug, created_by=actor.user_id)
         await self._workspaces.add(workspace)
         await self._members.join(workspace.id, actor.user_id, Role.OWNER)
