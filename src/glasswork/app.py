@@ -89,7 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the app; without settings they are read, as each worker process of uvicorn does."""
     settings = settings or Settings()
     lines = logs.configure_logs(settings, "api")
-    keys = Keys.derive(settings.jwt_secret.get_secret_value())
+    keys = Keys.of(settings)
     app = FastAPI(
         title="Glasswork",
         version=VERSION,

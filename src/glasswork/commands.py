@@ -61,7 +61,7 @@ async def retry_job(settings: Settings, job_id: int) -> None:
 @asynccontextmanager
 async def acting_as(database: Database, settings: Settings, login: str, command: str) -> AsyncIterator[Actor]:
     """Have the rights of a user, and no more, for as long as the command takes."""
-    keys = Keys.derive(settings.jwt_secret.get_secret_value())
+    keys = Keys.of(settings)
     async with database.transaction() as session:
         actor = await SessionService(session, keys).act_as(login, command)
     try:

@@ -71,7 +71,7 @@ def create_runner(
     resources = Resources(
         settings=settings,
         database=database,
-        keys=Keys.derive(settings.jwt_secret.get_secret_value()),
+        keys=Keys.of(settings),
         mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
         api_url=f"{settings.public_url}/api/v1",
         metrics=signals.metrics if signals else Metrics(),

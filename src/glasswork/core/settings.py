@@ -98,6 +98,7 @@ class Settings(LocalSettings):
     database_url: SecretStr
     jwt_secret: SecretStr
 
+    jwt_accepted_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     database_pool_size: int = Field(default=20, ge=1, le=500)
     database_wait_seconds: float = Field(default=30, gt=0)
     metrics_host: str = "127.0.0.1"
@@ -129,6 +130,18 @@ class Settings(LocalSettings):
         if not isinstance(value, str):
             return value
         return tuple(item.strip().rstrip("/") for item in value.split(",") if item.strip())
+
+    @field_validator("jwt_accepted_secrets", mode="before")
+    @classmethod
+    def _are_secrets(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("jwt_accepted_secrets")
+    @classmethod
+    def _are_long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in value:
+            cls._is_long(secret)
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

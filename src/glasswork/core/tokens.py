@@ -15,6 +15,7 @@ from jose import jwt
 
 from glasswork.core.actor import Actor, Scope, TokenUse
 from glasswork.core.errors import AuthenticationError
+from glasswork.core.settings import Settings
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 CLOCK_SKEW_SECONDS = 30
@@ -56,13 +57,30 @@ class Keys:
     refresh: bytes
     one_time: bytes
     peers: bytes
+    accepted: tuple["Keys", ...] = ()
+    """Those of other secrets, whose tokens are taken too: of the one before, and of the one to come."""
 
     @classmethod
-    def derive(cls, secret: str) -> "Keys":
+    def derive(cls, secret: str, *accepted: str) -> "Keys":
         def key(purpose: str) -> bytes:
             return hmac.digest(secret.encode(), f"glasswork/{purpose}".encode(), hashlib.sha256)
 
-        return cls(access=key("access"), refresh=key("refresh"), one_time=key("one-time"), peers=key("peers"))
+        return cls(
+            access=key("access"),
+            refresh=key("refresh"),
+            one_time=key("one-time"),
+            peers=key("peers"),
+            accepted=tuple(cls.derive(other) for other in accepted),
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Keys":
+        accepted = (secret.get_secret_value() for secret in settings.jwt_accepted_secrets)
+        return cls.derive(settings.jwt_secret.get_secret_value(), *accepted)
+
+    @property
+    def all(self) -> tuple["Keys", ...]:
+        return (self, *self.accepted)
 
     @property
     def key_id(self) -> str:
@@ -90,12 +108,12 @@ def read_access_token(keys: Keys, token: str) -> Actor:
     The shape and the header are compared first: python-jose raises RecursionError on crafted headers,
     accepts any `typ` and `crit`, and takes a token without `aud` or `exp` unless each claim is required.
     """
-    header = token.partition(".")[0]
-    if len(token) > _MAX_LENGTH or not _SHAPE.fullmatch(token) or header != _header(keys):
+    key = _keys_by_header(keys).get(token.partition(".")[0])
+    if len(token) > _MAX_LENGTH or not _SHAPE.fullmatch(token) or key is None:
         raise InvalidTokenError
     try:
         claims = jwt.decode(
-            token, keys.access, algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER, options=_OPTIONS
+            token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER, options=_OPTIONS
         )
         actor = _actor(claims)
     except Exception as error:
@@ -112,7 +130,9 @@ def issue_refresh_token(keys: Keys, session_id: UUID, sequence: int) -> str:
 def read_refresh_token(keys: Keys, token: str) -> tuple[UUID, int] | None:
     """Return the session and the place in its sequence, or None when we did not issue the token."""
     match = _REFRESH_SHAPE.fullmatch(token)
-    if match is None or not hmac.compare_digest(match["mac"], _mac(keys, match["body"])):
+    if match is None or not any(
+        hmac.compare_digest(match["mac"], _mac(one, match["body"])) for one in keys.all
+    ):
         return None
     return UUID(hex=match["session"]), int(match["sequence"])
 
@@ -123,9 +143,9 @@ def _signed(keys: Keys, claims: dict[str, Any]) -> str:
 
 
 @cache
-def _header(keys: Keys) -> str:
-    """The first segment of every token that we issue, byte for byte."""
-    return _signed(keys, {}).partition(".")[0]
+def _keys_by_header(keys: Keys) -> dict[str, bytes]:
+    """By the first segment of every token that is issued, byte for byte: it holds the `kid`."""
+    return {_signed(one, {}).partition(".")[0]: one.access for one in keys.all}
 
 
 def one_time_token(keys: Keys, event_id: UUID) -> str:

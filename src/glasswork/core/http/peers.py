@@ -32,7 +32,7 @@ async def telling(
         yield None
         return
     instance = Instance(signals, signals.recorder, health)
-    key = Keys.derive(settings.jwt_secret.get_secret_value()).peers
+    key = Keys.of(settings).peers
     with listen(settings.metrics_host, 0, "METRICS_HOST") as listener:
         peers = Peers(instance, key)
         probe.connection_name = peers.connection_name(settings.metrics_host, listener.getsockname()[1])
