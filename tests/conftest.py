@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -133,6 +133,18 @@ async def client(app: FastAPI, database: Database) -> AsyncIterator[AsyncClient]
     app.state.database = database
     async with make_client(app) as client:
         yield client
+
+
+@pytest.fixture
+def change_settings(app: FastAPI) -> Iterator[Callable[..., None]]:
+    """Gives the shared app other settings, until the test ends."""
+    settings = app.state.settings
+
+    def change(**changes: object) -> None:
+        app.state.settings = settings.model_copy(update=changes)
+
+    yield change
+    app.state.settings = settings
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 PRIVATE = {"repository", "router"}
 PUBLIC_OPERATIONS = {
     "register",
+    "register_invited",
     "log_in",
     "refresh",
     "verify_email",

@@ -34,10 +34,12 @@ from glasswork.features.credentials.jobs import (
 )
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.workspaces.events import InvitationCreated
+from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
-    *(TELL_OF_TOKEN, PURGE, CHECK_INVARIANTS),
+    *(TELL_OF_TOKEN, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -47,6 +49,7 @@ SUBSCRIBERS: Subscribers = {
     PasswordChanged.type: (TELL_OF_CHANGE,),
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
+    InvitationCreated.type: (SEND_INVITATION,),
 }
 
 SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))

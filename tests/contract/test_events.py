@@ -93,6 +93,18 @@ ANSWERED: dict[str, tuple[str, str, Any, list[str]]] = {
         {"token": "{invited}"},
         ["member.created", "invitation.deleted"],
     ),
+    "register_invited": (
+        "POST",
+        "/invitations/register",
+        {"token": "{host_invited}", "username": "hosted", "name": "Hosted", "password": PASSWORD},
+        ["user.created", "member.created", "invitation.deleted"],
+    ),
+    "transfer_workspace": (
+        "POST",
+        "/workspaces/{workspace}/transfer",
+        {"user_id": "{member}"},
+        ["member.updated", "member.updated"],
+    ),
     "create_project": (
         "POST",
         "/workspaces/{workspace}/projects",
@@ -164,18 +176,19 @@ async def things(callers: Callers, owner: Caller) -> dict[str, str]:
         "user": str(member.id),
         "api_token": (await make_api_token(owner, "tasks:read"))["id"],
         "invitation": pending["id"],
-        "invited": await invite(callers, owner),
+        "invited": await invite(callers, owner.email),
+        "host_invited": await invite(callers, "hosted@example.com"),
         "token": await one_time_token(callers, owner, "verify_email"),
         "reset": await one_time_token(callers, owner, "reset_password"),
         "address": await one_time_token(callers, owner, "change_email"),
     }
 
 
-async def invite(callers: Callers, invited: Caller) -> str:
+async def invite(callers: Callers, email: str) -> str:
     """Into a workspace of somebody else's."""
     host = await callers.user()
     workspace = await make_workspace(host)
-    body = {"email": invited.email, "role": "member"}
+    body = {"email": email, "role": "member"}
     answer = await host.post(f"/workspaces/{workspace['id']}/invitations", body)
     token: str = answer.json()["token"]
     return token

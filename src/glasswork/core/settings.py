@@ -113,7 +113,8 @@ class Settings(LocalSettings):
     rate_limit_global: str = "600/minute"
     password_min_length: int = Field(default=12, ge=8, le=64)
     password_rules: Literal["length", "complex"] = "length"  # noqa: S105 (no password)
-    registration: Literal["open", "closed"] = "open"
+    registration: Literal["open", "invited", "closed"] = "open"
+    registration_min_age: int | None = Field(default=None, ge=1, le=100)
     docs_enabled: bool = Field(default=None, validate_default=True)
     ops_page: Literal["off", "auto", "on"] = "auto"
     public_url: str = "http://127.0.0.1:8000"

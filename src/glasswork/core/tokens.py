@@ -29,6 +29,7 @@ _SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _API_PREFIX = "gwk_"
 _API_SECRET_BYTES = 28  # 60 bytes with both ids: Base64 without padding
 _API_SHAPE = re.compile(_API_PREFIX + r"[\w-]{80}", re.ASCII)
+_INVITATION_PREFIX = "gwi_"
 _ONE_TIME_PREFIX = "gwo_"
 _REFRESH_PREFIX = "gwr_"
 _REFRESH_SHAPE = re.compile(
@@ -151,6 +152,12 @@ def _keys_by_header(keys: Keys) -> dict[str, bytes]:
 def one_time_token(keys: Keys, event_id: UUID) -> str:
     """The same event gives the same token, so that a mail that is sent again says the same."""
     return _ONE_TIME_PREFIX + hmac.new(keys.one_time, event_id.bytes, hashlib.sha256).hexdigest()
+
+
+def invitation_token(keys: Keys, invitation_id: UUID) -> str:
+    """The same invitation gives the same token: its maker is shown what the invited one is sent."""
+    mac = hmac.new(keys.one_time, b"invitation" + invitation_id.bytes, hashlib.sha256)
+    return _INVITATION_PREFIX + mac.hexdigest()
 
 
 def digest(token: str) -> str:

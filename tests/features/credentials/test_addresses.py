@@ -1,7 +1,8 @@
 """Another e-mail address, which is confirmed before it counts."""
 
+from collections.abc import Callable
+
 import pytest
-from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
 from glasswork.features.credentials.events import AddressChangeRequested
@@ -69,13 +70,10 @@ async def test_a_changed_password_ends_the_request(callers: Callers, postman: Po
     assert (await confirm(ada.client, token)).status_code == 400
 
 
-async def test_registration_can_be_closed(client: AsyncClient, app: FastAPI) -> None:
+async def test_registration_can_be_closed(client: AsyncClient, change_settings: Callable[..., None]) -> None:
     new = {"email": "bob@example.com", "username": "bob", "name": "Bob", "password": PASSWORD}
-    settings = app.state.settings
-    app.state.settings = settings.model_copy(update={"registration": "closed"})
-    try:
-        answer = await client.post("/api/v1/auth/register", json=new)
-        assert (answer.status_code, error_of(answer)["code"]) == (403, "REGISTRATION_CLOSED")
-    finally:
-        app.state.settings = settings
+    change_settings(registration="closed")
+    answer = await client.post("/api/v1/auth/register", json=new)
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "REGISTRATION_CLOSED")
+    change_settings(registration="open")
     assert (await client.post("/api/v1/auth/register", json=new)).status_code == 201

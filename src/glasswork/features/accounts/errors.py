@@ -75,7 +75,14 @@ class RegistrationClosedError(PermissionDeniedError):
     code = "REGISTRATION_CLOSED"
 
     def __init__(self) -> None:
-        super().__init__("No accounts are opened here.")
+        super().__init__("No accounts are opened here, or only for those who are invited.")
+
+
+class TooYoungError(PermissionDeniedError):
+    code = "TOO_YOUNG"
+
+    def __init__(self, min_age: int) -> None:
+        super().__init__(f"Accounts are for people of {min_age} years and more.", min_age=min_age)
 
 
 class SessionNotFoundError(NotFoundError):

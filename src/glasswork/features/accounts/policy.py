@@ -1,11 +1,15 @@
 from dataclasses import dataclass
-from typing import Self
+from datetime import date
+from typing import Final, Self
 
 from glasswork.core import passwords
+from glasswork.core.errors import ValidationError
 from glasswork.core.settings import Settings
 
-from .errors import UnfitPasswordError
+from .errors import TooYoungError, UnfitPasswordError
 from .models import SystemRole
+
+_MAX_AGE: Final = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,19 @@ class PasswordRules:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         return cls(settings.password_min_length, settings.password_rules == "complex")  # noqa: S105 (no password)
+
+
+def refuse_young(born: date | None, min_age: int | None, today: date) -> None:
+    """Raise TooYoungError, or ValidationError when the date is needed and is none of somebody alive."""
+    if min_age is None:
+        return
+    if born is None:
+        raise ValidationError.at(["body", "date_of_birth"], "is needed here", "missing")
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    if not 0 <= age <= _MAX_AGE:
+        raise ValidationError.at(["body", "date_of_birth"], "is nobody's who is alive", "impossible_birth")
+    if age < min_age:
+        raise TooYoungError(min_age)
 
 
 def can_administer(role: SystemRole) -> bool:

@@ -20,6 +20,7 @@ from .errors import (
     InvalidRefreshTokenError,
     RegistrationClosedError,
     SessionNotFoundError,
+    TooYoungError,
     UsernameTakenError,
     UserNotFoundError,
 )
@@ -48,7 +49,8 @@ AdminWriter = Annotated[Actor, acting(Scope.ADMIN_WRITE)]
 
 
 async def get_accounts(request: Request, session: Session) -> AccountService:
-    return AccountService(session, PasswordRules.of(request.app.state.settings))
+    settings = request.app.state.settings
+    return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
 
 
 async def get_sessions(request: Request, session: Session) -> SessionService:
@@ -56,7 +58,7 @@ async def get_sessions(request: Request, session: Session) -> SessionService:
 
 
 async def require_open_registration(request: Request) -> None:
-    if request.app.state.settings.registration == "closed":
+    if request.app.state.settings.registration != "open":
         raise RegistrationClosedError
 
 
@@ -74,7 +76,7 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
     "/register",
     status_code=201,
     response_model=UserRead,
-    responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError),
+    responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError, TooYoungError),
     dependencies=[Depends(require_open_registration)],
     openapi_extra=PUBLIC,
 )

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
@@ -38,6 +38,10 @@ KnownPassword = Annotated[
     SecretStr, AfterValidator(_is_text), Field(min_length=1, max_length=passwords.MAX_LENGTH)
 ]
 """One that is compared with what is stored, and so is bound by no rule."""
+DateOfBirth = Annotated[
+    date | None,
+    Field(description="Needed where there is a minimum age; it is compared, and not kept."),
+]
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 
 
@@ -46,6 +50,7 @@ class Registration(Input):
     username: Username
     name: Name
     password: Password
+    date_of_birth: DateOfBirth = None
 
 
 class UserUpdate(Input):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -22,7 +23,7 @@ from .errors import (
 )
 from .events import SessionReused, UserCreated, UserUpdated
 from .models import SystemRole, User, UserSession
-from .policy import PasswordRules, refuse_unfit
+from .policy import PasswordRules, refuse_unfit, refuse_young
 from .repository import ApiTokenRepository, SessionRepository, UserRepository
 from .schemas import Registration, SessionQuery, TokenPair, UserAdministration, UserQuery, UserUpdate
 
@@ -37,15 +38,17 @@ class UserLookup(UserRepository):
 class AccountService:
     """Accounts as their owners and the installation's admins see them."""
 
-    def __init__(self, session: AsyncSession, rules: PasswordRules) -> None:
+    def __init__(self, session: AsyncSession, rules: PasswordRules, min_age: int | None = None) -> None:
         self._session = session
         self._users = UserRepository(session)
         self._sessions = SessionRepository(session)
         self._api_tokens = ApiTokenRepository(session)
         self._outbox = Outbox(session)
         self._rules = rules
+        self._min_age = min_age
 
     async def register(self, new: Registration, role: SystemRole = SystemRole.USER) -> User:
+        refuse_young(new.date_of_birth, self._min_age, datetime.now(UTC).date())
         password = new.password.get_secret_value()
         refuse_unfit(password, self._rules, "password", new.username, new.email.partition("@")[0])
         user = User(email=new.email, username=new.username, name=new.name, role=role)

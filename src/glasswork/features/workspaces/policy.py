@@ -13,6 +13,10 @@ def can_delete(role: Role) -> bool:
     return role is Role.OWNER
 
 
+def can_transfer(role: Role) -> bool:
+    return role is Role.OWNER
+
+
 def can_invite(role: Role, invited: Role) -> bool:
     """Nobody gives a higher role than their own."""
     return role.reaches(Role.ADMIN) and role.reaches(invited)

@@ -3,7 +3,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,7 +34,7 @@ _WORKSPACE_SORT_KEYS = {
 }
 
 # What is shown of a member is also the user's, so a change of either raises the version.
-_MEMBERS = (
+_JOINED = (
     select(
         Membership.workspace_id,
         Membership.user_id,
@@ -47,9 +47,9 @@ _MEMBERS = (
         func.greatest(Membership.updated_at, User.updated_at).label("updated_at"),
     )
     .join(User, User.id == Membership.user_id)
-    .join(access, access.c.workspace_id == Membership.workspace_id)
     .where(Membership.removed_at.is_(None))
 )
+_MEMBERS = _JOINED.join(access, access.c.workspace_id == Membership.workspace_id)
 _MEMBER_SORT_KEYS = {
     "username": SortKey.of(func.lower(User.username).collate("C"), str),
     "created_at": SortKey.of(Membership.created_at, AwareDatetime),
@@ -74,6 +74,21 @@ _INVITATIONS = (
     )
     .join(access, access.c.workspace_id == Invitation.workspace_id)
     .where(*_IS_PENDING)
+)
+_LEADS_SOMEWHERE = exists(
+    select(Workspace.id).where(Workspace.id == Invitation.workspace_id, Workspace.deleted_at.is_(None))
+)
+_LETTERS = (
+    select(
+        Invitation.email,
+        Invitation.role,
+        Invitation.token_hash,
+        Workspace.name.label("workspace_name"),
+        User.name.label("inviter_name"),
+    )
+    .join(Workspace, Workspace.id == Invitation.workspace_id)
+    .join(User, User.id == Invitation.invited_by)
+    .where(*_IS_PENDING, Workspace.deleted_at.is_(None))
 )
 _INVITATION_SORT_KEYS = {"created_at": SortKey.of(Invitation.created_at, AwareDatetime)}
 
@@ -148,6 +163,11 @@ class MemberRepository:
         if row is None:
             raise MemberNotFoundError(user_id)
         return row
+
+    async def get_joined(self, workspace_id: UUID, user_id: UUID) -> AnyRow:
+        """Return somebody who has just become a member, and asks nothing yet."""
+        statement = _JOINED.where(Membership.workspace_id == workspace_id, Membership.user_id == user_id)
+        return (await self._session.execute(statement)).one()
 
     async def page(self, actor: Actor, workspace_id: UUID, query: PageQuery) -> Page[AnyRow]:
         """Empty only for those who are no members themselves."""
@@ -262,14 +282,9 @@ class InvitationRepository:
             .where(User.id == ACTOR_ID, func.lower(User.email) == func.lower(Invitation.email))
             .exists()
         )
-        stands = (
-            select(Workspace.id)
-            .where(Workspace.id == Invitation.workspace_id, Workspace.deleted_at.is_(None))
-            .exists()
-        )
         statement = (
             select(Invitation, is_mine.label("is_mine"))
-            .where(Invitation.token_hash == token_hash, *_IS_PENDING, stands, IS_SIGNED_IN)
+            .where(Invitation.token_hash == token_hash, *_IS_PENDING, _LEADS_SOMEWHERE, IS_SIGNED_IN)
             .with_for_update(of=Invitation)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
@@ -277,3 +292,17 @@ class InvitationRepository:
             await ensure_signed_in(self._session, actor)
             raise InvitationNotFoundError
         return row
+
+    async def lock_for_anybody(self, token_hash: str) -> Invitation:
+        """Lock a pending invitation for whoever has no account yet."""
+        statement = select(Invitation).where(
+            Invitation.token_hash == token_hash, *_IS_PENDING, _LEADS_SOMEWHERE
+        )
+        invitation = (await self._session.execute(statement.with_for_update())).scalar_one_or_none()
+        if invitation is None:
+            raise InvitationNotFoundError
+        return invitation
+
+    async def find_letter(self, workspace_id: UUID, invitation_id: UUID) -> AnyRow | None:
+        statement = _LETTERS.where(Invitation.workspace_id == workspace_id, Invitation.id == invitation_id)
+        return (await self._session.execute(statement)).one_or_none()

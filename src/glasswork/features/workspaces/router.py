@@ -1,16 +1,27 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
+from glasswork.features.accounts.errors import (
+    EmailTakenError,
+    RegistrationClosedError,
+    TooYoungError,
+    UsernameTakenError,
+)
+from glasswork.features.accounts.models import User
+from glasswork.features.accounts.policy import PasswordRules
+from glasswork.features.accounts.schemas import UserRead
+from glasswork.features.accounts.service import AccountService
 
 from .errors import (
     AlreadyMemberError,
@@ -28,9 +39,11 @@ from .schemas import (
     InvitationIssued,
     InvitationQuery,
     InvitationRead,
+    InvitedRegistration,
     MemberQuery,
     MemberRead,
     MemberUpdate,
+    OwnershipTransfer,
     WorkspaceCreate,
     WorkspaceQuery,
     WorkspaceRead,
@@ -55,13 +68,24 @@ async def get_members(session: Session) -> MemberService:
     return MemberService(session)
 
 
-async def get_invitations(session: Session) -> InvitationService:
-    return InvitationService(session)
+async def get_invitations(request: Request, session: Session) -> InvitationService:
+    return InvitationService(session, request.app.state.keys)
+
+
+async def get_accounts(request: Request, session: Session) -> AccountService:
+    settings = request.app.state.settings
+    return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
+
+
+async def require_registration(request: Request) -> None:
+    if request.app.state.settings.registration == "closed":
+        raise RegistrationClosedError
 
 
 Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
 Members = Annotated[MemberService, Depends(get_members)]
 Invitations = Annotated[InvitationService, Depends(get_invitations)]
+Accounts = Annotated[AccountService, Depends(get_accounts)]
 
 
 @router.post(
@@ -177,6 +201,23 @@ async def remove_member(
 
 
 @router.post(
+    "/{workspace_id}/transfer",
+    response_model=MemberRead,
+    responses=TAGGED
+    | declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, MemberNotFoundError),
+)
+async def transfer_workspace(
+    workspace_id: WorkspaceId,
+    body: OwnershipTransfer,
+    actor: CurrentActor,
+    members: Members,
+    response: Response,
+) -> Any:
+    """Make a member owner in my place; I stay as admin. For owners."""
+    return tagged(response, await members.transfer(actor, workspace_id, body.user_id))
+
+
+@router.post(
     "/{workspace_id}/invitations",
     status_code=201,
     responses=CREATED | declare(*INSIDE, PermissionDeniedError, AlreadyMemberError),
@@ -237,6 +278,28 @@ async def withdraw_invitation(
 ) -> None:
     """Withdraw an invitation. For admins."""
     await invitations.withdraw(actor, workspace_id, invitation_id)
+
+
+@acceptance.post(
+    "/register",
+    status_code=201,
+    response_model=UserRead,
+    responses=CREATED
+    | declare(
+        InvitationNotFoundError,
+        EmailTakenError,
+        UsernameTakenError,
+        RegistrationClosedError,
+        TooYoungError,
+    ),
+    dependencies=[Depends(require_registration)],
+    openapi_extra=PUBLIC,
+)
+async def register_invited(
+    new: InvitedRegistration, invitations: Invitations, accounts: Accounts, response: Response
+) -> User:
+    """Open an account for the e-mail address that was invited, and become a member."""
+    return created(response, "/users", await invitations.register(accounts, new))
 
 
 @acceptance.post(

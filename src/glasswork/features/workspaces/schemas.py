@@ -5,11 +5,13 @@ from pydantic import Field, SecretStr
 
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import Input, InvitationId, Line, Output, UserId, WorkspaceId, optional
-from glasswork.features.accounts.schemas import Email
+from glasswork.features.accounts.schemas import DateOfBirth, Email, Password, Username
+from glasswork.features.accounts.schemas import Name as UserName
 
 from .models import Role
 
 Name = Annotated[Line, Field(max_length=100, examples=["Operations"])]
+InvitationToken = Annotated[SecretStr, Field(min_length=1, max_length=100)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$", examples=["operations"])]
 
 
@@ -83,4 +85,18 @@ class InvitationQuery(PageQuery):
 
 
 class InvitationAcceptance(Input):
-    token: Annotated[SecretStr, Field(min_length=1, max_length=100)]
+    token: InvitationToken
+
+
+class InvitedRegistration(Input):
+    """The e-mail address is the one that was invited."""
+
+    token: InvitationToken
+    username: Username
+    name: UserName
+    password: Password
+    date_of_birth: DateOfBirth = None
+
+
+class OwnershipTransfer(Input):
+    user_id: UserId = Field(description="The member who becomes an owner in my place.")
