@@ -73,7 +73,7 @@ async def read_mail(traffic: Traffic, database: Database, over: asyncio.Event) -
     while not over.is_set():
         for mail in await fetch(database, query, last=last):
             last = mail["job_id"]
-            traffic.mailed += re.findall(r"^\S{20,}$", mail["body"], re.MULTILINE)
+            traffic.mailed += re.findall(r"^gwo_\S+$", mail["body"], re.MULTILINE)
         await asyncio.sleep(0.1)
 
 
