@@ -58,6 +58,7 @@ class Keys:
     refresh: bytes
     one_time: bytes
     peers: bytes
+    _sealing: bytes
     accepted: tuple["Keys", ...] = ()
     """Those of other secrets, whose tokens are taken too: of the one before, and of the one to come."""
 
@@ -71,6 +72,7 @@ class Keys:
             refresh=key("refresh"),
             one_time=key("one-time"),
             peers=key("peers"),
+            _sealing=key("sealing"),
             accepted=tuple(cls.derive(other) for other in accepted),
         )
 
@@ -82,6 +84,10 @@ class Keys:
     @property
     def all(self) -> tuple["Keys", ...]:
         return (self, *self.accepted)
+
+    def sealing(self, purpose: str) -> bytes:
+        """Return the key (32 bytes) of `sealing`, one for each purpose."""
+        return hmac.digest(self._sealing, purpose.encode(), hashlib.sha256)
 
     @property
     def key_id(self) -> str:
