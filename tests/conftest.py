@@ -110,6 +110,7 @@ class RolledBackDatabase(Database):
 
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection.engine, SUBSCRIBERS)
+        self.connection = connection
         self._writes = self._reads = async_sessionmaker(
             connection,
             expire_on_commit=False,
@@ -120,7 +121,7 @@ class RolledBackDatabase(Database):
 
 
 @pytest.fixture
-async def database(engine: AsyncEngine) -> AsyncIterator[Database]:
+async def database(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
     async with engine.connect() as connection:
         transaction = await connection.begin()
         yield RolledBackDatabase(connection)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from glasswork.core.db import Database
-from tests.contract.test_events import ANSWERED, SILENT
+from tests.contract.test_events import EVENTS, SILENT
 from tests.core.runners import fetch, jobs_of
 
 from .feed import Event
@@ -43,7 +43,7 @@ def _check_request(request: Request, made: list[Event]) -> None:
     if name in SILENT or (request.status or 0) >= 400:
         assert not made, (request, made)
         return
-    first, *others = ANSWERED[name][3]
+    first, *others = EVENTS[name]
     primary = [event for event in made if event.type == first]
     assert len(primary) == bool(made), (request, made)
     assert {event.type for event in made} <= {first, *others}, (request, made)

@@ -1,0 +1,219 @@
+"""Who is answered what: every operation of the document for everybody who may call it or may not.
+
+A row of `DUE` names who is let in; the rest follows from the document.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from httpx2 import Response
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from glasswork.core.actor import Scope
+from glasswork.core.http.resources import API_PREFIX
+from glasswork.features.accounts.models import SystemRole
+from glasswork.features.workspaces.models import Role
+from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_api_token, make_workspace
+
+from .walker import Operation
+from .world import Things, make_things, prepare
+
+OK: Final = 0
+"""The one success that the operation declares."""
+
+ROLES = ("viewer", "member", "admin", "owner")
+NOT_SIGNED_IN = ("nobody", "signed_out", "disabled", "revoked_token", "expired_token")
+STRANGERS = ("outsider", "ex_member", "operator", "token_elsewhere")
+TOKENS = ("token", "token_without_scope")
+PEOPLE = (*NOT_SIGNED_IN, *STRANGERS, *ROLES, *TOKENS)
+
+MARK = "zanzibar"
+"""In the name of everything that belongs to the workspace."""
+
+
+def from_role(lowest: str, refused: int = 403, strangers: int = 404) -> dict[str, int]:
+    """Those with this role in the workspace, and those above."""
+    reached = ROLES[ROLES.index(lowest) :]
+    return {
+        **dict.fromkeys(STRANGERS, strangers),
+        **{role: OK if role in reached else refused for role in ROLES},
+    }
+
+
+EVERYBODY = dict.fromkeys((*STRANGERS, *ROLES), OK)
+MEMBERS = from_role("viewer")
+WRITERS = from_role("member")
+ADMINS = from_role("admin")
+OWNERS = from_role("owner")
+OPERATORS = dict.fromkeys((*STRANGERS, *ROLES), 403) | {"operator": OK}
+MINE = from_role("owner", refused=404)
+INVITED = from_role("owner", strangers=403)
+UNKEPT = EVERYBODY | {"token_elsewhere": 403}
+"""Everybody but API tokens that are kept to one workspace."""
+
+DUE: dict[str, Mapping[str, int]] = {
+    **dict.fromkeys(
+        (
+            *("register", "register_invited", "log_in", "refresh", "verify_email", "forget_password"),
+            *("reset_password", "confirm_email"),
+            *("get_me", "update_me", "list_workspaces"),
+            *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
+            *("create_api_token", "list_api_tokens"),
+        ),
+        EVERYBODY,
+    ),
+    "create_workspace": UNKEPT,
+    **dict.fromkeys(("end_session", "get_api_token", "revoke_api_token"), MINE),
+    "accept_invitation": INVITED,
+    **dict.fromkeys(
+        (
+            *("get_workspace", "list_members", "get_member", "list_changes"),
+            *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
+            *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
+        ),
+        MEMBERS,
+    ),
+    **dict.fromkeys(
+        (
+            *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
+            *("create_label", "update_label", "delete_label"),
+            "create_project",
+        ),
+        WRITERS,
+    ),
+    **dict.fromkeys(
+        (
+            *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
+            *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
+        ),
+        ADMINS,
+    ),
+    **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
+    **dict.fromkeys(
+        ("list_users", "get_user", "update_user", "list_jobs", "get_job", "retry_job"), OPERATORS
+    ),
+}
+
+
+def due(operation: Operation, person: str) -> int:
+    """Return the status that the person must be answered."""
+    status = _due(operation, person)
+    return operation.success if status == OK else status
+
+
+def _due(operation: Operation, person: str) -> int:
+    if operation.is_public:
+        return OK
+    is_token = "token" in person
+    if is_token and operation.scope is None:
+        return 403
+    if person in NOT_SIGNED_IN:
+        return 401
+    if person == "token_without_scope":
+        return 403
+    if person == "token_elsewhere" and operation.scope in {Scope.ADMIN_READ, Scope.ADMIN_WRITE}:
+        return 403
+    return DUE[operation.name]["owner" if person == "token" else person]
+
+
+@dataclass(frozen=True)
+class World:
+    connection: AsyncConnection
+    callers: Callers
+    things: Things
+    bearers: Mapping[str, str | None]
+
+    @classmethod
+    async def make(cls, connection: AsyncConnection, callers: Callers, scope: Scope | None) -> Self:
+        """`scope` is what one of the API tokens lacks."""
+        owner = await callers.user()
+        things = await make_things(callers, owner, MARK)
+        people = await _make_people(callers, owner, things["workspace_id"])
+        tokens = await _make_tokens(callers, owner, scope)
+        bearers = {name: person.token for name, person in people.items()} | tokens
+        return cls(connection, callers, things, {"nobody": None, **bearers})
+
+    async def deviations(self, operation: Operation, people: tuple[str, ...] = PEOPLE) -> dict[str, str]:
+        """Return how the answers differ from what is due, by person."""
+        found = {person: await self._knock(operation, person) for person in people}
+        return {person: deviation for person, deviation in found.items() if deviation}
+
+    async def answer(self, operation: Operation, person: str) -> Response:
+        path, options = prepare(operation, self.things)
+        bearer = self.bearers[person]
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        url = f"{API_PREFIX}{path}"
+        return await self.callers.client.request(operation.method, url, headers=headers, **options)
+
+    async def _knock(self, operation: Operation, person: str) -> str | None:
+        """As that person, in a transaction of its own that is rolled back."""
+        async with self.connection.begin_nested() as savepoint:
+            before = await self._snapshot()
+            answer = await self.answer(operation, person)
+            is_changed = await self._snapshot() != before
+            await savepoint.rollback()
+        expected = due(operation, person)
+        if answer.status_code != expected:
+            return f"{answer.status_code} instead of {expected}: {answer.text}"
+        if is_changed and (expected >= 400 or operation.method == "GET"):
+            return "the database has changed"
+        if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
+            return f"was shown {answer.text}"
+        return None
+
+    async def _snapshot(self) -> list[tuple[Any, ...]]:
+        """Return the content of every table, as a hash."""
+        tables = await self.connection.scalars(_TABLES)
+        rows = await self.connection.execute(text(" UNION ALL ".join(map(_hash, tables))))
+        return [tuple(row) for row in rows]
+
+
+def _hash(table: str) -> str:
+    # That a token was used is no change.
+    uses = "last_used_at,version" if table == "public.api_tokens" else ""
+    row = f"(to_jsonb(t) - CAST('{{{uses}}}' AS text[]))::text"
+    return f"SELECT '{table}', md5(string_agg({row}, ' ' ORDER BY {row})) FROM {table} AS t"
+
+
+_TABLES = text(
+    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+    " WHERE schemaname IN ('public', 'jobs') ORDER BY 1"
+)
+
+
+async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> dict[str, Caller]:
+    """The signed-out and the disabled had a role that opens almost everything."""
+    roles = (Role.VIEWER, Role.MEMBER, Role.ADMIN)
+    people = {role.value: await callers.member(workspace_id, role) for role in roles} | {"owner": owner}
+    people |= {name: await callers.member(workspace_id, Role.OWNER) for name in ("signed_out", "disabled")}
+    people |= {"outsider": await callers.user(), "operator": await callers.user(SystemRole.ADMIN)}
+    people["ex_member"] = await callers.member(workspace_id, Role.ADMIN)
+    removed = await owner.delete(f"/workspaces/{workspace_id}/members/{people['ex_member'].id}")
+    assert removed.status_code == 204
+    await people["signed_out"].post("/auth/logout")
+    async with callers.database.transaction() as session:
+        disabled = text("UPDATE users SET is_active = false WHERE id = :id")
+        await session.execute(disabled, {"id": people["disabled"].id})
+    return people
+
+
+async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> dict[str, str]:
+    """All are the owner's, and would open what he may, but for the one thing that is wrong with each."""
+    others = [each for each in Scope if each is not scope]
+    kept = [each for each in Scope if each not in {Scope.ADMIN_READ, Scope.ADMIN_WRITE}]
+    elsewhere = (await make_workspace(owner))["id"]
+    made = {
+        "token": await make_api_token(owner, *Scope),
+        "token_without_scope": await make_api_token(owner, *others),
+        "token_elsewhere": await make_api_token(owner, *kept, workspace_id=elsewhere),
+        "revoked_token": await make_api_token(owner, *Scope),
+        "expired_token": await make_api_token(owner, *Scope),
+    }
+    assert (await owner.delete(f"/auth/api-tokens/{made['revoked_token']['id']}")).status_code == 204
+    async with callers.database.transaction() as session:
+        expired = text("UPDATE api_tokens SET expires_at = now() WHERE id = :id")
+        await session.execute(expired, {"id": made["expired_token"]["id"]})
+    return {name: token["token"] for name, token in made.items()}

@@ -1,0 +1,91 @@
+"""The matrix of operations and people, each cell tried; and that it would find a policy that is gone."""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from glasswork.app import ROUTERS
+from tests.conftest import RolledBackDatabase
+from tests.factories.callers import Callers
+
+from .matrix import DUE, MARK, MEMBERS, ROLES, World
+from .walker import Operation, operations
+
+pytestmark = pytest.mark.anyio
+
+NAMELESS = {"get_member", "list_members", "list_statuses"}
+"""They show nothing that the workspace's people have named."""
+
+
+def features() -> Iterator[ModuleType]:
+    names = [name for name in sys.modules if name.startswith("glasswork.features.")]
+    return (sys.modules[name] for name in names)
+
+
+def policies() -> Iterator[tuple[str, str]]:
+    """Yield slice and name of each that decides by a role."""
+    for module in features():
+        if module.__name__.endswith(".policy"):
+            for name, function in inspect.getmembers(module, inspect.isfunction):
+                if "role" in inspect.signature(function).parameters:
+                    yield module.__name__.split(".")[2], name
+
+
+def slice_of(operation: Operation) -> str:
+    routes: list[Any] = [route for router in ROUTERS for route in router.routes]
+    endpoint = next(route.endpoint for route in routes if route.name == operation.name)
+    name: str = endpoint.__module__.split(".")[2]
+    return name
+
+
+def test_every_operation_has_a_row(app: FastAPI) -> None:
+    assert {operation.name for operation in operations(app)} == DUE.keys()
+
+
+@pytest.mark.parametrize("name", sorted(DUE))
+async def test_everybody_is_answered_as_is_due(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase, name: str
+) -> None:
+    operation = next(each for each in operations(app) if each.name == name)
+    world = await World.make(database.connection, callers, operation.scope)
+    assert await world.deviations(operation) == {}
+
+
+async def test_there_is_something_to_be_seen(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase
+) -> None:
+    world = await World.make(database.connection, callers, None)
+    for operation in operations(app):
+        if operation.method == "GET" and DUE[operation.name] is MEMBERS and operation.name not in NAMELESS:
+            assert MARK in (await world.answer(operation, "viewer")).text, operation.name
+
+
+@pytest.mark.parametrize("allows", [True, False])
+@pytest.mark.parametrize(("feature", "policy"), sorted(policies()))
+async def test_a_policy_that_decides_nothing_is_noticed(
+    app: FastAPI,
+    callers: Callers,
+    database: RolledBackDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    feature: str,
+    policy: str,
+    allows: bool,
+) -> None:
+    world = await World.make(database.connection, callers, None)
+    replace(monkeypatch, getattr(sys.modules[f"glasswork.features.{feature}.policy"], policy), allows)
+    concerned = [operation for operation in operations(app) if slice_of(operation) == feature]
+    found = [await world.deviations(operation, (*ROLES, "outsider", "operator")) for operation in concerned]
+    assert any(found)
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, policy: Callable[..., bool], answer: bool) -> None:
+    """Wherever the slices have it from."""
+    for module in features():
+        for name, value in vars(module).copy().items():
+            if value is policy:
+                monkeypatch.setattr(module, name, lambda *_: answer)

@@ -1,0 +1,136 @@
+"""One of everything, and what each operation is called with."""
+
+from typing import Any
+
+from sqlalchemy import text
+
+from glasswork.core.tokens import digest
+from glasswork.features.workspaces.models import Role
+from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+
+from .walker import Operation
+
+BODIES: dict[str, dict[str, Any]] = {
+    "register": {"email": "new@example.com", "username": "new", "name": "New", "password": PASSWORD},
+    "verify_email": {"token": "{verify_email}"},
+    "change_password": {"password": PASSWORD, "new_password": f"{PASSWORD} too"},
+    "forget_password": {"email": "nobody@example.com"},
+    "reset_password": {"token": "{reset_password}", "new_password": f"{PASSWORD} too"},
+    "change_email": {"email": "another@example.com", "password": PASSWORD},
+    "confirm_email": {"token": "{change_email}"},
+    "create_api_token": {"name": "script", "scopes": ["tasks:read"]},
+    "update_me": {"name": "Another"},
+    "update_user": {"is_active": False},
+    "create_workspace": {"name": "W", "slug": "w"},
+    "update_workspace": {"name": "V"},
+    "update_member": {"role": "admin"},
+    "create_invitation": {"email": "Somebody@example.com", "role": "viewer"},
+    "accept_invitation": {"token": "{invited}"},
+    "register_invited": {
+        "token": "{host_invited}",
+        "username": "hosted",
+        "name": "Hosted",
+        "password": PASSWORD,
+    },
+    "transfer_workspace": {"user_id": "{user_id}"},
+    "create_project": {"name": "P", "key": "NEW"},
+    "update_project": {"name": "Q"},
+    "create_label": {"name": "new"},
+    "update_label": {"name": "other"},
+    "create_task": {"title": "T"},
+    "update_task": {"title": "U", "status": "done"},
+    "refresh": {"refresh_token": "{refresh_token}"},
+}
+FORMS = {"log_in": {"username": "{email}", "password": PASSWORD}}
+SUBJECTS = {"restore_task": {"task_id": "{deleted_task_id}"}, "reopen_task": {"task_id": "{done_task_id}"}}
+"""Where an operation is not for the thing of its path parameter's name."""
+
+Things = dict[str, str]
+
+
+async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
+    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner."""
+    workspace = await make_workspace(owner, name=f"{mark} workspace")
+    project = await make_project(owner, workspace, name=f"{mark} project")
+    label = await make_label(owner, project, name=f"{mark} label")
+    tasks = [await make_task(owner, project, title=f"{mark} task", label_ids=[label["id"]])]
+    tasks += [await make_task(owner, project, title=f"{mark} task") for _ in range(2)]
+    await owner.delete(f"/tasks/{tasks[1]['id']}")
+    await owner.put(f"/tasks/{tasks[2]['id']}/completion")
+    member = await callers.member(workspace["id"], Role.MEMBER)
+    invitation = {"email": "somebody@example.com", "role": "viewer"}
+    pending = (await owner.post(f"/workspaces/{workspace['id']}/invitations", invitation)).json()
+    logged_in = await owner.client.post(
+        "/api/v1/auth/token", data={"username": owner.email, "password": PASSWORD}
+    )
+    sessions = (await owner.get("/auth/sessions")).json()["items"]
+    return {
+        "workspace_id": workspace["id"],
+        "project_id": project["id"],
+        "label_id": label["id"],
+        "task_id": tasks[0]["id"],
+        "key": tasks[0]["key"],
+        "deleted_task_id": tasks[1]["id"],
+        "done_task_id": tasks[2]["id"],
+        "user_id": str(member.id),
+        "invitation_id": pending["id"],
+        "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
+        "session_id": next(each["id"] for each in sessions if not each["is_current"]),
+        "job_id": str(await dead_job(callers)),
+        "email": owner.email,
+        "refresh_token": logged_in.json()["refresh_token"],
+        "invited": await invite(callers, owner.email),
+        "host_invited": await invite(callers, "hosted@example.com"),
+        **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
+    }
+
+
+PURPOSES = ("verify_email", "reset_password", "change_email")
+
+
+def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
+    """Return its path below the prefix, and what else httpx2 needs to call it."""
+    subjects = things | _filled(SUBJECTS.get(operation.name, {}), things)
+    options = {}
+    if body := BODIES.get(operation.name):
+        options["json"] = _filled(body, things)
+    if form := FORMS.get(operation.name):
+        options["data"] = _filled(form, things)
+    return operation.path.format(**subjects), options
+
+
+def _filled(body: dict[str, Any], things: Things) -> dict[str, Any]:
+    return {name: value.format(**things) if isinstance(value, str) else value for name, value in body.items()}
+
+
+async def invite(callers: Callers, email: str) -> str:
+    """Into a workspace of somebody else's."""
+    host = await callers.user()
+    workspace = await make_workspace(host)
+    body = {"email": email, "role": "member"}
+    answer = await host.post(f"/workspaces/{workspace['id']}/invitations", body)
+    token: str = answer.json()["token"]
+    return token
+
+
+async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
+    statement = text(
+        "INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at, address)"
+        " VALUES (:token_hash, :user_id, :purpose, now() + interval '1 day', 'new@example.com')"
+    )
+    values = {"token_hash": digest(purpose), "user_id": user.id, "purpose": purpose}
+    async with callers.database.transaction() as session:
+        await session.execute(statement, values)
+    return purpose
+
+
+async def dead_job(callers: Callers) -> int:
+    """Any that was ordered, as the runner leaves it that failed for the last time."""
+    killed = text(
+        "UPDATE jobs.pgqueuer SET status = 'failed', attempts = 9"
+        " WHERE id = (SELECT max(id) FROM jobs.pgqueuer) RETURNING id"
+    )
+    async with callers.database.transaction() as session:
+        job_id: int = (await session.execute(killed)).scalar_one()
+    return job_id
