@@ -204,4 +204,4 @@ FAULTS = (
 def install(app: FastAPI) -> None:
     for fault in FAULTS:
         if fault.handler is not None:
-            app.add_api_route(fault.url, fault.handler, methods=[fault.method])
+            app.add_api_route(fault.url, fault.handler, methods=[fault.method], include_in_schema=False)
