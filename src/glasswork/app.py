@@ -46,8 +46,10 @@ from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.projects.router import router as projects
+from glasswork.features.search.router import router as search
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
+from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
 from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
@@ -71,7 +73,7 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, changes, labels, projects, workspaces, acceptance),
+    *(tasks, search, changes, labels, workflow, projects, workspaces, acceptance),
     *(users, auth, credentials, api_tokens, jobs),
 )
 

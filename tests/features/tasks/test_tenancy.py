@@ -16,8 +16,8 @@ FOREIGN_KEY_VIOLATION = "23503"
 
 INSERT_TASK = text(
     "INSERT INTO tasks (workspace_id, id, project_id, number, title, description, status_id, priority,"
-    " assignee_id, created_by, version)"
-    " VALUES (:workspace, :id, :project, 7, 'New', '', :status, 'none', :assignee, :creator, 1)"
+    " assignee_id, created_by, position, version)"
+    " VALUES (:workspace, :id, :project, 7, 'New', '', :status, 'none', :assignee, :creator, 'a7', 1)"
 )
 INSERT_LABEL = text(
     "INSERT INTO task_labels (workspace_id, task_id, label_id) VALUES (:workspace, :task, :label)"

@@ -2,10 +2,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from glasswork.core.models import TenantEntity
+from glasswork.core.models import Base, TenantEntity
 
 
 class Category(StrEnum):
@@ -42,7 +42,10 @@ class Status(TenantEntity):
     key: Mapped[str]
     name: Mapped[str] = mapped_column()
     category: Mapped[Category]
+    color: Mapped[str]
     position: Mapped[int]
+    is_restricted: Mapped[bool] = mapped_column(default=False)
+    """Whether a task leaves it only by the transitions that there are."""
 
     __table_args__ = (
         ForeignKeyConstraint(
@@ -53,10 +56,34 @@ class Status(TenantEntity):
     )
 
 
+class Transition(Base):
+    """From a restricted status to one that may follow it."""
+
+    __tablename__ = "transitions"
+
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    from_id: Mapped[UUID] = mapped_column(primary_key=True)
+    to_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = tuple(
+        ForeignKeyConstraint(
+            ["workspace_id", "project_id", end],
+            ["statuses.workspace_id", "statuses.project_id", "statuses.id"],
+            ondelete="CASCADE",
+        )
+        for end in ("from_id", "to_id")
+    )
+
+
 class Label(TenantEntity):
+    """Of a project, or of the whole workspace."""
+
     __tablename__ = "labels"
 
-    project_id: Mapped[UUID]
+    project_id: Mapped[UUID | None]
     name: Mapped[str] = mapped_column()
     color: Mapped[str]
     description: Mapped[str]
@@ -65,12 +92,19 @@ class Label(TenantEntity):
         ForeignKeyConstraint(
             ["workspace_id", "project_id"], ["projects.workspace_id", "projects.id"], ondelete="CASCADE"
         ),
-        Index("uq_labels_name", "workspace_id", "project_id", func.lower(name), unique=True),
+        Index(
+            "uq_labels_name",
+            "workspace_id",
+            "project_id",
+            func.lower(name),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+        ),
     )
 
 
 DEFAULT_STATUSES = (
-    ("todo", "To do", Category.TODO),
-    ("in_progress", "In progress", Category.IN_PROGRESS),
-    ("done", "Done", Category.DONE),
+    ("todo", "To do", Category.TODO, "#8c8c8c"),
+    ("in_progress", "In progress", Category.IN_PROGRESS, "#0969da"),
+    ("done", "Done", Category.DONE, "#1a7f37"),
 )

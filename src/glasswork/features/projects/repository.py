@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.schemas import Int32
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.workspaces.access import access as workspace_access
 from glasswork.features.workspaces.models import Role
@@ -38,10 +37,6 @@ _PROJECT_SORT_KEYS = {
     "name": SortKey.of(Project.name.collate("C"), str),
     "created_at": SortKey.of(Project.created_at, AwareDatetime),
 }
-_STATUSES = select(
-    Status.id, Status.project_id, Status.key, Status.name, Status.category, Status.position
-).join(access, access.c.project_id == Status.project_id)
-_STATUS_SORT_KEYS = {"position": SortKey.of(Status.position, Int32)}
 _LABELS = select(
     Label.id,
     Label.project_id,
@@ -88,10 +83,6 @@ class ProjectRepository:
     async def page(self, actor: Actor, workspace_id: UUID, query: PageQuery) -> Page[AnyRow]:
         statement = _PROJECTS.where(Project.workspace_id == workspace_id)
         return await fetch_page(self._session, statement, query, _PROJECT_SORT_KEYS, Project.id, actor.binds)
-
-    async def page_statuses(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
-        statement = _STATUSES.where(Status.project_id == project_id)
-        return await fetch_page(self._session, statement, query, _STATUS_SORT_KEYS, Status.id, actor.binds)
 
     async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
         """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""

@@ -24,8 +24,6 @@ from .schemas import (
     ProjectQuery,
     ProjectRead,
     ProjectUpdate,
-    StatusQuery,
-    StatusRead,
 )
 from .service import LabelService, ProjectService
 
@@ -113,16 +111,6 @@ async def update_project(
 async def delete_project(project_id: ProjectId, actor: Writer, projects: Projects, if_match: IfMatch) -> None:
     """Delete a project with its tasks. For admins of the workspace."""
     await projects.delete(actor, project_id, if_match)
-
-
-@router.get(
-    "/projects/{project_id}/statuses", response_model=PageRead[StatusRead], responses=declare(*INSIDE)
-)
-async def list_statuses(
-    project_id: ProjectId, query: Annotated[StatusQuery, Query()], actor: Reader, projects: Projects
-) -> Page[Any]:
-    """List the statuses that the project's tasks go through."""
-    return await projects.page_statuses(actor, project_id, query)
 
 
 @router.post(

@@ -11,14 +11,11 @@ from glasswork.core.schemas import (
     Line,
     Output,
     ProjectId,
-    StatusId,
     Text,
     UserId,
     WorkspaceId,
     optional,
 )
-
-from .models import Category
 
 Name = Annotated[Line, Field(max_length=100, examples=["Operations"])]
 Key = Annotated[
@@ -54,19 +51,6 @@ class ProjectRead(Output):
 
 class ProjectQuery(PageQuery):
     sort: str = sort_by("key", "name", "created_at", default="key")
-
-
-class StatusRead(Output):
-    id: StatusId
-    project_id: ProjectId
-    key: str
-    name: str
-    category: Category
-    position: int
-
-
-class StatusQuery(PageQuery):
-    sort: str = sort_by("position", default="position")
 
 
 class LabelCreate(Input):

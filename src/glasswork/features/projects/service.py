@@ -29,7 +29,6 @@ from .schemas import (
     ProjectCreate,
     ProjectQuery,
     ProjectUpdate,
-    StatusQuery,
 )
 
 
@@ -51,9 +50,10 @@ class ProjectService:
                     key=key,
                     name=name,
                     category=category,
+                    color=color,
                     position=position,
                 )
-                for position, (key, name, category) in enumerate(DEFAULT_STATUSES)
+                for position, (key, name, category, color) in enumerate(DEFAULT_STATUSES)
             ]
         )
         self._outbox.record(actor, ProjectCreated.of(project))
@@ -66,12 +66,6 @@ class ProjectService:
         page = await self._projects.page(actor, workspace_id, query)
         if not page.items:
             await self._workspaces.role_of(actor, workspace_id)
-        return page
-
-    async def page_statuses(self, actor: Actor, project_id: UUID, query: StatusQuery) -> Page[AnyRow]:
-        page = await self._projects.page_statuses(actor, project_id, query)
-        if not page.items:
-            await self._projects.access_to(actor, project_id)
         return page
 
     async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:

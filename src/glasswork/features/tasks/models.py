@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Computed, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,8 +36,14 @@ class Task(TenantEntity):
     due_at: Mapped[datetime | None]
     start_at: Mapped[datetime | None]
     estimate_minutes: Mapped[int | None]
+    parent_id: Mapped[UUID | None] = mapped_column()
+    """In the same project."""
+    position: Mapped[str] = mapped_column(Text(collation="C"))
+    """Of the manual order within the project, as core/ordering.py makes it."""
+    recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_by: Mapped[UUID]
     completed_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None] = mapped_column()
     external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     search: Mapped[str] = mapped_column(
@@ -60,7 +66,14 @@ class Task(TenantEntity):
         ForeignKeyConstraint(
             ["workspace_id", "created_by"], ["memberships.workspace_id", "memberships.user_id"]
         ),
+        ForeignKeyConstraint(
+            ["workspace_id", "parent_id"],
+            ["tasks.workspace_id", "tasks.id"],
+            ondelete="SET NULL (parent_id)",
+        ),
         UniqueConstraint("workspace_id", "project_id", "number"),
+        UniqueConstraint("workspace_id", "project_id", "position"),
+        Index("ix_tasks_parent", "workspace_id", "parent_id", postgresql_where=parent_id.is_not(None)),
         Index(None, "project_id", "created_at", "id"),
         Index(None, "workspace_id", "created_at", "id"),
         Index(None, "workspace_id", "assignee_id"),
@@ -106,4 +119,47 @@ class TaskLabel(Base):
             ["workspace_id", "label_id"], ["labels.workspace_id", "labels.id"], ondelete="CASCADE"
         ),
         Index(None, "workspace_id", "label_id"),
+    )
+
+
+class FormerKey(Base):
+    """The number that a task had in a project before it was moved out: it is still found by it."""
+
+    __tablename__ = "former_keys"
+
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "project_id"], ["projects.workspace_id", "projects.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "task_id"], ["tasks.workspace_id", "tasks.id"], ondelete="CASCADE"
+        ),
+        Index(None, "workspace_id", "task_id"),
+    )
+
+
+class Watcher(Base):
+    __tablename__ = "watchers"
+
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "task_id"], ["tasks.workspace_id", "tasks.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "user_id"], ["memberships.workspace_id", "memberships.user_id"]
+        ),
+        Index(None, "workspace_id", "user_id"),
     )

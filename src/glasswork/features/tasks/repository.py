@@ -1,97 +1,23 @@
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Row,
-    String,
-    Uuid,
-    and_,
-    case,
-    cast,
-    delete,
-    func,
-    or_,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.core.filtering import NULL, any_of, between
-from glasswork.core.paging import Page, SortKey, fetch_page
-from glasswork.core.schemas import Int32, Text
+from glasswork.core.ordering import key_of
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
+from .access import TASKS
 from .errors import TaskNotFoundError
-from .models import SEARCH_CONFIG, Priority, Task, TaskLabel
-from .schemas import TaskQuery
-
-_LABEL_IDS = type_coerce(
-    func.array(
-        select(TaskLabel.label_id)
-        .where(TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id)
-        .order_by(TaskLabel.label_id)
-        .scalar_subquery()
-    ),
-    ARRAY(Uuid()),
-)
-_TASKS = (
-    select(
-        Task.id,
-        Task.workspace_id,
-        Task.project_id,
-        (access.c.key + "-" + cast(Task.number, String)).label("key"),
-        Task.title,
-        Task.description,
-        Status.key.label("status"),
-        Task.priority,
-        Task.assignee_id,
-        _LABEL_IDS.label("label_ids"),
-        Task.due_at,
-        Task.start_at,
-        Task.estimate_minutes,
-        Task.external,
-        Task.version,
-        Task.created_by,
-        Task.created_at,
-        Task.updated_at,
-        Task.completed_at,
-    )
-    .join(access, access.c.project_id == Task.project_id)
-    .join(Status, and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id))
-    .where(Task.deleted_at.is_(None))
-)
-
-_BEFORE_ALL, _AFTER_ALL = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
-_RANK = case({priority.value: rank for rank, priority in enumerate(Priority)}, value=Task.priority)
-
-
-def _moment(column: Any) -> SortKey:
-    return SortKey.nulls_last(column, AwareDatetime, least=_BEFORE_ALL, greatest=_AFTER_ALL)
-
-
-_SORT_KEYS = {
-    "number": SortKey.of(Task.number, Int32),
-    "title": SortKey.of(Task.title.collate("C"), Text),
-    "status": SortKey.of(Status.position, Int32),
-    "priority": SortKey.of(_RANK, Int32),
-    "due_at": _moment(Task.due_at),
-    "start_at": _moment(Task.start_at),
-    "created_at": SortKey.of(Task.created_at, AwareDatetime),
-    "updated_at": SortKey.of(Task.updated_at, AwareDatetime),
-}
+from .models import Task, TaskLabel
 
 
 class TaskRepository:
@@ -99,7 +25,7 @@ class TaskRepository:
         self._session = session
 
     async def get(self, actor: Actor, task_id: UUID) -> AnyRow:
-        row = (await self._session.execute(_TASKS.where(Task.id == task_id), actor.binds)).one_or_none()
+        row = (await self._session.execute(TASKS.where(Task.id == task_id), actor.binds)).one_or_none()
         if row is None:
             await ensure_signed_in(self._session, actor)
             raise TaskNotFoundError(task_id)
@@ -107,7 +33,7 @@ class TaskRepository:
 
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
         project_key, _, number = key.rpartition("-")
-        statement = _TASKS.where(
+        statement = TASKS.where(
             Task.workspace_id == workspace_id, access.c.key == project_key, Task.number == int(number)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
@@ -129,17 +55,8 @@ class TaskRepository:
 
     async def get_all(self, actor: Actor, task_ids: Sequence[UUID]) -> Sequence[AnyRow]:
         """Those of them that are there, in the order of their ids."""
-        statement = _TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
+        statement = TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
         return (await self._session.execute(statement, actor.binds)).all()
-
-    async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
-        return await self._page(actor, query, [Task.project_id == project_id])
-
-    async def page_of_workspace(
-        self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
-    ) -> Page[AnyRow]:
-        inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, project_ids)]
-        return await self._page(actor, query, inside)
 
     async def lock(self, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Row[Task, Role, datetime]:
         """Lock a task; return it with the actor's role and the transaction's time.
@@ -172,7 +89,7 @@ class TaskRepository:
         number = (await self._session.execute(numbered)).scalar_one_or_none()
         if number is None:
             raise ProjectNotFoundError(task.project_id)
-        task.number = number
+        task.number, task.position = number, key_of(number)
         self._session.add(task)
         await self._session.flush()
 
@@ -250,33 +167,3 @@ class TaskRepository:
             .values(last_number=last_number, updated_at=Project.updated_at)
         )
         await self._session.flush()
-
-    async def _page(
-        self, actor: Actor, query: TaskQuery, inside: Sequence[ColumnElement[bool]]
-    ) -> Page[AnyRow]:
-        statement = _TASKS.where(*inside, *_filters(actor, query))
-        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds)
-
-
-def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
-    if query.q is not None:
-        yield Task.search.op("@@")(func.websearch_to_tsquery(SEARCH_CONFIG, query.q))
-    yield from any_of(Status.key, query.status)
-    yield from any_of(Task.priority, query.priority)
-    yield from any_of(Task.assignee_id, query.assignee_id, me=actor.user_id)
-    if query.label_id:
-        yield _has_label(query.label_id)
-    yield from between(Task.due_at, query.due_after, query.due_before)
-    yield from between(Task.start_at, query.start_after, query.start_before)
-    yield from between(Task.created_at, query.created_after, query.created_before)
-    yield from between(Task.updated_at, query.updated_after, query.updated_before)
-    yield from between(Task.completed_at, query.completed_after, query.completed_before)
-
-
-def _has_label(wanted: Sequence[UUID | str]) -> ColumnElement[bool]:
-    labels = select(TaskLabel.label_id).where(
-        TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id
-    )
-    label_ids = [label_id for label_id in wanted if label_id != NULL]
-    has_one = labels.where(TaskLabel.label_id.in_(label_ids)).exists()
-    return or_(has_one, ~labels.exists()) if NULL in wanted else has_one

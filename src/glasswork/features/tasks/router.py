@@ -1,6 +1,6 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
@@ -8,14 +8,12 @@ from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
-from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import LabelId, ProjectId, TaskId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import LabelNotFoundError, ProjectNotFoundError
-from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .errors import TaskNotFoundError
-from .schemas import Key, TaskCreate, TaskQuery, TaskRead, TaskUpdate, WorkspaceTaskQuery
+from .schemas import Key, TaskCreate, TaskRead, TaskUpdate
 from .service import TaskService
 
 router = APIRouter(tags=["tasks"])
@@ -47,33 +45,6 @@ async def create_task(
 ) -> Any:
     """Open a task in a project."""
     return created(response, "/tasks", await tasks.create(actor, project_id, new))
-
-
-@router.get(
-    "/projects/{project_id}/tasks",
-    response_model=PageRead[TaskRead],
-    responses=declare(*AUTHORIZED, ProjectNotFoundError),
-)
-async def list_project_tasks(
-    project_id: ProjectId, query: Annotated[TaskQuery, Query()], actor: Reader, tasks: Tasks
-) -> Page[Any]:
-    """List the tasks of a project."""
-    return await tasks.page_of_project(actor, project_id, query)
-
-
-@router.get(
-    "/workspaces/{workspace_id}/tasks",
-    response_model=PageRead[TaskRead],
-    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
-)
-async def list_workspace_tasks(
-    workspace_id: WorkspaceId,
-    query: Annotated[WorkspaceTaskQuery, Query()],
-    actor: Reader,
-    tasks: Tasks,
-) -> Page[Any]:
-    """List and search the tasks of all projects of a workspace."""
-    return await tasks.page_of_workspace(actor, workspace_id, query)
 
 
 @router.get(

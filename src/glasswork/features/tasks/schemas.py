@@ -1,9 +1,8 @@
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import (
     Input,
     JsonNumber,
@@ -33,8 +32,6 @@ LabelIds = Annotated[
     AfterValidator(lambda ids: sorted(set(ids))),  # as they are shown, so that the same ones compare equal
 ]
 Key = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}$", examples=["OPS-42"])]
-
-SORT_KEYS = ("number", "title", "status", "priority", "due_at", "start_at", "created_at", "updated_at")
 
 
 class TaskCreate(Input):
@@ -85,39 +82,16 @@ class TaskRead(Output):
     due_at: datetime | None
     start_at: datetime | None
     estimate_minutes: int | None
+    parent_id: TaskId | None = Field(description="The task that this is a part of.")
+    position: str = Field(description="Of the manual order: sorts as text.", examples=["a1", "a1V"])
+    watcher_ids: list[UserId]
     external: External | None
     version: int
     created_by: UserId
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
-
-
-class TaskQuery(PageQuery):
-    """Of several values of one filter any may hold; different filters must all hold."""
-
-    q: Annotated[Text, Field(max_length=500)] | None = Field(
-        None, description='Words of title and description: `port "exact phrase" -without or`.'
-    )
-    status: list[StatusKey] = Field([], max_length=50)
-    priority: list[Priority] = Field([], max_length=50)
-    assignee_id: list[UserId | Literal["me", "null"]] = Field([], max_length=50)
-    label_id: list[LabelId | Literal["null"]] = Field([], max_length=50)
-    due_after: Timestamp | None = Field(None, description="From this moment on.")
-    due_before: Timestamp | None = Field(None, description="Before this moment.")
-    start_after: Timestamp | None = None
-    start_before: Timestamp | None = None
-    created_after: Timestamp | None = None
-    created_before: Timestamp | None = None
-    updated_after: Timestamp | None = None
-    updated_before: Timestamp | None = None
-    completed_after: Timestamp | None = None
-    completed_before: Timestamp | None = None
-    sort: str = sort_by(*SORT_KEYS, default="-created_at")
-
-
-class WorkspaceTaskQuery(TaskQuery):
-    project_id: list[ProjectId] = Field([], max_length=50)
+    archived_at: datetime | None
 
 
 class TaskImport(Input):

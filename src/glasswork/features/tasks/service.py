@@ -7,19 +7,18 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
+from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
-from glasswork.core.paging import Page
 from glasswork.features.projects.errors import LabelNotFoundError
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.projects.service import LabelService, ProjectService
-from glasswork.features.workspaces.service import WorkspaceService
 
 from . import policy
 from .errors import unknown_assignee, unknown_labels, unknown_status
 from .events import TaskCreated, TaskDeleted, TaskRestored, TaskUpdated
 from .models import Priority, Task
 from .repository import TaskRepository
-from .schemas import TaskCreate, TaskImport, TaskQuery, TaskUpdate, WorkspaceTaskQuery
+from .schemas import TaskCreate, TaskImport, TaskUpdate
 
 
 class TaskService:
@@ -28,7 +27,6 @@ class TaskService:
         self._outbox = Outbox(session)
         self._labels = LabelService(session)
         self._projects = ProjectService(session)
-        self._workspaces = WorkspaceService(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
         project = await self._projects.access_to(actor, project_id)
@@ -51,20 +49,6 @@ class TaskService:
 
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
         return await self._tasks.get_by_key(actor, workspace_id, key)
-
-    async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
-        page = await self._tasks.page_of_project(actor, project_id, query)
-        if not page.items:
-            await self._projects.access_to(actor, project_id)
-        return page
-
-    async def page_of_workspace(
-        self, actor: Actor, workspace_id: UUID, query: WorkspaceTaskQuery
-    ) -> Page[AnyRow]:
-        page = await self._tasks.page_of_workspace(actor, workspace_id, query, query.project_id)
-        if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
-        return page
 
     async def update(
         self, actor: Actor, task_id: UUID, changes: TaskUpdate, precondition: Precondition
@@ -141,10 +125,12 @@ class TaskService:
         tasks: list[Task] = []
         for item in new:
             highest += item.number in taken
+            number = highest if item.number in taken else item.number
             task = Task(
                 workspace_id=project.workspace_id,
                 project_id=project_id,
-                number=highest if item.number in taken else item.number,
+                number=number,
+                position=key_of(number),
                 status_id=_first(statuses, Category.DONE if item.is_done else Category.TODO).id,
                 priority=Priority.NONE,
                 created_by=actor.user_id,

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from glasswork.core.ordering import key_of
 from glasswork.features.tasks.models import Priority, Task
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_task
@@ -26,6 +27,7 @@ async def tasks(owner: Caller, callers: Callers, project: dict[str, Any]) -> lis
             workspace_id=UUID(project["workspace_id"]),
             project_id=UUID(project["id"]),
             number=1000 + n,
+            position=key_of(1000 + n),
             title=title,
             description="",
             status_id=UUID(statuses[n % 3]["id"]),

@@ -1,0 +1,58 @@
+"""Tasks that the actor may see, as the API shows them."""
+
+from sqlalchemy import ARRAY, String, Uuid, and_, cast, func, select, type_coerce
+
+from glasswork.features.projects.access import access
+from glasswork.features.projects.models import Status
+
+from .models import Task, TaskLabel, Watcher
+
+_LABEL_IDS = type_coerce(
+    func.array(
+        select(TaskLabel.label_id)
+        .where(TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id)
+        .order_by(TaskLabel.label_id)
+        .scalar_subquery()
+    ),
+    ARRAY(Uuid()),
+)
+_WATCHER_IDS = type_coerce(
+    func.array(
+        select(Watcher.user_id)
+        .where(Watcher.workspace_id == Task.workspace_id, Watcher.task_id == Task.id)
+        .order_by(Watcher.user_id)
+        .scalar_subquery()
+    ),
+    ARRAY(Uuid()),
+)
+TASKS = (
+    select(
+        Task.id,
+        Task.workspace_id,
+        Task.project_id,
+        (access.c.key + "-" + cast(Task.number, String)).label("key"),
+        Task.title,
+        Task.description,
+        Status.key.label("status"),
+        Task.priority,
+        Task.assignee_id,
+        _LABEL_IDS.label("label_ids"),
+        Task.due_at,
+        Task.start_at,
+        Task.estimate_minutes,
+        Task.parent_id,
+        Task.position,
+        _WATCHER_IDS.label("watcher_ids"),
+        Task.external,
+        Task.version,
+        Task.created_by,
+        Task.created_at,
+        Task.updated_at,
+        Task.completed_at,
+        Task.archived_at,
+    )
+    .join(access, access.c.project_id == Task.project_id)
+    .join(Status, and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id))
+    .where(Task.deleted_at.is_(None))
+)
+"""As rows of `TaskRead`; the statement can be narrowed by columns of Task, Status and of the access."""
