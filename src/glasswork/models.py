@@ -1,6 +1,6 @@
 """Imports every model, so that the metadata is complete in each process and in migrations."""
 
-from glasswork.core import events, jobs, mail
+from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
@@ -8,4 +8,15 @@ from glasswork.features.projects import models as projects
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
-__all__ = ["Base", "accounts", "credentials", "events", "jobs", "mail", "projects", "tasks", "workspaces"]
+__all__ = [
+    "Base",
+    "accounts",
+    "credentials",
+    "events",
+    "guessing",
+    "jobs",
+    "mail",
+    "projects",
+    "tasks",
+    "workspaces",
+]

@@ -111,6 +111,7 @@ class Settings(LocalSettings):
     log_format: Literal["json", "console"] = Field(default=None, validate_default=True)
     rate_limit_enabled: bool = True
     rate_limit_global: str = "600/minute"
+    rate_limit_registrations: int = Field(default=20, ge=1, le=100_000)
     password_min_length: int = Field(default=12, ge=8, le=64)
     password_rules: Literal["length", "complex"] = "length"  # noqa: S105 (no password)
     registration: Literal["open", "invited", "closed"] = "open"

@@ -58,6 +58,7 @@ class Keys:
     refresh: bytes
     one_time: bytes
     peers: bytes
+    guessing: bytes
     _sealing: bytes
     accepted: tuple["Keys", ...] = ()
     """Those of other secrets, whose tokens are taken too: of the one before, and of the one to come."""
@@ -72,6 +73,7 @@ class Keys:
             refresh=key("refresh"),
             one_time=key("one-time"),
             peers=key("peers"),
+            guessing=key("guessing"),
             _sealing=key("sealing"),
             accepted=tuple(cls.derive(other) for other in accepted),
         )

@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -9,6 +10,7 @@ from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.guessing import guessing
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
@@ -25,7 +27,7 @@ from .errors import (
     UserNotFoundError,
 )
 from .models import User
-from .policy import PasswordRules
+from .policy import LOGIN, PasswordRules, registrations
 from .schemas import (
     Refresh,
     Registration,
@@ -66,6 +68,19 @@ async def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+async def limit_registrations(request: Request) -> AsyncIterator[None]:
+    async with guessing(request, registrations(request.app.state.settings)):
+        yield
+
+
+LoginForm = Annotated[OAuth2PasswordRequestForm, Depends()]
+
+
+async def limit_logins(request: Request, form: LoginForm) -> AsyncIterator[None]:
+    async with guessing(request, LOGIN, form.username):
+        yield
+
+
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 NotCached = Depends(forbid_caching)
@@ -77,7 +92,7 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
     status_code=201,
     response_model=UserRead,
     responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError, TooYoungError),
-    dependencies=[Depends(require_open_registration)],
+    dependencies=[Depends(require_open_registration), Depends(limit_registrations, scope="function")],
     openapi_extra=PUBLIC,
 )
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
@@ -86,11 +101,12 @@ async def register(new: Registration, accounts: Accounts, response: Response) ->
 
 
 @auth.post(
-    "/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached], openapi_extra=PUBLIC
+    "/token",
+    responses=declare(InvalidCredentialsError),
+    dependencies=[NotCached, Depends(limit_logins, scope="function")],
+    openapi_extra=PUBLIC,
 )
-async def log_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], sessions: Sessions, device: Device = None
-) -> TokenPair:
+async def log_in(form: LoginForm, sessions: Sessions, device: Device = None) -> TokenPair:
     """Log in with e-mail or username: an access token, and a refresh token for the next one."""
     return await sessions.log_in(form.username, form.password, device)
 

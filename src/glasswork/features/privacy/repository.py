@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import WorkspaceEvent
+from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
 from glasswork.features.credentials.models import OneTimeToken
@@ -88,6 +89,20 @@ class PurgeRepository:
         await self._session.execute(delete(KeptMail).where(KeptMail.kept_at < func.now() - self._age))
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
         return len(logged.all())
+
+    async def purge_guesses(self) -> int:
+        """After a day no wrong one counts any more."""
+        old = (
+            select(GuessCount.key)
+            .where(
+                GuessCount.counted_at < func.now() - FORGOTTEN_AFTER,
+                or_(GuessCount.right_at.is_(None), GuessCount.right_at < func.now() - KNOWN_FOR),
+            )
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+        )
+        gone = delete(GuessCount).where(GuessCount.key.in_(old)).returning(GuessCount.key)
+        return len((await self._session.execute(gone)).all())
 
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:
         """The events keep their place in the sequence, and lose what they held."""

@@ -23,6 +23,7 @@ class PurgeService:
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_labels_and_invitations,
             PurgeRepository.purge_traces,
+            PurgeRepository.purge_guesses,
         ):
             while await self._step(step) == BATCH:
                 pass

@@ -8,6 +8,7 @@ from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.guessing import guessing_from_address
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
@@ -33,6 +34,7 @@ from .errors import (
     WorkspaceNotFoundError,
 )
 from .models import Workspace
+from .policy import INVITATION_TOKEN
 from .schemas import (
     InvitationAcceptance,
     InvitationCreate,
@@ -81,6 +83,8 @@ async def require_registration(request: Request) -> None:
     if request.app.state.settings.registration == "closed":
         raise RegistrationClosedError
 
+
+LimitTokens = guessing_from_address(INVITATION_TOKEN)
 
 Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
 Members = Annotated[MemberService, Depends(get_members)]
@@ -292,7 +296,7 @@ async def withdraw_invitation(
         RegistrationClosedError,
         TooYoungError,
     ),
-    dependencies=[Depends(require_registration)],
+    dependencies=[Depends(require_registration), LimitTokens],
     openapi_extra=PUBLIC,
 )
 async def register_invited(
@@ -307,6 +311,7 @@ async def register_invited(
     response_model=WorkspaceRead,
     responses=TAGGED
     | declare(*SIGNED_IN, InvitedSomebodyElseError, InvitationNotFoundError, AlreadyMemberError),
+    dependencies=[LimitTokens],
 )
 async def accept_invitation(
     body: InvitationAcceptance, actor: CurrentActor, invitations: Invitations, response: Response
