@@ -253,3 +253,21 @@ class TestTraces:
         async with database.reading() as session:
             for table in ("kept_mails", "done_jobs"):
                 assert (await session.scalars(text(f"SELECT job_id FROM {table}"))).all() == [2]
+
+    async def test_wrong_guesses_are_forgotten_and_known_addresses_are_kept_for_long(
+        self, database: Database
+    ) -> None:
+        async with database.transaction() as session:
+            await session.execute(
+                text("""
+                    INSERT INTO guess_counts (key, wrong, counted_at, right_at) VALUES
+                        ('old', 9, now() - interval '25 hours', NULL),
+                        ('young', 9, now() - interval '23 hours', NULL),
+                        ('long known', 0, now() - interval '31 days', now() - interval '31 days'),
+                        ('known', 0, now() - interval '29 days', now() - interval '29 days')
+                """)
+            )
+        await purge(database)
+        async with database.reading() as session:
+            kept = await session.scalars(text("SELECT key FROM guess_counts"))
+        assert set(kept) == {"young", "known"}
