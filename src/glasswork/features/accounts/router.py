@@ -1,13 +1,12 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, NotCached, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
@@ -16,7 +15,6 @@ from glasswork.core.schemas import SessionId, UserId
 from .auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
 from .errors import (
     EmailTakenError,
-    InvalidCredentialsError,
     InvalidRefreshTokenError,
     RegistrationClosedError,
     SessionNotFoundError,
@@ -62,14 +60,8 @@ async def require_open_registration(request: Request) -> None:
         raise RegistrationClosedError
 
 
-async def forbid_caching(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
-
-
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
-NotCached = Depends(forbid_caching)
-Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
 
 @auth.post(
@@ -83,16 +75,6 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
     """Open an account."""
     return created(response, "/users", await accounts.register(new))
-
-
-@auth.post(
-    "/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached], openapi_extra=PUBLIC
-)
-async def log_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], sessions: Sessions, device: Device = None
-) -> TokenPair:
-    """Log in with e-mail or username: an access token, and a refresh token for the next one."""
-    return await sessions.log_in(form.username, form.password, device)
 
 
 @auth.post(
