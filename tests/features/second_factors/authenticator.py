@@ -2,6 +2,7 @@
 
 from base64 import b32decode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from httpx2 import AsyncClient, Response
@@ -9,7 +10,12 @@ from sqlalchemy import text
 
 from glasswork.core import totp
 from glasswork.core.db import Database
+from glasswork.core.tokens import digest
+from glasswork.features.second_factors import policy
+from glasswork.features.second_factors.models import RecoveryCode, TotpSecret
 from tests.factories.callers import PASSWORD, Caller
+
+RECOVERY_CODE = "00000-aaaaa-bbbbb"
 
 
 @dataclass
@@ -41,6 +47,14 @@ async def turn_on(caller: Caller, database: Database) -> Authenticator:
     assert answer.status_code == 200, answer.text
     app.recovery_codes = answer.json()["recovery_codes"]
     return app
+
+
+async def give_recovery_code(database: Database, user_id: UUID) -> None:
+    """Turn the second factor on without an app: there is `RECOVERY_CODE`."""
+    async with database.transaction() as session:
+        session.add(TotpSecret(user_id=user_id, secret="", confirmed_at=datetime.now(UTC)))
+        await session.flush()
+        session.add(RecoveryCode(user_id=user_id, code_hash=digest(policy.plain(RECOVERY_CODE))))
 
 
 async def challenge_of(caller: Caller, password: str = PASSWORD) -> str:
