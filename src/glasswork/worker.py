@@ -41,6 +41,7 @@ from glasswork.features.second_factors.events import (
     TotpEnabled,
 )
 from glasswork.features.second_factors.jobs import (
+    RENEW_SEALS,
     TELL_OF_DISABLED,
     TELL_OF_ENABLED,
     TELL_OF_RENEWED,
@@ -51,7 +52,7 @@ from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
-    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED),
+    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
 )
 
@@ -69,7 +70,11 @@ SUBSCRIBERS: Subscribers = {
     InvitationCreated.type: (SEND_INVITATION,),
 }
 
-SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))
+SCHEDULE = (
+    Recurring("17 3 * * *", PURGE),
+    Recurring("47 3 * * *", RENEW_SEALS),
+    Recurring("*/5 * * * *", CHECK_INVARIANTS),
+)
 
 
 @dataclass(frozen=True, slots=True)

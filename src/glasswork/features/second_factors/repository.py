@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, case, cast, delete, extract, func, insert, or_, select, update
@@ -71,9 +71,9 @@ class TotpRepository:
         one = select(TotpSecret.secret, _IS_ON.label("is_on"), _NOW).where(TotpSecret.user_id == user_id)
         return (await self._session.execute(one)).one_or_none()
 
-    async def confirm(self, user_id: UUID, step: int, secret: str) -> None:
+    async def confirm(self, user_id: UUID, step: int) -> None:
         mine = update(TotpSecret).where(TotpSecret.user_id == user_id)
-        await self._session.execute(mine.values(confirmed_at=func.now(), last_step=step, secret=secret))
+        await self._session.execute(mine.values(confirmed_at=func.now(), last_step=step))
 
     async def count_attempt(self, user_id: UUID) -> AnyRow | None:
         """Return `secret` and the seconds of `now`; None where there is no second factor.
@@ -96,12 +96,12 @@ class TotpRepository:
                 raise RateLimitError(max(pause, 1))
         return row
 
-    async def accept(self, user_id: UUID, step: int, secret: str) -> bool:
+    async def accept(self, user_id: UUID, step: int) -> bool:
         """In one statement: of two callers with the code of a step one goes through."""
         accepted = (
             update(TotpSecret)
             .where(TotpSecret.user_id == user_id, TotpSecret.last_step < step)
-            .values(last_step=step, secret=secret, attempts=0)
+            .values(last_step=step, attempts=0)
             .returning(TotpSecret.user_id)
         )
         return (await self._session.execute(accepted)).scalar_one_or_none() is not None
@@ -134,3 +134,18 @@ class TotpRepository:
         """Its recovery codes go with it."""
         gone = delete(TotpSecret).where(TotpSecret.user_id == user_id, _IS_ON).returning(TotpSecret.user_id)
         return (await self._session.execute(gone)).scalar_one_or_none() is not None
+
+    async def sealed_after(self, user_id: UUID, limit: int) -> Sequence[AnyRow]:
+        """Return `user_id` and `secret` of the next users in the order of their ids."""
+        following = (
+            select(TotpSecret.user_id, TotpSecret.secret)
+            .where(TotpSecret.user_id > user_id)
+            .order_by(TotpSecret.user_id)
+            .limit(limit)
+        )
+        return (await self._session.execute(following)).all()
+
+    async def reseal(self, user_id: UUID, secret: str, resealed: str) -> None:
+        """Unless there is another secret by now."""
+        same = update(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.secret == secret)
+        await self._session.execute(same.values(secret=resealed))

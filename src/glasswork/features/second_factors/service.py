@@ -1,13 +1,14 @@
 from base64 import b32encode
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core import totp
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
+from glasswork.core.db import AnyRow, Database
 from glasswork.core.outbox import Outbox
-from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.sealing import BrokenSealError, reseal, seal, unseal
 from glasswork.core.tokens import Keys, digest
 from glasswork.features.accounts.access import require_admin, require_recent_login
 from glasswork.features.accounts.models import User
@@ -28,6 +29,8 @@ from .events import RecoveryCodesRenewed, RecoveryCodeUsed, TotpDisabled, TotpEn
 from .repository import TotpRepository
 from .schemas import RecoveryCodes, TotpIssued
 
+BATCH = 500
+
 
 class TotpService:
     """A second factor: codes of an authenticator app, and recovery codes for who has lost it."""
@@ -46,7 +49,7 @@ class TotpService:
         user = await self._users.lock_me(actor)
         await require_password(user, password)
         secret = totp.new_secret()
-        if not await self._totp.begin(user.id, self._seal(user.id, secret)):
+        if not await self._totp.begin(user.id, seal(self._keys, _purpose(user.id), secret).decode()):
             raise TotpEnabledError
         return TotpIssued(secret=b32encode(secret).decode(), uri=totp.uri(secret, user.email))
 
@@ -57,10 +60,10 @@ class TotpService:
             raise TotpNotFoundError
         if row.is_on:
             raise TotpEnabledError
-        match = self._match(user.id, row, policy.plain(code))
-        if match is None:
+        step = self._find_step(user.id, row, policy.plain(code))
+        if step is None:
             raise WrongCodeError
-        await self._totp.confirm(user.id, *match)
+        await self._totp.confirm(user.id, step)
         self._outbox.record(actor, TotpEnabled(workspace_id=None, subject_id=user.id))
         return await self._new_recovery_codes(user.id)
 
@@ -96,29 +99,22 @@ class TotpService:
         row = await self._totp.count_attempt(user_id)
         if row is None:
             return False
-        match = self._match(user_id, row, policy.plain(code))
-        if match is not None:
-            return await self._totp.accept(user_id, *match)
+        step = self._find_step(user_id, row, policy.plain(code))
+        if step is not None:
+            return await self._totp.accept(user_id, step)
         if not await self._totp.use_recovery_code(user_id, digest(policy.plain(code))):
             return False
         await self._totp.forget_attempts(user_id)
         self._outbox.record(actor, RecoveryCodeUsed(workspace_id=None, subject_id=user_id))
         return True
 
-    def _match(self, user_id: UUID, row: AnyRow, code: str) -> tuple[int, str] | None:
-        """Return the step of the code, and the secret sealed anew: so it outlives a change of JWT_SECRET.
-
-        A secret that no accepted JWT_SECRET opens matches nothing; recovery codes still do.
-        """
+    def _find_step(self, user_id: UUID, row: AnyRow, code: str) -> int | None:
+        """A secret that no accepted JWT_SECRET opens has no codes; there are recovery codes still."""
         try:
             secret = unseal(self._keys, _purpose(user_id), row.secret.encode())
         except BrokenSealError:
             return None
-        step = totp.find_step(secret, code, totp.step_at(row.now))
-        return None if step is None else (step, self._seal(user_id, secret))
-
-    def _seal(self, user_id: UUID, secret: bytes) -> str:
-        return seal(self._keys, _purpose(user_id), secret).decode()
+        return totp.find_step(secret, code, totp.step_at(row.now))
 
     async def _remove(self, actor: Actor, user: User) -> None:
         if not await self._totp.remove(user.id):
@@ -175,6 +171,32 @@ class LoginService:
         ):
             raise WrongCodeError
         await self._sessions.mark_authenticated(actor)
+
+
+class SealService:
+    """JWT_SECRET seals what apps know: while the one before is accepted, all is sealed by the new one."""
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self._database = database
+        self._keys = keys
+
+    async def renew(self) -> None:
+        last: UUID | None = UUID(int=0)
+        while last is not None:
+            last = await self._renew_after(last)
+
+    async def _renew_after(self, user_id: UUID) -> UUID | None:
+        """In transactions of a bounded size; return the last user's id, or None when there are no more."""
+        async with self._database.transaction() as session:
+            repository = TotpRepository(session)
+            rows = await repository.sealed_after(user_id, BATCH)
+            for row in rows:
+                # What cannot be opened waits for its owner, who has recovery codes, or for an admin.
+                with suppress(BrokenSealError):
+                    resealed = reseal(self._keys, _purpose(row.user_id), row.secret.encode()).decode()
+                    if resealed != row.secret:
+                        await repository.reseal(row.user_id, row.secret, resealed)
+        return rows[-1].user_id if rows else None
 
 
 def _purpose(user_id: UUID) -> str:
