@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
-from sqlalchemy import text, update
+from passlib.context import CryptContext
+from sqlalchemy import select, text, update
 
 from glasswork.core import sealing
 from glasswork.core.db import Database
@@ -136,6 +137,24 @@ class TestGuessing:
         await self.wait(database, "1 second")
         assert (await answer_with(ada.client, challenge, await phone.code())).status_code == 200
 
+    @pytest.mark.parametrize("door", ["token", "reauthenticate"])
+    async def test_counts_them_at_every_door(self, ada: Caller, phone: Authenticator, door: str) -> None:
+        for _ in range(5):
+            code = await phone.wrong_code()
+            if door == "token":
+                await log_in_with(ada.client, ada.email, code)
+            else:
+                await ada.post("/auth/reauthenticate", {"password": PASSWORD, "code": code})
+        challenge = await challenge_of(ada)
+        assert (await answer_with(ada.client, challenge, await phone.code())).status_code == 429
+
+    async def test_what_was_never_a_guess_is_not_counted(self, ada: Caller, phone: Authenticator) -> None:
+        for _ in range(6):
+            await challenge_of(ada)
+            await ada.post("/auth/reauthenticate", {"password": PASSWORD})
+            await log_in_with(ada.client, ada.email, await phone.code(), "another otter 78")
+        assert (await log_in_with(ada.client, ada.email, await phone.code())).status_code == 200
+
     async def test_a_pause_is_one_users_own(
         self, ada: Caller, phone: Authenticator, callers: Callers, database: Database
     ) -> None:
@@ -196,6 +215,18 @@ class TestChallenge:
         assert (refused.status_code, error_of(refused)["code"]) == (401, "INVALID_CHALLENGE")
         new = await challenge_of(ada, NEW)
         assert (await answer_with(ada.client, new, await phone.code())).status_code == 200
+
+    async def test_stays_when_the_password_is_hashed_anew(
+        self, ada: Caller, phone: Authenticator, database: Database
+    ) -> None:
+        cheap = CryptContext(["argon2"], argon2__time_cost=1, argon2__memory_cost=64).hash(PASSWORD)
+        async with database.transaction() as session:
+            await session.execute(update(User).where(User.id == ada.id).values(password_hash=cheap))
+        challenge = await challenge_of(ada)
+        assert (await answer_with(ada.client, challenge, await phone.code())).status_code == 200
+        async with database.reading() as session:
+            kept = (await session.scalars(select(User.password_hash).where(User.id == ada.id))).one()
+        assert "m=19456" in kept
 
     async def test_ends_with_the_account(self, ada: Caller, phone: Authenticator, database: Database) -> None:
         challenge = await challenge_of(ada)
