@@ -15,6 +15,7 @@ PUBLIC_OPERATIONS = {
     "register",
     "register_invited",
     "log_in",
+    "answer_challenge",
     "refresh",
     "verify_email",
     "forget_password",

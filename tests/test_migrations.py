@@ -56,6 +56,22 @@ async def test_every_revision_goes_down_and_up_again(server: Server, clone: str)
     await migrations.compare(owner)
 
 
+async def test_a_session_that_was_there_was_authenticated_when_it_began(server: Server, clone: str) -> None:
+    owner = server.url(OWNER, clone)
+    await run(owner, "downgrade", "0004")
+    await server.execute(
+        "WITH ada AS (INSERT INTO users (id, email, username, name, password_hash, role, is_active, version)"
+        " VALUES (gen_random_uuid(), 'a', 'a', 'a', 'a', 'user', true, 1) RETURNING id)"
+        " INSERT INTO user_sessions (id, user_id, sequence, created_at)"
+        " SELECT gen_random_uuid(), id, 0, now() - interval '1 day' FROM ada",
+        OWNER,
+        clone,
+    )
+    await run(owner, "upgrade", "head")
+    kept = "SELECT count(*) FROM user_sessions WHERE authenticated_at = created_at"
+    assert await server.fetch(kept, database=clone) == 1
+
+
 async def test_processes_that_start_together_migrate_once(server: Server, clone: str) -> None:
     owner, serving = server.url(OWNER, clone), server.url(SERVING, clone)
     await run(owner, "downgrade", "base")

@@ -46,6 +46,8 @@ from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.projects.router import router as projects
+from glasswork.features.second_factors.router import administration
+from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workspaces.router import acceptance
@@ -72,7 +74,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, changes, labels, projects, workspaces, acceptance),
-    *(users, auth, credentials, api_tokens, jobs),
+    *(users, administration, auth, second_factors, credentials, api_tokens, jobs),
 )
 
 EVERYWHERE = declare(

@@ -5,6 +5,7 @@ from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
 from glasswork.features.projects import models as projects
+from glasswork.features.second_factors import models as second_factors
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
@@ -17,6 +18,7 @@ __all__ = [
     "jobs",
     "mail",
     "projects",
+    "second_factors",
     "tasks",
     "workspaces",
 ]

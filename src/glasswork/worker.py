@@ -34,11 +34,25 @@ from glasswork.features.credentials.jobs import (
 )
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.second_factors.events import (
+    RecoveryCodesRenewed,
+    RecoveryCodeUsed,
+    TotpDisabled,
+    TotpEnabled,
+)
+from glasswork.features.second_factors.jobs import (
+    RENEW_SEALS,
+    TELL_OF_DISABLED,
+    TELL_OF_ENABLED,
+    TELL_OF_RENEWED,
+    TELL_OF_USED,
+)
 from glasswork.features.workspaces.events import InvitationCreated
 from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
+    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
 )
 
@@ -48,11 +62,19 @@ SUBSCRIBERS: Subscribers = {
     PasswordForgot.type: (SEND_RESET,),
     PasswordChanged.type: (TELL_OF_CHANGE,),
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
+    TotpEnabled.type: (TELL_OF_ENABLED,),
+    TotpDisabled.type: (TELL_OF_DISABLED,),
+    RecoveryCodesRenewed.type: (TELL_OF_RENEWED,),
+    RecoveryCodeUsed.type: (TELL_OF_USED,),
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
     InvitationCreated.type: (SEND_INVITATION,),
 }
 
-SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))
+SCHEDULE = (
+    Recurring("17 3 * * *", PURGE),
+    Recurring("47 3 * * *", RENEW_SEALS),
+    Recurring("*/5 * * * *", CHECK_INVARIANTS),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,22 @@ DUE: dict[str, Mapping[str, int]] = {
     **dict.fromkeys(
         (
             *("register", "register_invited", "log_in", "refresh", "verify_email", "forget_password"),
-            *("reset_password", "confirm_email"),
+            *("reset_password", "confirm_email", "answer_challenge", "reauthenticate", "get_totp_status"),
             *("get_me", "update_me", "list_workspaces"),
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens"),
         ),
         EVERYBODY,
     ),
+    "begin_totp": EVERYBODY | {"owner": 409},
     "create_workspace": UNKEPT,
-    **dict.fromkeys(("end_session", "get_api_token", "revoke_api_token"), MINE),
+    **dict.fromkeys(
+        (
+            *("end_session", "get_api_token", "revoke_api_token"),
+            *("confirm_totp", "renew_recovery_codes", "disable_totp"),
+        ),
+        MINE,
+    ),
     "accept_invitation": INVITED,
     **dict.fromkeys(
         (
@@ -93,7 +100,8 @@ DUE: dict[str, Mapping[str, int]] = {
     ),
     **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
     **dict.fromkeys(
-        ("list_users", "get_user", "update_user", "list_jobs", "get_job", "retry_job"), OPERATORS
+        ("list_users", "get_user", "update_user", "take_totp_off", "list_jobs", "get_job", "retry_job"),
+        OPERATORS,
     ),
 }
 
@@ -127,10 +135,12 @@ class World:
     bearers: Mapping[str, str | None]
 
     @classmethod
-    async def make(cls, connection: AsyncConnection, callers: Callers, scope: Scope | None) -> Self:
+    async def make(
+        cls, connection: AsyncConnection, callers: Callers, scope: Scope | None, *, has_totp: bool = True
+    ) -> Self:
         """`scope` is what one of the API tokens lacks."""
         owner = await callers.user()
-        things = await make_things(callers, owner, MARK)
+        things = await make_things(callers, owner, MARK, has_totp=has_totp)
         people = await _make_people(callers, owner, things["workspace_id"])
         tokens = await _make_tokens(callers, owner, scope)
         bearers = {name: person.token for name, person in people.items()} | tokens

@@ -12,8 +12,12 @@ from .world import make_things, prepare
 
 pytestmark = pytest.mark.anyio
 
-SILENT = {"log_in", "refresh", "log_out", "end_session", "end_other_sessions", "retry_job"}
-"""They change no resource: signing in and out, and a job that is put back as it was."""
+SILENT = {
+    *("log_in", "answer_challenge", "reauthenticate", "refresh", "log_out"),
+    *("end_session", "end_other_sessions", "begin_totp", "retry_job"),
+}
+"""They change no resource: signing in and out, a second factor that is not on yet, and a job that is put
+back as it was."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.
@@ -26,6 +30,10 @@ EVENTS: dict[str, list[str]] = {
     "confirm_email": ["user.updated"],
     "create_api_token": ["api_token.created"],
     "revoke_api_token": ["api_token.deleted"],
+    "confirm_totp": ["user.totp_enabled"],
+    "renew_recovery_codes": ["user.recovery_codes_renewed"],
+    "disable_totp": ["user.totp_disabled"],
+    "take_totp_off": ["user.totp_disabled"],
     "update_me": ["user.updated"],
     "update_user": ["user.updated"],
     "create_workspace": ["workspace.created", "member.created"],
@@ -77,7 +85,8 @@ async def test_each_operation_makes_its_events_and_no_others(
     app: FastAPI, callers: Callers, owner: Caller, name: str
 ) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    path, options = prepare(operation, await make_things(callers, owner, "my"))
+    things = await make_things(callers, owner, "my", has_totp=name != "confirm_totp")
+    path, options = prepare(operation, things)
     before = await all_types(callers)
     answer = await owner.request(operation.method, path, **options)
     assert answer.is_success, answer.text

@@ -8,6 +8,12 @@ from glasswork.core.tokens import digest
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+from tests.features.second_factors.authenticator import (
+    RECOVERY_CODE,
+    begin,
+    challenge_of,
+    give_recovery_code,
+)
 
 from .walker import Operation
 
@@ -19,6 +25,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "reset_password": {"token": "{reset_password}", "new_password": f"{PASSWORD} too"},
     "change_email": {"email": "another@example.com", "password": PASSWORD},
     "confirm_email": {"token": "{change_email}"},
+    "answer_challenge": {"challenge": "{challenge}", "code": "{code}"},
+    "reauthenticate": {"password": PASSWORD, "code": "{code}"},
+    "begin_totp": {"password": PASSWORD},
+    "confirm_totp": {"code": "{code}"},
     "create_api_token": {"name": "script", "scopes": ["tasks:read"]},
     "update_me": {"name": "Another"},
     "update_user": {"is_active": False},
@@ -42,15 +52,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_task": {"title": "U", "status": "done"},
     "refresh": {"refresh_token": "{refresh_token}"},
 }
-FORMS = {"log_in": {"username": "{email}", "password": PASSWORD}}
+FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
 SUBJECTS = {"restore_task": {"task_id": "{deleted_task_id}"}, "reopen_task": {"task_id": "{done_task_id}"}}
 """Where an operation is not for the thing of its path parameter's name."""
 
 Things = dict[str, str]
 
 
-async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
-    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner."""
+async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: bool = True) -> Things:
+    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner.
+
+    The second factor of the owner is on, or has been begun.
+    """
     workspace = await make_workspace(owner, name=f"{mark} workspace")
     project = await make_project(owner, workspace, name=f"{mark} project")
     label = await make_label(owner, project, name=f"{mark} label")
@@ -65,6 +78,9 @@ async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
         "/api/v1/auth/token", data={"username": owner.email, "password": PASSWORD}
     )
     sessions = (await owner.get("/auth/sessions")).json()["items"]
+    await give_recovery_code(callers.database, member.id)
+    if has_totp:
+        await give_recovery_code(callers.database, owner.id)
     return {
         "workspace_id": workspace["id"],
         "project_id": project["id"],
@@ -80,6 +96,8 @@ async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
         "job_id": str(await dead_job(callers)),
         "email": owner.email,
         "refresh_token": logged_in.json()["refresh_token"],
+        "challenge": await challenge_of(owner) if has_totp else "",
+        "code": RECOVERY_CODE if has_totp else await (await begin(owner, callers.database)).code(),
         "invited": await invite(callers, owner.email),
         "host_invited": await invite(callers, "hosted@example.com"),
         **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},

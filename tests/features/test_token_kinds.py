@@ -16,6 +16,7 @@ from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 from tests.features.accounts.sign_in import log_in, register
 from tests.features.credentials.letters import Postman, token_in
+from tests.features.second_factors.authenticator import RECOVERY_CODE, challenge_of, give_recovery_code
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +60,10 @@ class Giver:
         token: str = (await host.post(f"/workspaces/{workspace['id']}/invitations", body)).json()["token"]
         return token
 
+    async def challenge(self) -> str:
+        await give_recovery_code(self.database, self.ada.id)
+        return await challenge_of(self.ada)
+
     async def _mailed(self, event: type[Event]) -> str:
         return token_in(await Postman(self.app, self.database).deliver(event))
 
@@ -85,6 +90,7 @@ KINDS: dict[str, Callable[[Giver], Awaitable[str]]] = {
     "reset_password": Giver.reset_password,
     "change_email": Giver.change_email,
     "invitation": Giver.invitation,
+    "challenge": Giver.challenge,
 }
 DOORS = {
     "GET /users/me": bearer("/users/me"),
@@ -94,6 +100,7 @@ DOORS = {
     "reset-password": body("/auth/reset-password", new_password=f"{PASSWORD} too"),
     "confirm-email": body("/auth/confirm-email"),
     "accept": body("/invitations/accept"),
+    "second-factor": body("/auth/second-factor", "challenge", code=RECOVERY_CODE),
 }
 OPENS = {
     ("access", "GET /users/me"),
@@ -104,6 +111,7 @@ OPENS = {
     ("reset_password", "reset-password"),
     ("change_email", "confirm-email"),
     ("invitation", "accept"),
+    ("challenge", "second-factor"),
 }
 REFUSED = {400, 401, 403, 404, 422}
 

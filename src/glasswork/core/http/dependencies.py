@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -45,6 +45,16 @@ async def get_precondition(
 
 
 IfMatch = Annotated[Precondition, Depends(get_precondition)]
+
+
+async def forbid_caching(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+NotCached = Depends(forbid_caching)
+"""For answers that hold a secret."""
+
+Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
 
 async def refuse_unknown_query(request: Request) -> None:

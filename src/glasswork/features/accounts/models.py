@@ -10,6 +10,8 @@ from glasswork.core.models import Base, Entity
 
 REFRESH_LIFETIME: Final = timedelta(days=7)
 REFRESH_GRACE: Final = timedelta(seconds=10)
+RECENT_LOGIN: Final = timedelta(minutes=10)
+"""So long ago somebody may have proved who they are, for what cannot be undone."""
 
 
 class SystemRole(StrEnum):
@@ -62,5 +64,7 @@ class UserSession(Base):
     sequence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    authenticated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When its owner last proved who they are; new tokens prove nothing."""
     revoked_at: Mapped[datetime | None]
     user_agent: Mapped[str | None]

@@ -173,6 +173,16 @@ class SessionRepository:
             update(UserSession).where(UserSession.id == session_id).values(revoked_at=func.now())
         )
 
+    async def mark_authenticated(self, actor: Actor) -> None:
+        mine = (
+            update(UserSession)
+            .where(UserSession.id == actor.session_id, IS_SIGNED_IN)
+            .values(authenticated_at=func.now())
+            .returning(UserSession.id)
+        )
+        if (await self._session.execute(mine, actor.binds)).scalar_one_or_none() is None:
+            await refuse(self._session, actor)
+
     async def end(self, actor: Actor) -> None:
         mine = (
             update(UserSession)

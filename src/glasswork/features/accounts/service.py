@@ -119,17 +119,18 @@ class SessionService:
         self._outbox = Outbox(session)
         self._keys = keys
 
-    async def log_in(self, login: str, password: str, user_agent: str | None) -> TokenPair:
+    async def authenticate(self, login: str, password: str) -> User:
+        """Return whose password it is; what else is needed to log in stands above."""
         user = await self._users.find_by_login(login)
         password_hash = user.password_hash if user and user.is_active else None
         if not await passwords.verify_in_thread(password, password_hash) or user is None:
             raise InvalidCredentialsError
         if passwords.needs_rehash(user.password_hash):
             user.password_hash = await passwords.hash_in_thread(password)
-        return await self.open(user, user_agent)
+        return user
 
     async def open(self, user: User, user_agent: str | None) -> TokenPair:
-        """For whoever has proved to be the user, in whatever way."""
+        """For whoever has proved to be the user, in every way that is asked for."""
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=user_agent, sequence=0)
         await self._sessions.add(user_session)
         return self._pair(user.id, user_session.id, 0)
@@ -157,6 +158,10 @@ class SessionService:
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=command, sequence=0)
         await self._sessions.add(user_session)
         return Actor(user.id, user_session.id)
+
+    async def mark_authenticated(self, actor: Actor) -> None:
+        """For whoever has let the actor prove once more who they are."""
+        await self._sessions.mark_authenticated(actor)
 
     async def log_out(self, actor: Actor) -> None:
         await self._sessions.end(actor)

@@ -11,8 +11,9 @@ from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
 from glasswork.features.accounts.errors import EmailTakenError
 from glasswork.features.accounts.policy import PasswordRules
 
+from .auth import LimitOwnPassword
 from .errors import InvalidOneTimeTokenError, WrongPasswordError
-from .policy import ONE_TIME_TOKEN, OWN_PASSWORD, RESET_LETTER
+from .policy import ONE_TIME_TOKEN, RESET_LETTER
 from .schemas import EmailChange, EmailVerification, PasswordChange, PasswordForgotten, PasswordReset
 from .service import AddressService, PasswordService, VerificationService
 
@@ -32,18 +33,12 @@ async def get_addresses(request: Request, session: Session) -> AddressService:
     return AddressService(session, request.app.state.keys)
 
 
-async def limit_own_password(request: Request, actor: CurrentActor) -> AsyncIterator[None]:
-    async with guessing(request, OWN_PASSWORD, str(actor.user_id)):
-        yield
-
-
 async def limit_reset_letters(request: Request, body: PasswordForgotten) -> AsyncIterator[None]:
     async with guessing(request, RESET_LETTER, body.email):
         yield
 
 
 LimitTokens = guessing_from_address(ONE_TIME_TOKEN)
-LimitOwnPassword = Depends(limit_own_password, scope="function")
 
 Verification = Annotated[VerificationService, Depends(get_verification)]
 Passwords = Annotated[PasswordService, Depends(get_passwords)]

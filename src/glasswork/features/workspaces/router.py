@@ -12,7 +12,7 @@ from glasswork.core.http.guessing import guessing_from_address
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
-from glasswork.features.accounts.auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
+from glasswork.features.accounts.auth import AUTHORIZED, RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor, acting
 from glasswork.features.accounts.errors import (
     EmailTakenError,
     RegistrationClosedError,
@@ -141,7 +141,7 @@ async def update_workspace(
 @router.delete(
     "/{workspace_id}",
     status_code=204,
-    responses=declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, StaleVersionError),
+    responses=declare(*RECENTLY_SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, StaleVersionError),
 )
 async def delete_workspace(
     workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, if_match: IfMatch
@@ -208,7 +208,7 @@ async def remove_member(
     "/{workspace_id}/transfer",
     response_model=MemberRead,
     responses=TAGGED
-    | declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, MemberNotFoundError),
+    | declare(*RECENTLY_SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, MemberNotFoundError),
 )
 async def transfer_workspace(
     workspace_id: WorkspaceId,
