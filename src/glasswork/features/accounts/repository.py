@@ -88,8 +88,10 @@ class UserRepository:
             raise UserNotFoundError(user_id)
         return user
 
-    async def find_active(self, user_id: UUID) -> User | None:
+    async def find_active(self, user_id: UUID, *, locked: bool = False) -> User | None:
         one = select(User).where(User.id == user_id, User.is_active)
+        if locked:
+            one = one.with_for_update()
         return (await self._session.execute(one)).scalar_one_or_none()
 
     async def find_by_login(self, login: str) -> User | None:

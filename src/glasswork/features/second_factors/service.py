@@ -150,13 +150,15 @@ class LoginService:
                 raise SecondFactorRequiredError(
                     policy.new_challenge(self._keys, user), policy.CHALLENGE_LIFETIME
                 )
+            await self._users.lock(user.id)  # before the factor's row, as everybody does
             if not await self._totp.accepts(user.id, code):
                 raise InvalidSecondFactorError
         return await self._sessions.open(user, user_agent)
 
     async def answer(self, challenge: str, code: str, user_agent: str | None) -> TokenPair:
         user_id, mark = policy.read_challenge(self._keys, challenge)
-        user = await self._users.find_active(user_id)
+        # Locked, so that no password is changed between the look at its mark and the session.
+        user = await self._users.find_active(user_id, locked=True)
         if user is None or policy.mark_of(user) != mark:
             raise InvalidChallengeError
         if not await self._totp.accepts(user.id, code):
