@@ -5,7 +5,19 @@ from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
 from glasswork.features.projects import models as projects
+from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
-__all__ = ["Base", "accounts", "credentials", "events", "jobs", "mail", "projects", "tasks", "workspaces"]
+__all__ = [
+    "Base",
+    "accounts",
+    "credentials",
+    "events",
+    "jobs",
+    "mail",
+    "projects",
+    "setup",
+    "tasks",
+    "workspaces",
+]
