@@ -11,7 +11,9 @@ from glasswork.core.actor import Scope
 from glasswork.core.db import Database
 from glasswork.core.events import Event
 from glasswork.features.accounts.events import UserCreated
+from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
+from glasswork.features.setup.service import SetupService
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 from tests.features.accounts.sign_in import log_in, register
@@ -59,6 +61,12 @@ class Giver:
         token: str = (await host.post(f"/workspaces/{workspace['id']}/invitations", body)).json()["token"]
         return token
 
+    async def setup(self) -> str:
+        async with self.database.transaction() as session:
+            token = await SetupService(session, PasswordRules(12)).issue()
+        assert token is not None
+        return token
+
     async def _mailed(self, event: type[Event]) -> str:
         return token_in(await Postman(self.app, self.database).deliver(event))
 
@@ -85,6 +93,7 @@ KINDS: dict[str, Callable[[Giver], Awaitable[str]]] = {
     "reset_password": Giver.reset_password,
     "change_email": Giver.change_email,
     "invitation": Giver.invitation,
+    "setup": Giver.setup,
 }
 DOORS = {
     "GET /users/me": bearer("/users/me"),
@@ -94,6 +103,9 @@ DOORS = {
     "reset-password": body("/auth/reset-password", new_password=f"{PASSWORD} too"),
     "confirm-email": body("/auth/confirm-email"),
     "accept": body("/invitations/accept"),
+    "first-admin": body(
+        "/auth/first-admin", email="boss@example.com", username="boss", name="Boss", password=PASSWORD
+    ),
 }
 OPENS = {
     ("access", "GET /users/me"),
@@ -104,6 +116,7 @@ OPENS = {
     ("reset_password", "reset-password"),
     ("change_email", "confirm-email"),
     ("invitation", "accept"),
+    ("setup", "first-admin"),
 }
 REFUSED = {400, 401, 403, 404, 422}
 
