@@ -1,7 +1,10 @@
 const FIELD_OF = { EMAIL_TAKEN: "email", USERNAME_TAKEN: "username" };
-const WORDS_FOR = {
-  INVALID_ONE_TIME_TOKEN: "This link does not work, or no longer. The server prints a new one when it starts.",
-  ADMIN_EXISTS: "There is an administrator already, who can make you one too. This link works no longer.",
+const BROKEN_LINK = "This link does not work, or no longer. The server prints a new one when it starts.";
+const FAULTS = {
+  email: "This is no e-mail address.",
+  username: "This is no username.",
+  name: "A name is needed, of 100 characters at most.",
+  password: "This is too short, or longer than 128 characters.",
 };
 
 const form = document.querySelector("form");
@@ -10,6 +13,7 @@ const token = new URLSearchParams(location.hash.slice(1)).get("token");
 
 function show(view) {
   for (const section of document.querySelectorAll("[data-view]")) section.hidden = section.dataset.view !== view;
+  document.querySelector(`[data-view="${view}"] h1[tabindex]`)?.focus();
 }
 
 function clear() {
@@ -25,13 +29,15 @@ function blame(name, message) {
 }
 
 function tell(error) {
-  for (const { loc, message } of error.details.errors ?? []) {
+  if (error.code === "ADMIN_EXISTS") return show("taken");
+  for (const { loc, code, message } of error.details.errors ?? []) {
     const name = loc[1];
-    if (form.elements[name]) blame(name, message);
-    else alertBox.textContent = WORDS_FOR.INVALID_ONE_TIME_TOKEN;
+    if (FAULTS[name]) blame(name, code === "unfit_password" ? `It ${message}.` : FAULTS[name]);
+    else alertBox.textContent = BROKEN_LINK;
   }
-  if (FIELD_OF[error.code]) blame(FIELD_OF[error.code], error.message);
-  else if (!error.details.errors) alertBox.textContent = WORDS_FOR[error.code] ?? error.message;
+  if (error.code === "INVALID_ONE_TIME_TOKEN") alertBox.textContent = BROKEN_LINK;
+  else if (FIELD_OF[error.code]) blame(FIELD_OF[error.code], error.message);
+  else if (!error.details.errors) alertBox.textContent = error.message;
   (form.querySelector("[aria-invalid]") ?? form.elements.email).focus();
 }
 
@@ -47,7 +53,6 @@ async function open(fields) {
   document.querySelector("[data-who]").textContent = answer.name;
   form.reset();
   show("done");
-  document.querySelector('[data-view="done"] h1').focus();
 }
 
 form.addEventListener("submit", async (event) => {
