@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from glasswork.app import create_app
 from tests.conftest import make_settings
+from tests.factories.callers import PASSWORD
 
 schema = schemathesis.openapi.from_dict(
     create_app(make_settings("postgresql+asyncpg://nobody@nowhere/nothing")).openapi()
@@ -45,7 +46,11 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
         workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
         path = f"/workspaces/{workspace['id']}"
         project = make(f"{path}/projects", name="Contract", key="OPS")
+        form = {"username": "ada@example.com", "password": PASSWORD}
+        assert client.post("/auth/token", data=form).status_code == 200
+        sessions = client.get("/auth/sessions").json()["items"]
         return {
+            "session_id": next(session["id"] for session in sessions if not session["is_current"]),
             "workspace_id": workspace["id"],
             "project_id": project["id"],
             "user_id": workspace["created_by"],
