@@ -95,7 +95,7 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
     "memberships": (
         select(
             Membership.workspace_id,
-            Workspace.name.label("workspace_name"),
+            case((_IS_INSIDE, Workspace.name), else_=null()).label("workspace_name"),
             Membership.role,
             Membership.created_at.label("joined_at"),
             Membership.removed_at.label("left_at"),

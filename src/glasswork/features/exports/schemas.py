@@ -40,7 +40,7 @@ class OneTimeTokenExport(Output):
 
 class MembershipExport(Output):
     workspace_id: WorkspaceId
-    workspace_name: str
+    workspace_name: str | None = Field(description="Null where I am no longer a member.")
     role: Role
     joined_at: datetime
     left_at: datetime | None
