@@ -52,14 +52,12 @@ class AuditRepository:
         statement = _OF_WORKSPACE.where(
             WorkspaceEvent.workspace_id == workspace_id, *_filters(WorkspaceEvent, actor, query)
         )
-        return await fetch_page(
-            self._session, statement, query, _WORKSPACE_SORT_KEYS, WorkspaceEvent.seq, actor.binds
-        )
+        return await fetch_page(self._session, statement, query, _WORKSPACE_SORT_KEYS, WorkspaceEvent.seq, {})
 
     async def page_of_installation(self, actor: Actor, query: AuditQuery) -> Page[AnyRow]:
         statement = _OF_INSTALLATION.where(*_filters(InstallationEvent, actor, query))
         return await fetch_page(
-            self._session, statement, query, _INSTALLATION_SORT_KEYS, InstallationEvent.id, actor.binds
+            self._session, statement, query, _INSTALLATION_SORT_KEYS, InstallationEvent.id, {}
         )
 
 
