@@ -14,6 +14,7 @@ PRIVATE = {"repository", "router"}
 PUBLIC_OPERATIONS = {
     "register",
     "register_invited",
+    "create_first_admin",
     "log_in",
     "answer_challenge",
     "refresh",

@@ -41,13 +41,17 @@ from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.audit.router import router as audit
 from glasswork.features.credentials.router import router as credentials
+from glasswork.features.exports.router import router as exports
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
+from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
+from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workspaces.router import acceptance
@@ -68,6 +72,7 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
+    {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
 ]
@@ -75,6 +80,7 @@ TAGS = [
 ROUTERS = (
     *(tasks, changes, labels, projects, workspaces, acceptance),
     *(users, administration, auth, second_factors, credentials, api_tokens, jobs),
+    *(audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(
@@ -122,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs.install(app)
     if settings.has_ops_page:
         page.install(app)
+    setup.install(app)
     access.ensure_declared(app)
     _observe(app, settings)
     if settings.metrics_port is not None:

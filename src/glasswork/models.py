@@ -6,6 +6,7 @@ from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
 from glasswork.features.projects import models as projects
 from glasswork.features.second_factors import models as second_factors
+from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
@@ -19,6 +20,7 @@ __all__ = [
     "mail",
     "projects",
     "second_factors",
+    "setup",
     "tasks",
     "workspaces",
 ]

@@ -61,11 +61,13 @@ DUE: dict[str, Mapping[str, int]] = {
             *("reset_password", "confirm_email", "answer_challenge", "reauthenticate", "get_totp_status"),
             *("get_me", "update_me", "list_workspaces"),
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
-            *("create_api_token", "list_api_tokens"),
+            *("create_api_token", "list_api_tokens", "export_me"),
         ),
         EVERYBODY,
     ),
     "begin_totp": EVERYBODY | {"owner": 409},
+    "delete_me": EVERYBODY | {"operator": 409},
+    "create_first_admin": dict.fromkeys(PEOPLE, 409),
     "create_workspace": UNKEPT,
     **dict.fromkeys(
         (
@@ -95,12 +97,16 @@ DUE: dict[str, Mapping[str, int]] = {
         (
             *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
             *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
+            "list_workspace_audit",
         ),
         ADMINS,
     ),
     **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
     **dict.fromkeys(
-        ("list_users", "get_user", "update_user", "take_totp_off", "list_jobs", "get_job", "retry_job"),
+        (
+            *("list_users", "get_user", "update_user", "take_totp_off"),
+            *("list_jobs", "get_job", "retry_job", "list_audit"),
+        ),
         OPERATORS,
     ),
 }
@@ -114,7 +120,7 @@ def due(operation: Operation, person: str) -> int:
 
 def _due(operation: Operation, person: str) -> int:
     if operation.is_public:
-        return OK
+        return DUE[operation.name].get(person, OK)
     is_token = "token" in person
     if is_token and operation.scope is None:
         return 403

@@ -30,7 +30,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "begin_totp": {"password": PASSWORD},
     "confirm_totp": {"code": "{code}"},
     "create_api_token": {"name": "script", "scopes": ["tasks:read"]},
+    "create_first_admin": {
+        "token": "{setup}",
+        "email": "boss@example.com",
+        "username": "boss",
+        "name": "Boss",
+        "password": PASSWORD,
+    },
     "update_me": {"name": "Another"},
+    "delete_me": {"password": PASSWORD},
     "update_user": {"is_active": False},
     "create_workspace": {"name": "W", "slug": "w"},
     "update_workspace": {"name": "V"},
@@ -100,6 +108,7 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
         "code": RECOVERY_CODE if has_totp else await (await begin(owner, callers.database)).code(),
         "invited": await invite(callers, owner.email),
         "host_invited": await invite(callers, "hosted@example.com"),
+        "setup": await setup_token(callers),
         **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
     }
 
@@ -141,6 +150,14 @@ async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
     async with callers.database.transaction() as session:
         await session.execute(statement, values)
     return purpose
+
+
+async def setup_token(callers: Callers) -> str:
+    """As `serve` printed it when there was no admin."""
+    printed = text("INSERT INTO setup_tokens (token_hash) VALUES (:token_hash)")
+    async with callers.database.transaction() as session:
+        await session.execute(printed, {"token_hash": digest("setup")})
+    return "setup"
 
 
 async def dead_job(callers: Callers) -> int:

@@ -11,7 +11,9 @@ from glasswork.core.actor import Scope
 from glasswork.core.db import Database
 from glasswork.core.events import Event
 from glasswork.features.accounts.events import UserCreated
+from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
+from glasswork.features.setup.service import SetupService
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 from tests.features.accounts.sign_in import log_in, register
@@ -64,6 +66,12 @@ class Giver:
         await give_recovery_code(self.database, self.ada.id)
         return await challenge_of(self.ada)
 
+    async def setup(self) -> str:
+        async with self.database.transaction() as session:
+            token = await SetupService(session, PasswordRules(12)).issue()
+        assert token is not None
+        return token
+
     async def _mailed(self, event: type[Event]) -> str:
         return token_in(await Postman(self.app, self.database).deliver(event))
 
@@ -91,6 +99,7 @@ KINDS: dict[str, Callable[[Giver], Awaitable[str]]] = {
     "change_email": Giver.change_email,
     "invitation": Giver.invitation,
     "challenge": Giver.challenge,
+    "setup": Giver.setup,
 }
 DOORS = {
     "GET /users/me": bearer("/users/me"),
@@ -101,6 +110,9 @@ DOORS = {
     "confirm-email": body("/auth/confirm-email"),
     "accept": body("/invitations/accept"),
     "second-factor": body("/auth/second-factor", "challenge", code=RECOVERY_CODE),
+    "first-admin": body(
+        "/auth/first-admin", email="boss@example.com", username="boss", name="Boss", password=PASSWORD
+    ),
 }
 OPENS = {
     ("access", "GET /users/me"),
@@ -112,6 +124,7 @@ OPENS = {
     ("change_email", "confirm-email"),
     ("invitation", "accept"),
     ("challenge", "second-factor"),
+    ("setup", "first-admin"),
 }
 REFUSED = {400, 401, 403, 404, 422}
 

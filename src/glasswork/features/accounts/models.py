@@ -29,6 +29,8 @@ class User(Entity):
     role: Mapped[SystemRole] = mapped_column(default=SystemRole.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     email_verified_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    """From then on it names nobody; the row stays for what names it."""
 
     __table_args__ = (
         Index("uq_users_email", func.lower(email), unique=True),

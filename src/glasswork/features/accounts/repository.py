@@ -16,7 +16,7 @@ from .errors import (
     UsernameTakenError,
     UserNotFoundError,
 )
-from .models import REFRESH_GRACE, REFRESH_LIFETIME, ApiToken, User, UserSession
+from .models import REFRESH_GRACE, REFRESH_LIFETIME, ApiToken, SystemRole, User, UserSession
 
 _COLUMNS = (
     User.id,
@@ -35,6 +35,9 @@ _SORT_KEYS = {
     "created_at": SortKey.of(User.created_at, AwareDatetime),
     "username": SortKey.of(func.lower(User.username).collate("C"), str),
 }
+
+
+_ADMINS_LOCK = 4_752_011_948  # any number that nothing else in this database locks
 
 
 class UserRepository:
@@ -66,23 +69,46 @@ class UserRepository:
         return row
 
     async def get(self, user_id: UUID) -> AnyRow:
-        row = (await self._session.execute(select(*_COLUMNS).where(User.id == user_id))).one_or_none()
+        one = select(*_COLUMNS).where(User.id == user_id, User.deleted_at.is_(None))
+        row = (await self._session.execute(one)).one_or_none()
         if row is None:
             raise UserNotFoundError(user_id)
         return row
 
     async def page(self, query: PageQuery) -> Page[AnyRow]:
-        return await fetch_page(self._session, select(*_COLUMNS), query, _SORT_KEYS, User.id, {})
+        there = select(*_COLUMNS).where(User.deleted_at.is_(None))
+        return await fetch_page(self._session, there, query, _SORT_KEYS, User.id, {})
 
     async def lock_me(self, actor: Actor) -> User:
-        mine = select(User).where(User.id == ACTOR_ID, IS_SIGNED_IN).with_for_update(of=User)
+        # Of what is joined the lock sees what was there before it waited; of the user, what is there now.
+        mine = select(User).where(User.id == ACTOR_ID, User.is_active, IS_SIGNED_IN).with_for_update(of=User)
         user = (await self._session.execute(mine, actor.binds)).scalar_one_or_none()
         if user is None:
             await refuse(self._session, actor)
         return user
 
+    async def hold_me(self, actor: Actor) -> None:
+        """Let my account not be deleted before the commit; call it before anything else is locked."""
+        mine = select(User.id).where(User.id == ACTOR_ID, User.is_active, IS_SIGNED_IN)
+        held = await self._session.execute(
+            mine.with_for_update(of=User, read=True, key_share=True), actor.binds
+        )
+        if held.scalar_one_or_none() is None:
+            await refuse(self._session, actor)
+
+    async def lock_admins(self) -> None:
+        """Let nobody else who calls this ask whether there is an admin, until the commit."""
+        await self._session.execute(select(func.pg_advisory_xact_lock(_ADMINS_LOCK)))
+
+    async def has_admin(self, but: UUID | None = None) -> bool:
+        """Whether there is an active one, other than this user."""
+        admins = select(User.id).where(User.role == SystemRole.ADMIN, User.is_active)
+        if but is not None:
+            admins = admins.where(User.id != but)
+        return (await self._session.execute(admins.limit(1))).first() is not None
+
     async def lock(self, user_id: UUID) -> User:
-        one = select(User).where(User.id == user_id).with_for_update()
+        one = select(User).where(User.id == user_id, User.deleted_at.is_(None)).with_for_update()
         user = (await self._session.execute(one)).scalar_one_or_none()
         if user is None:
             raise UserNotFoundError(user_id)

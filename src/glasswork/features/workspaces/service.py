@@ -14,7 +14,7 @@ from glasswork.core.tokens import Keys, digest, invitation_token
 from glasswork.features.accounts.access import ensure_open_everywhere, require_recent_login
 from glasswork.features.accounts.models import User
 from glasswork.features.accounts.schemas import Registration
-from glasswork.features.accounts.service import AccountService
+from glasswork.features.accounts.service import AccountService, UserLookup
 
 from . import policy
 from .errors import AlreadyMemberError, InvitedSomebodyElseError, LastOwnerError, WorkspaceNotFoundError
@@ -170,6 +170,7 @@ class MemberService:
 
 class InvitationService:
     def __init__(self, session: AsyncSession, keys: Keys) -> None:
+        self._users = UserLookup(session)
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
         self._keys = keys
@@ -244,6 +245,7 @@ class InvitationService:
         return user
 
     async def accept(self, actor: Actor, token: str) -> AnyRow:
+        await self._users.hold_me(actor)
         invitation, is_mine = await self._invitations.lock(actor, digest(token))
         if not is_mine:
             raise InvitedSomebodyElseError
