@@ -30,6 +30,8 @@ from glasswork.core.http.middleware.request_context import RequestContextMiddlew
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.resources import API_PREFIX
+from glasswork.core.oidc import providers_of
+from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Environment, Settings
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -42,6 +44,8 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.credentials.router import router as credentials
+from glasswork.features.identities.router import callback as oidc_callback
+from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
@@ -72,7 +76,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, changes, labels, projects, workspaces, acceptance),
-    *(users, auth, credentials, api_tokens, jobs),
+    *(users, auth, credentials, identities, api_tokens, jobs),
 )
 
 EVERYWHERE = declare(
@@ -139,9 +143,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
+        open_outgoing(settings, signals) as outgoing,
         _worker(settings, database, signals),
     ):
         app.state.database = database
+        app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
@@ -185,6 +191,8 @@ def _include_routers(app: FastAPI) -> None:
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )
+    # Providers of identities add to its query what they like.
+    app.include_router(oidc_callback, prefix=API_PREFIX, responses=EVERYWHERE)
 
 
 def _observe(app: FastAPI, settings: Settings) -> None:

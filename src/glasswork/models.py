@@ -4,6 +4,7 @@ from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
+from glasswork.features.identities import models as identities
 from glasswork.features.projects import models as projects
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
@@ -14,6 +15,7 @@ __all__ = [
     "credentials",
     "events",
     "guessing",
+    "identities",
     "jobs",
     "mail",
     "projects",

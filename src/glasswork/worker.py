@@ -32,6 +32,8 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
+from glasswork.features.identities.events import IdentityCreated
+from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
 from glasswork.features.workspaces.events import InvitationCreated
@@ -39,7 +41,7 @@ from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
-    *(TELL_OF_TOKEN, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
+    *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -49,6 +51,7 @@ SUBSCRIBERS: Subscribers = {
     PasswordChanged.type: (TELL_OF_CHANGE,),
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
+    IdentityCreated.type: (TELL_OF_IDENTITY,),
     InvitationCreated.type: (SEND_INVITATION,),
 }
 

@@ -30,8 +30,9 @@ DAY = 24 * 3600
 
 async def issue(caller: Caller, database: Database, app: FastAPI) -> str:
     async with database.transaction() as session:
-        _, token = await VerificationService(session, app.state.keys).issue(caller.id, uuid7())
-    return token
+        issued = await VerificationService(session, app.state.keys).issue(caller.id, uuid7())
+    assert issued is not None
+    return issued[1]
 
 
 async def verify(client: AsyncClient, token: object) -> Response:

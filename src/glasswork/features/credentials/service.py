@@ -28,9 +28,11 @@ class VerificationService:
         self._outbox = Outbox(session)
         self._keys = keys
 
-    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[AnyRow, str]:
-        """Return the user, and the one token that there is for the event."""
+    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[AnyRow, str] | None:
+        """Return the user, and the one token that there is for the event; None: it is verified already."""
         user = await self._users.get(user_id)
+        if user.email_verified_at is not None:
+            return None
         token = tokens.one_time_token(self._keys, event_id)
         await self._tokens.add(tokens.digest(token), user_id, Purpose.VERIFY_EMAIL)
         return user, token
