@@ -31,7 +31,7 @@ from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddl
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.resources import API_PREFIX
 from glasswork.core.oidc import providers_of
-from glasswork.core.outgoing import open_outgoing
+from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.settings import Environment, Settings
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -44,7 +44,6 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.credentials.router import router as credentials
-from glasswork.features.identities.router import callback as oidc_callback
 from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
@@ -144,9 +143,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
         open_outgoing(settings, signals) as outgoing,
-        _worker(settings, database, signals),
+        _worker(settings, database, outgoing, signals),
     ):
-        app.state.database = database
+        app.state.database, app.state.outgoing = database, outgoing
         app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
@@ -160,12 +159,14 @@ def _end_streams(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _worker(settings: Settings, database: Database, signals: Signals) -> AsyncIterator[None]:
+async def _worker(
+    settings: Settings, database: Database, outgoing: Outgoing, signals: Signals
+) -> AsyncIterator[None]:
     """On a single machine the server carries out the jobs too."""
     if not settings.worker_inline:
         yield
         return
-    runner = create_runner(settings, database, signals, finish_seconds=0.5)
+    runner = create_runner(settings, database, outgoing, signals, finish_seconds=0.5)
     working = asyncio.create_task(runner.run())
     yield
     runner.stop.set()
@@ -191,8 +192,6 @@ def _include_routers(app: FastAPI) -> None:
         app.include_router(
             router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
         )
-    # Providers of identities add to its query what they like.
-    app.include_router(oidc_callback, prefix=API_PREFIX, responses=EVERYWHERE)
 
 
 def _observe(app: FastAPI, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from glasswork.core.jobs import NO_TRACER
 from glasswork.core.listeners import listen
 from glasswork.core.mail import Mailer
 from glasswork.core.outbox import Subscribers
+from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.runner import Recurring, Runner
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.logs import configure_logs
@@ -66,12 +67,17 @@ class Resources:
     database: Database
     keys: Keys
     mailer: Mailer
+    outgoing: Outgoing
     api_url: str
     metrics: Metrics
 
 
 def create_runner(
-    settings: Settings, database: Database, signals: Signals | None, finish_seconds: float
+    settings: Settings,
+    database: Database,
+    outgoing: Outgoing,
+    signals: Signals | None,
+    finish_seconds: float,
 ) -> Runner:
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     resources = Resources(
@@ -79,6 +85,7 @@ def create_runner(
         database=database,
         keys=Keys.of(settings),
         mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
+        outgoing=outgoing,
         api_url=f"{settings.public_url}/api/v1",
         metrics=signals.metrics if signals else Metrics(),
     )
@@ -90,8 +97,12 @@ async def work(settings: Settings) -> None:
     signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
-    async with signals.watching() as loop, open_database(settings, SUBSCRIBERS, signals) as database:
-        runner = create_runner(settings, database, signals, finish_seconds=10)
+    async with (
+        signals.watching() as loop,
+        open_database(settings, SUBSCRIBERS, signals) as database,
+        open_outgoing(settings, signals) as outgoing,
+    ):
+        runner = create_runner(settings, database, outgoing, signals, finish_seconds=10)
         health = create_health(probe, runner, signals)
 
         def stop() -> None:

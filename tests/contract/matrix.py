@@ -62,11 +62,13 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_me", "update_me", "list_workspaces"),
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens"),
+            *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
         ),
         EVERYBODY,
     ),
     "create_workspace": UNKEPT,
-    **dict.fromkeys(("end_session", "get_api_token", "revoke_api_token"), MINE),
+    **dict.fromkeys(("end_session", "get_api_token", "revoke_api_token", "delete_identity"), MINE),
+    "finish_oidc": dict.fromkeys(PEOPLE, 401),  # whoever they are, no provider has sent them
     "accept_invitation": INVITED,
     **dict.fromkeys(
         (
@@ -106,7 +108,7 @@ def due(operation: Operation, person: str) -> int:
 
 def _due(operation: Operation, person: str) -> int:
     if operation.is_public:
-        return OK
+        return DUE[operation.name].get(person, OK)
     is_token = "token" in person
     if is_token and operation.scope is None:
         return 403

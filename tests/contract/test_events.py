@@ -12,8 +12,11 @@ from .world import make_things, prepare
 
 pytestmark = pytest.mark.anyio
 
-SILENT = {"log_in", "refresh", "log_out", "end_session", "end_other_sessions", "retry_job"}
-"""They change no resource: signing in and out, and a job that is put back as it was."""
+SILENT = {
+    *("log_in", "refresh", "log_out", "end_session", "end_other_sessions", "retry_job"),
+    "link_identity",
+}
+"""They change no resource: signing in and out, a job that is put back as it was, and a way that begins."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.
@@ -26,6 +29,7 @@ EVENTS: dict[str, list[str]] = {
     "confirm_email": ["user.updated"],
     "create_api_token": ["api_token.created"],
     "revoke_api_token": ["api_token.deleted"],
+    "delete_identity": ["identity.deleted"],
     "update_me": ["user.updated"],
     "update_user": ["user.updated"],
     "create_workspace": ["workspace.created", "member.created"],
@@ -73,6 +77,7 @@ async def owner(callers: Callers) -> Caller:
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
+@pytest.mark.usefixtures("acme")
 async def test_each_operation_makes_its_events_and_no_others(
     app: FastAPI, callers: Callers, owner: Caller, name: str
 ) -> None:

@@ -36,6 +36,7 @@ class Operation:
 LEFT_OUT = {
     *("change_password", "forget_password", "reset_password", "change_email", "confirm_email"),
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
+    *("link_identity", "delete_identity"),
 }
 """They move what the writers sign in with, or what they own; the tests of their slices have them."""
 

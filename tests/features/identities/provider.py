@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI
 from jose import jwk, jwt
 from jose.utils import base64url_encode
 from starlette.applications import Starlette
@@ -23,10 +24,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from glasswork.core.oidc import providers_of
+from glasswork.core.outgoing import Limits, Outgoing
 from glasswork.core.settings import DISCOVERY_PATH
+
+SHORT = Limits(connect=1, read=1, wait=1, total=2)
 
 CLIENT_ID = "glasswork"
 CLIENT_SECRET = "a secret: with signs & spaces %"
+EXPECTED = b64encode(b"glasswork:a+secret%3A+with+signs+%26+spaces+%25").decode()
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Provider:
         }
     )
     bent: dict[str, Any] = field(default_factory=dict)
-    """Claims that are not as they should be; None: left out."""
+    """Claims that are not as they should be; None: left out; a function: of the time."""
     forge: Any = None
     """Makes the token of the claims, in the place of a signature."""
     document: dict[str, Any] = field(default_factory=dict)
@@ -120,27 +126,26 @@ class Provider:
         self.codes[code] = Granted(asked["code_challenge"], asked["redirect_uri"], asked["nonce"])
         return {"code": code, "state": asked["state"], "session_state": "whatever a provider adds"}
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Provider"]:
+    async def start(self) -> None:
+        """On the port that it had before, if it had one."""
         routes = [
             Route(DISCOVERY_PATH, self._discover),
             Route("/token", self._exchange, methods=["POST"]),
             Route("/keys", self._show_keys),
         ]
-        listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
         config = uvicorn.Config(Starlette(routes=routes), lifespan="off", log_config=None, access_log=False)
-        server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
-        serving = asyncio.create_task(server.serve([listener]))
-        while not server.started:
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
+        self._serving = asyncio.create_task(self._server.serve([self._listener]))
+        while not self._server.started:
             await asyncio.sleep(0.001)
-        try:
-            yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            await serving
-            listener.close()
+
+    async def stop(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        await self._serving
+        self._listener.close()
 
     async def _discover(self, request: Request) -> Response:
         self.asked.append(request.url.path)
@@ -159,8 +164,7 @@ class Provider:
     async def _exchange(self, request: Request) -> Response:
         self.asked.append(request.url.path)
         scheme, _, pair = request.headers["authorization"].partition(" ")
-        expected = b64encode(b"glasswork:a+secret%3A+with+signs+%26+spaces+%25").decode()
-        if (scheme, pair) != ("Basic", expected):
+        if (scheme, pair) != ("Basic", EXPECTED):
             return JSONResponse({"error": "invalid_client", "was": b64decode(pair).decode()}, 401)
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         granted = self.codes.pop(form["code"], None)
@@ -180,6 +184,7 @@ class Provider:
         now = int(time())
         claims = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "nonce": nonce}
         claims |= self.person | self.bent
+        claims = {name: value(now) if callable(value) else value for name, value in claims.items()}
         claims = {name: value for name, value in claims.items() if value is not None}
         token: str = self.forge(claims) if self.forge else self.signs_with.sign(claims)
         return token
@@ -192,3 +197,20 @@ def _challenge(verifier: str) -> str:
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:
     parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
     return ".".join(base64url_encode(part).decode() for part in parts)
+
+
+@asynccontextmanager
+async def knowing(app: FastAPI, provider: Provider) -> AsyncIterator[None]:
+    """The app knows it as `acme`, and may call this machine."""
+    values = app.state.settings.model_dump() | {
+        "oidc_providers": {"acme": provider.settings},
+        "outgoing_allowed": ("127.0.0.0/8",),
+    }
+    settings = type(app.state.settings).model_validate(values)
+    outgoing = Outgoing(settings, limits=SHORT)
+    app.state.oidc = providers_of(settings, outgoing)
+    try:
+        yield
+    finally:
+        await outgoing.close()
+        del app.state.oidc

@@ -30,7 +30,6 @@ from .schemas import AuthorizationRead, IdentityQuery, IdentityRead, ProviderNam
 from .service import ATTEMPT_LIFETIME, Departure, IdentityService, LoginService, OidcService
 
 router = APIRouter(prefix="/auth", tags=["auth"])
-callback = APIRouter(prefix="/auth", tags=["auth"])
 
 COOKIE = "glasswork_oidc"
 REDIRECTED: dict[int | str, dict[str, Any]] = {
@@ -118,7 +117,7 @@ async def begin_oidc(provider: ProviderName, oidc: Oidc) -> Response:
     return sent_away(await oidc.depart(provider, None))
 
 
-@callback.get(
+@router.get(
     "/oidc/{provider}/callback",
     responses=declare(*UNREACHED, *NOT_LET_IN),
     dependencies=[NotCached, Depends(forget_attempt)],

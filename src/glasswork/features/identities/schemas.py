@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import IdentityId, Output, UserId
@@ -20,6 +20,8 @@ class AuthorizationRead(Output):
 
 class Returned(BaseModel):
     """What a provider sends the browser back with; it may add what it likes."""
+
+    model_config = ConfigDict(extra="allow")
 
     code: Annotated[str, Field(max_length=4096)] | None = None
     state: Annotated[str, Field(max_length=256)] | None = None
