@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -11,17 +12,18 @@ from glasswork.core.outgoing import Limits, Outgoing, OutgoingCallError, Reason
 from glasswork.core.telemetry.signals import Signals
 from tests.conftest import make_settings
 
-from .outside import Outside, answer, drip, flood, hang_up
+from .outside import Outside, answer, drip, flood, hang_up, self_signed
 
 pytestmark = pytest.mark.anyio
 
 SHORT = Limits(connect=1, read=0.5, wait=0.2, total=1, connections=2)
 HERE = "127.0.0.1"
+NOWHERE = "postgresql+asyncpg://nobody@nowhere/nothing"
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[Outgoing]:
-    settings = make_settings("postgresql+asyncpg://nobody@nowhere/nothing", outgoing_allowed=("127.0.0.0/8",))
+    settings = make_settings(NOWHERE, outgoing_allowed=("127.0.0.0/8",))
     outgoing = Outgoing(settings, Signals("api"), SHORT)
     yield outgoing
     await outgoing.close()
@@ -146,3 +148,26 @@ async def test_its_failure_is_not_taken_for_the_databases(client: Outgoing, data
         with pytest.raises(OutgoingCallError):
             async with database.transaction():
                 await client.post(f"http://{HERE}:{outside.port}/", b"x", {})
+
+
+class TestEncrypted:
+    """Whose certificate nobody vouches for, or who shows that of another one, hears nothing."""
+
+    @pytest.fixture
+    async def outside(self, tmp_path: Path) -> AsyncIterator[Outside]:
+        async with Outside().listening(tls=self_signed(tmp_path, "localhost")) as outside:
+            yield outside
+
+    async def test_by_a_stranger(self, client: Outgoing, outside: Outside) -> None:
+        assert await reason_of(client.get(f"https://localhost:{outside.port}/")) is Reason.CONNECTION
+        assert outside.requests == []
+
+    async def test_as_somebody_else_or_as_named(
+        self, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        client = Outgoing(make_settings(NOWHERE, outgoing_allowed=("127.0.0.0/8", "::1/128")))
+        assert await reason_of(client.get(f"https://{HERE}:{outside.port}/")) is Reason.CONNECTION
+        assert outside.requests == []
+        assert (await client.get(f"https://localhost:{outside.port}/")).status == 200
+        await client.close()
