@@ -30,6 +30,8 @@ from glasswork.core.http.middleware.request_context import RequestContextMiddlew
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.resources import API_PREFIX
+from glasswork.core.oidc import providers_of
+from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.settings import Environment, Settings
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -44,6 +46,7 @@ from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.audit.router import router as audit
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
+from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
@@ -79,7 +82,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, changes, labels, projects, workspaces, acceptance),
-    *(users, administration, auth, second_factors, credentials, api_tokens, jobs),
+    *(users, administration, auth, second_factors, credentials, identities, api_tokens, jobs),
     *(audit, exports, privacy, setup.router),
 )
 
@@ -148,9 +151,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
-        _worker(settings, database, signals),
+        open_outgoing(settings, signals) as outgoing,
+        _worker(settings, database, outgoing, signals),
     ):
-        app.state.database = database
+        app.state.database, app.state.outgoing = database, outgoing
+        app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
@@ -163,12 +168,14 @@ def _end_streams(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _worker(settings: Settings, database: Database, signals: Signals) -> AsyncIterator[None]:
+async def _worker(
+    settings: Settings, database: Database, outgoing: Outgoing, signals: Signals
+) -> AsyncIterator[None]:
     """On a single machine the server carries out the jobs too."""
     if not settings.worker_inline:
         yield
         return
-    runner = create_runner(settings, database, signals, finish_seconds=0.5)
+    runner = create_runner(settings, database, outgoing, signals, finish_seconds=0.5)
     working = asyncio.create_task(runner.run())
     yield
     runner.stop.set()

@@ -4,6 +4,7 @@ from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
+from glasswork.features.identities import models as identities
 from glasswork.features.projects import models as projects
 from glasswork.features.second_factors import models as second_factors
 from glasswork.features.setup import models as setup
@@ -16,6 +17,7 @@ __all__ = [
     "credentials",
     "events",
     "guessing",
+    "identities",
     "jobs",
     "mail",
     "projects",

@@ -5,7 +5,7 @@ A row of `DUE` names who is let in; the rest follows from the document.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from httpx2 import Response
 from sqlalchemy import text
@@ -62,6 +62,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_me", "update_me", "list_workspaces"),
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens", "export_me"),
+            *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
         ),
         EVERYBODY,
     ),
@@ -71,11 +72,12 @@ DUE: dict[str, Mapping[str, int]] = {
     "create_workspace": UNKEPT,
     **dict.fromkeys(
         (
-            *("end_session", "get_api_token", "revoke_api_token"),
+            *("end_session", "get_api_token", "revoke_api_token", "delete_identity"),
             *("confirm_totp", "renew_recovery_codes", "disable_totp"),
         ),
         MINE,
     ),
+    "finish_oidc": dict.fromkeys(PEOPLE, 401),  # whoever they are, no provider has sent them
     "accept_invitation": INVITED,
     **dict.fromkeys(
         (
@@ -169,22 +171,23 @@ class World:
         async with self.connection.begin_nested() as savepoint:
             before = await self._snapshot()
             answer = await self.answer(operation, person)
-            is_changed = await self._snapshot() != before
+            after = await self._snapshot()
             await savepoint.rollback()
         expected = due(operation, person)
         if answer.status_code != expected:
             return f"{answer.status_code} instead of {expected}: {answer.text}"
-        if is_changed and (expected >= 400 or operation.method == "GET"):
-            return "the database has changed"
+        changed = [table for table in before if before[table] != after[table]]
+        if changed and (expected >= 400 or operation.method == "GET"):
+            return f"changed {changed}"
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
             return f"was shown {answer.text}"
         return None
 
-    async def _snapshot(self) -> list[tuple[Any, ...]]:
+    async def _snapshot(self) -> dict[str, str]:
         """Return the content of every table, as a hash."""
         tables = await self.connection.scalars(_TABLES)
         rows = await self.connection.execute(text(" UNION ALL ".join(map(_hash, tables))))
-        return [tuple(row) for row in rows]
+        return {row[0]: row[1] for row in rows}
 
 
 def _hash(table: str) -> str:

@@ -48,6 +48,7 @@ def test_every_operation_has_a_row(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DUE))
+@pytest.mark.usefixtures("acme")
 async def test_everybody_is_answered_as_is_due(
     app: FastAPI, callers: Callers, database: RolledBackDatabase, name: str
 ) -> None:
@@ -57,6 +58,7 @@ async def test_everybody_is_answered_as_is_due(
     assert await world.deviations(operation) == {}
 
 
+@pytest.mark.usefixtures("acme")
 async def test_there_is_something_to_be_seen(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
@@ -68,6 +70,7 @@ async def test_there_is_something_to_be_seen(
 
 @pytest.mark.parametrize("allows", [True, False])
 @pytest.mark.parametrize(("feature", "policy"), sorted(policies()))
+@pytest.mark.usefixtures("acme")
 async def test_a_policy_that_decides_nothing_is_noticed(
     app: FastAPI,
     callers: Callers,

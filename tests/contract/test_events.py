@@ -15,10 +15,9 @@ pytestmark = pytest.mark.anyio
 
 SILENT = {
     *("log_in", "answer_challenge", "reauthenticate", "refresh", "log_out"),
-    *("end_session", "end_other_sessions", "begin_totp", "retry_job"),
+    *("end_session", "end_other_sessions", "begin_totp", "link_identity", "retry_job"),
 }
-"""They change no resource: signing in and out, a second factor that is not on yet, and a job that is put
-back as it was."""
+"""They change no resource: signing in and out, what is only begun, and a job that is put back as it was."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.
@@ -35,6 +34,7 @@ EVENTS: dict[str, list[str]] = {
     "renew_recovery_codes": ["user.recovery_codes_renewed"],
     "disable_totp": ["user.totp_disabled"],
     "take_totp_off": ["user.totp_disabled"],
+    "delete_identity": ["identity.deleted"],
     "update_me": ["user.updated"],
     "update_user": ["user.updated"],
     "delete_me": ["user.deleted", "workspace.deleted", "member.deleted", "invitation.deleted"],
@@ -104,6 +104,7 @@ PREPARED = {"delete_me": leaving, "create_first_admin": without_admin}
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
+@pytest.mark.usefixtures("acme")
 async def test_each_operation_makes_its_events_and_no_others(
     app: FastAPI, callers: Callers, owner: Caller, name: str
 ) -> None:

@@ -56,6 +56,8 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
             "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
             "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
+            "identity_id": str(uuid4()),  # none can be made without a provider
+            "provider": "acme",
             "task_id": make(f"/projects/{project['id']}/tasks", title="Contract")["id"],
             "key": "OPS-1",
             "job_id": 1,

@@ -3,8 +3,10 @@
 from typing import Any
 
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
+from glasswork.features.identities.models import Identity
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
@@ -100,6 +102,8 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
         "user_id": str(member.id),
         "invitation_id": pending["id"],
         "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
+        "identity_id": await link(callers, owner),
+        "provider": "acme",
         "session_id": next(each["id"] for each in sessions if not each["is_current"]),
         "job_id": str(await dead_job(callers)),
         "email": owner.email,
@@ -129,6 +133,13 @@ def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
 
 def _filled(body: dict[str, Any], things: Things) -> dict[str, Any]:
     return {name: value.format(**things) if isinstance(value, str) else value for name, value in body.items()}
+
+
+async def link(callers: Callers, user: Caller) -> str:
+    identity = Identity(id=uuid7(), user_id=user.id, provider="acme", subject="1")
+    async with callers.database.transaction() as session:
+        session.add(identity)
+    return str(identity.id)
 
 
 async def invite(callers: Callers, email: str) -> str:

@@ -13,11 +13,13 @@ from glasswork.features.credentials.events import AddressChangeRequested, Passwo
 from glasswork.features.exports.repository import BATCH
 from glasswork.features.exports.schemas import AccountExport
 from glasswork.features.exports.service import ExportService
+from glasswork.features.identities.models import Identity
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
 from tests.features.accounts.sign_in import error_of, log_in
 from tests.features.credentials.letters import Postman
+from tests.features.second_factors.authenticator import turn_on
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +72,9 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await ada.delete(f"/tasks/{gone['id']}")
     await make_api_token(ada, "tasks:read", name="Ada's script")
     await log_in(ada.client, ada.email)
+    await turn_on(ada, database)
+    async with database.transaction() as session:
+        session.add(Identity(user_id=ada.id, provider="acme", subject="17", email=ada.email))
     await ada.patch("/users/me", {"name": "Ada"})
     await ada.post("/auth/change-email", {"email": "ada@new.example", "password": PASSWORD})
     await Postman(app, database).deliver(AddressChangeRequested)
@@ -89,10 +94,13 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["workspace_name"] for each in document["memberships"]] == ["Ada is here"]
     assert [each["email"] for each in document["invitations"]] == [ada.email]
     assert [each["subject"] for each in document["mails"]] == ["Set a new password"]
+    assert [each["subject"] for each in document["identities"]] == ["17"]
+    assert len(document["second_factors"]) == 1
     assert {each["purpose"] for each in document["one_time_tokens"]} == {"change_email", "reset_password"}
     told = [each["type"] for each in document["events"]]
     assert told == [
         "api_token.created",
+        "user.totp_enabled",
         "user.updated",
         "user.address_change_requested",
         "user.password_forgotten",

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.models import SystemRole
@@ -65,10 +66,10 @@ class TestRefusals:
         assert (await delete_account(ada)).status_code == 204
 
     @pytest.mark.parametrize(
-        ("hash_", "status"), [(PASSWORD_HASH, 403), ("", 204)], ids=["has one", "has none"]
+        ("hash_", "status"), [(PASSWORD_HASH, 403), (None, 204)], ids=["has one", "has none"]
     )
     async def test_without_a_password_of_who_has_one(
-        self, callers: Callers, database: Database, hash_: str, status: int
+        self, callers: Callers, database: Database, hash_: str | None, status: int
     ) -> None:
         ada = await callers.user()
         async with database.transaction() as session:
@@ -300,7 +301,9 @@ class TestAdministration:
     ) -> None:
         ada = await callers.user()
         await delete_account(ada)
-        resources = Resources(app.state.settings, database, app.state.keys, Mailer(None, ""), "", Metrics())
+        settings, keys = app.state.settings, app.state.keys
+        outgoing = Outgoing(settings)
+        resources = Resources(settings, database, keys, Mailer(None, ""), outgoing, "", Metrics())
         event = EventRef(id=uuid7(), workspace_id=None, subject_id=ada.id)
         await SEND_WELCOME.run(Work(1, resources, database.transaction), event)
         for table in ("kept_mails", "one_time_tokens"):

@@ -9,6 +9,7 @@ from sqlalchemy import event, text
 from glasswork.core.db import Database
 from glasswork.core.jobs import Nothing, Work
 from glasswork.core.mail import Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.privacy.jobs import PURGE
 from glasswork.features.privacy.service import BATCH, PurgeService
@@ -181,7 +182,8 @@ async def test_the_job_keeps_things_for_the_days_that_are_set(
     await delete(owner, database, "tasks", task, "2 days")
     for days, left in ((3, {task["id"]}), (1, set())):
         settings = app.state.settings.model_copy(update={"retention_days": days})
-        resources = Resources(settings, database, app.state.keys, Mailer(None, ""), "", Metrics())
+        mailer, outgoing = Mailer(None, ""), Outgoing(settings)
+        resources = Resources(settings, database, app.state.keys, mailer, outgoing, "", Metrics())
         await PURGE.run(Work(1, resources, database.transaction), Nothing())
         assert await ids(database, "tasks") == left
 

@@ -62,6 +62,8 @@ async def refuse_unknown_query(request: Request) -> None:
     if not request.scope["query_string"]:
         return
     known = _query_names(request.scope["route"])
+    if _ANY in known:
+        return
     for name in request.query_params:
         if name not in known:
             raise ValidationError.at(["query", name], "unknown query parameter", "extra_forbidden")
@@ -78,10 +80,13 @@ def _walk_query_names(dependant: Dependant) -> Iterator[str]:
         model = field.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             yield from model.model_fields
+            if model.model_config.get("extra") == "allow":
+                yield _ANY
         else:
             yield field.alias
     for inner in dependant.dependencies:
         yield from _walk_query_names(inner)
 
 
+_ANY = "*"
 _names_by_endpoint: dict[Callable[..., Any], frozenset[str]] = {}

@@ -87,6 +87,13 @@ class Metrics:
             "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
         )
 
+        self.outgoing_seconds = self._histogram(
+            "http_client_request_duration_seconds",
+            "Time of a call to a service of others.",
+            ("http_request_method", "outcome"),
+            SECONDS,
+        )
+
     def _declare_database(self) -> None:
         self.statement_seconds = self._histogram(
             "db_client_operation_duration_seconds",

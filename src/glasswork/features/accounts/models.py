@@ -25,7 +25,8 @@ class User(Entity):
     email: Mapped[str] = mapped_column()
     username: Mapped[str] = mapped_column()
     name: Mapped[str] = mapped_column()
-    password_hash: Mapped[str]
+    password_hash: Mapped[str | None]
+    """None: whoever logs in with identities of others, and has set no password."""
     role: Mapped[SystemRole] = mapped_column(default=SystemRole.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     email_verified_at: Mapped[datetime | None]

@@ -49,6 +49,10 @@ class UserRepository:
         await self.flush()
         return user
 
+    async def add_verified(self, user: User) -> None:
+        await self.add(user)
+        await self._session.refresh(user, ["email_verified_at"])  # the database's clock
+
     async def flush(self) -> None:
         """Store what has changed now, so that a constraint is violated here and not at commit."""
         try:

@@ -28,9 +28,9 @@ class VerificationService:
         self._keys = keys
 
     async def issue(self, user_id: UUID, event_id: UUID) -> tuple[User, str] | None:
-        """Return the user, and the one token that there is for the event."""
+        """Return the user, and the one token that there is for the event; None: nothing is to be verified."""
         user = await self._users.find_active(user_id)
-        if user is None:
+        if user is None or user.email_verified_at is not None:
             return None
         token = tokens.one_time_token(self._keys, event_id)
         await self._tokens.add(tokens.digest(token), user_id, Purpose.VERIFY_EMAIL)

@@ -28,7 +28,9 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
 from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.identities.models import Identity
 from glasswork.features.projects.models import Project, Status
+from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.tasks.events import TaskCreated
 from glasswork.features.tasks.models import Task, TaskLabel
 from glasswork.features.workspaces.models import Invitation, Membership, Workspace
@@ -91,6 +93,21 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             OneTimeToken.purpose, OneTimeToken.address, OneTimeToken.expires_at, OneTimeToken.used_at
         ).where(OneTimeToken.user_id == _USER_ID),
         OneTimeToken.token_hash,
+    ),
+    "second_factors": (
+        select(TotpSecret.confirmed_at).where(TotpSecret.user_id == _USER_ID),
+        TotpSecret.user_id,
+    ),
+    "identities": (
+        select(
+            Identity.id,
+            Identity.provider,
+            Identity.subject,
+            Identity.email,
+            Identity.created_at,
+            Identity.last_used_at,
+        ).where(Identity.user_id == _USER_ID),
+        Identity.id,
     ),
     "memberships": (
         select(

@@ -5,7 +5,16 @@ from uuid import UUID
 from pydantic import Field
 
 from glasswork.core.actor import Scope
-from glasswork.core.schemas import ApiTokenId, InvitationId, Output, SessionId, UserId, WorkspaceId, reference
+from glasswork.core.schemas import (
+    ApiTokenId,
+    IdentityId,
+    InvitationId,
+    Output,
+    SessionId,
+    UserId,
+    WorkspaceId,
+    reference,
+)
 from glasswork.features.accounts.schemas import UserRead
 from glasswork.features.credentials.models import Purpose
 from glasswork.features.tasks.schemas import TaskRead
@@ -36,6 +45,21 @@ class OneTimeTokenExport(Output):
     address: str | None
     expires_at: datetime
     used_at: datetime | None
+
+
+class SecondFactorExport(Output):
+    confirmed_at: datetime | None = Field(description="Null while it is not on.")
+
+
+class IdentityExport(Output):
+    """Whom a provider knows, and who logs in with that here."""
+
+    id: IdentityId
+    provider: str
+    subject: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime
 
 
 class MembershipExport(Output):
@@ -93,6 +117,8 @@ class AccountExport(Output):
     sessions: list[SessionExport]
     api_tokens: list[ApiTokenExport]
     one_time_tokens: list[OneTimeTokenExport] = Field(description="What was mailed to me, until it expires.")
+    second_factors: list[SecondFactorExport]
+    identities: list[IdentityExport]
     memberships: list[MembershipExport]
     invitations: list[InvitationExport] = Field(description="To my address.")
     tasks: list[TaskExport] = Field(description="Made by me or assigned to me, where I am a member.")

@@ -65,7 +65,7 @@ class DeletionService:
         """Who logs in without a password has proved who they are by the recent login."""
         await require_recent_login(self._session, actor)
         user = await self._users.lock_me(actor)
-        if user.password_hash:
+        if user.password_hash is not None:
             await require_password(user, password or "")
         await self._keep_an_admin(user)
         shared, lonely = await self._workspaces_of(user)
@@ -128,7 +128,7 @@ def _nobody(user: User) -> dict[str, object]:
         "email": f"deleted-{user.id}@deleted.invalid",
         "username": f"deleted_{secrets.token_hex(6)}",
         "name": "Deleted user",
-        "password_hash": "",
+        "password_hash": None,
         "role": SystemRole.USER,
         "is_active": False,
         "email_verified_at": None,
