@@ -28,6 +28,7 @@ from glasswork.core.db import Database, open_database
 from glasswork.core.embedded import DATABASE, SERVING_ROLE, EmbeddedPostgres
 from glasswork.core.jobs import EventRef
 from glasswork.core.outbox import Outbox
+from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.worker import SUBSCRIBERS, create_runner
@@ -138,9 +139,12 @@ async def drain_mail(home: Path) -> float:
             jwt_secret=SecretStr("-" * 32),
             smtp_url=SecretStr(f"smtp://127.0.0.1:{port}"),
         )
-        async with open_database(settings, SUBSCRIBERS) as database:
+        async with (
+            open_database(settings, SUBSCRIBERS) as database,
+            open_outgoing(settings, None) as outgoing,
+        ):
             await order_mails(database)
-            runner = create_runner(settings, database, None, finish_seconds=1)
+            runner = create_runner(settings, database, outgoing, None, finish_seconds=1)
             began = perf_counter()
             working = asyncio.create_task(runner.run())
             await sink.full.wait()

@@ -169,8 +169,8 @@ async def committing_callers(committing_app: FastAPI) -> AsyncIterator[Callers]:
         yield Callers(client, committing_app.state.database, committing_app.state.keys)
 
 
-def make_client(app: FastAPI) -> AsyncClient:
-    transport = ASGITransport(app=app, raise_app_exceptions=False)
+def make_client(app: FastAPI, address: str = "127.0.0.1") -> AsyncClient:
+    transport = ASGITransport(app=app, raise_app_exceptions=False, client=(address, 50_000))
     return AsyncClient(transport=transport, base_url="http://localhost")
 
 

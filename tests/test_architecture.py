@@ -14,8 +14,13 @@ PRIVATE = {"repository", "router"}
 PUBLIC_OPERATIONS = {
     "register",
     "register_invited",
+    "create_first_admin",
     "log_in",
+    "answer_challenge",
     "refresh",
+    "list_oidc_providers",
+    "begin_oidc",
+    "finish_oidc",
     "verify_email",
     "forget_password",
     "reset_password",

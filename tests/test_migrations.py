@@ -56,6 +56,22 @@ async def test_every_revision_goes_down_and_up_again(server: Server, clone: str)
     await migrations.compare(owner)
 
 
+async def test_a_session_that_was_there_was_authenticated_when_it_began(server: Server, clone: str) -> None:
+    owner = server.url(OWNER, clone)
+    await run(owner, "downgrade", "0004")
+    await server.execute(
+        "WITH ada AS (INSERT INTO users (id, email, username, name, password_hash, role, is_active, version)"
+        " VALUES (gen_random_uuid(), 'a', 'a', 'a', 'a', 'user', true, 1) RETURNING id)"
+        " INSERT INTO user_sessions (id, user_id, sequence, created_at)"
+        " SELECT gen_random_uuid(), id, 0, now() - interval '1 day' FROM ada",
+        OWNER,
+        clone,
+    )
+    await run(owner, "upgrade", "head")
+    kept = "SELECT count(*) FROM user_sessions WHERE authenticated_at = created_at"
+    assert await server.fetch(kept, database=clone) == 1
+
+
 async def test_processes_that_start_together_migrate_once(server: Server, clone: str) -> None:
     owner, serving = server.url(OWNER, clone), server.url(SERVING, clone)
     await run(owner, "downgrade", "base")
@@ -83,6 +99,11 @@ async def test_the_schema_of_a_newer_version_is_left_as_it_is_and_served_with(
         "DROP TABLE task_labels",
         "TRUNCATE task_labels",
         "UPDATE alembic_version SET version_num = 'mine'",
+        "UPDATE workspace_events SET actor_id = NULL",
+        "UPDATE installation_events SET type = 'mine'",
+        "DELETE FROM workspace_events",
+        "DELETE FROM installation_events",
+        "TRUNCATE installation_events",
     ],
 )
 async def test_the_serving_role_changes_rows_and_nothing_else(
@@ -90,7 +111,8 @@ async def test_the_serving_role_changes_rows_and_nothing_else(
 ) -> None:
     with pytest.raises(InsufficientPrivilegeError):
         await server.execute(statement, role=SERVING, database=clone)
-    await server.execute("DELETE FROM task_labels", role=SERVING, database=clone)
+    for allowed in ("DELETE FROM task_labels", "UPDATE workspace_events SET before = NULL, after = NULL"):
+        await server.execute(allowed, role=SERVING, database=clone)
 
 
 def test_tables_of_a_tenant_have_its_id_in_every_key() -> None:

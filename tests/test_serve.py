@@ -1,6 +1,7 @@
 """One command on a fresh machine: what it starts, what it keeps, and what it leaves behind."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -45,6 +46,17 @@ def test_serves_on_a_fresh_machine_and_again_tomorrow(data_dir: Path) -> None:
         # The token is still good, so the secret was kept too.
         assert tomorrow.client.get(f"/api/v1/tasks/{made['id']}", headers=headers).json() == made
     assert stat.S_IMODE(data_dir.stat().st_mode) == 0o755
+
+
+def test_the_first_admin_is_whoever_has_the_printed_link(data_dir: Path) -> None:
+    with Serving(data_dir, PUBLIC_URL="https://tasks.example.com") as serving:
+        link = until(lambda: re.search(r"\n +https://tasks.example.com/setup#token=(\S+)\n", serving.output))
+        answer = serving.client.post("/api/v1/auth/first-admin", json=ADA | {"token": link[1]})
+        assert (answer.status_code, answer.json()["role"]) == (201, "admin")
+    assert serving.output.count("gws_") == 1
+    with Serving(data_dir) as tomorrow:
+        log_in(tomorrow.client)
+    assert "/setup" not in tomorrow.output
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])

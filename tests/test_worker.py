@@ -16,6 +16,7 @@ import pytest
 from glasswork.core import embedded
 from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import open_database
+from glasswork.core.outgoing import open_outgoing
 from glasswork.core.telemetry.signals import Signals
 from glasswork.worker import create_health, create_runner
 from tests.conftest import make_settings
@@ -107,8 +108,8 @@ def draining(client: httpx2.Client) -> dict[str, str] | None:
 async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Server) -> None:
     async with server.clone() as name:
         settings = make_settings(server.url(SERVING, name))
-        async with open_database(settings, {}) as database:
-            runner = create_runner(settings, database, None, finish_seconds=0)
+        async with open_database(settings, {}) as database, open_outgoing(settings, None) as outgoing:
+            runner = create_runner(settings, database, outgoing, None, finish_seconds=0)
         health = create_health(
             DatabaseProbe(settings.database_url.get_secret_value()), runner, Signals("worker")
         )

@@ -30,6 +30,8 @@ from glasswork.core.http.middleware.request_context import RequestContextMiddlew
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.resources import API_PREFIX
+from glasswork.core.oidc import providers_of
+from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.settings import Environment, Settings
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -41,12 +43,19 @@ from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.audit.router import router as audit
 from glasswork.features.credentials.router import router as credentials
+from glasswork.features.exports.router import router as exports
+from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
+from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
 from glasswork.features.search.router import router as search
+from glasswork.features.second_factors.router import administration
+from glasswork.features.second_factors.router import router as second_factors
+from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workflow.router import router as workflow
@@ -68,13 +77,15 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
+    {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
 ]
 
 ROUTERS = (
     *(tasks, search, changes, labels, workflow, projects, workspaces, acceptance),
-    *(users, auth, credentials, api_tokens, jobs),
+    *(users, administration, auth, second_factors, credentials, identities, api_tokens, jobs),
+    *(audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(
@@ -122,6 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs.install(app)
     if settings.has_ops_page:
         page.install(app)
+    setup.install(app)
     access.ensure_declared(app)
     _observe(app, settings)
     if settings.metrics_port is not None:
@@ -141,9 +153,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
-        _worker(settings, database, signals),
+        open_outgoing(settings, signals) as outgoing,
+        _worker(settings, database, outgoing, signals),
     ):
-        app.state.database = database
+        app.state.database, app.state.outgoing = database, outgoing
+        app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
@@ -156,12 +170,14 @@ def _end_streams(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _worker(settings: Settings, database: Database, signals: Signals) -> AsyncIterator[None]:
+async def _worker(
+    settings: Settings, database: Database, outgoing: Outgoing, signals: Signals
+) -> AsyncIterator[None]:
     """On a single machine the server carries out the jobs too."""
     if not settings.worker_inline:
         yield
         return
-    runner = create_runner(settings, database, signals, finish_seconds=0.5)
+    runner = create_runner(settings, database, outgoing, signals, finish_seconds=0.5)
     working = asyncio.create_task(runner.run())
     yield
     runner.stop.set()

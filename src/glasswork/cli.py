@@ -60,7 +60,7 @@ def serve(
     from glasswork import server
     from glasswork.core.settings import Settings
 
-    def announce(address: str, settings: Settings) -> None:
+    def announce(address: str, settings: Settings, setup_token: str | None) -> None:
         places = {"API": f"{address}/api/v1"}
         if settings.docs_enabled:
             places["Docs"] = f"{address}/docs"
@@ -75,6 +75,14 @@ def serve(
             *(f"  {name:<10} {place}" for name, place in places.items()),
             "",
         ]
+        if setup_token:
+            public = settings.public_url if "public_url" in settings.model_fields_set else address
+            lines += [
+                "  There is no administrator yet. Whoever opens this link becomes the first one:",
+                "",
+                f"  {public}/setup#token={setup_token}",
+                "",
+            ]
         with suppress(OSError):  # nobody can read it, but everybody can be served
             typer.echo("\n".join(lines), err=True)
 

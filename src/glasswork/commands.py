@@ -16,6 +16,7 @@ from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
 from glasswork.features.imports.service import ImportService
 from glasswork.features.jobs.service import JobService
+from glasswork.features.setup.service import SetupService
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
 
@@ -23,6 +24,12 @@ from glasswork.worker import SUBSCRIBERS
 async def create_admin(settings: Settings, new: Registration) -> None:
     async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
         await AccountService(session, PasswordRules.of(settings)).register(new, SystemRole.ADMIN)
+
+
+async def issue_setup_token(settings: Settings) -> str | None:
+    """Return what lets somebody open the first admin's account, or None when there is an admin."""
+    async with open_database(settings, SUBSCRIBERS) as database, database.transaction() as session:
+        return await SetupService(session, PasswordRules.of(settings)).issue()
 
 
 async def import_github_archive(

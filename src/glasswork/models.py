@@ -1,11 +1,14 @@
 """Imports every model, so that the metadata is complete in each process and in migrations."""
 
-from glasswork.core import events, jobs, mail
+from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
+from glasswork.features.identities import models as identities
 from glasswork.features.projects import models as projects
 from glasswork.features.relations import models as relations
+from glasswork.features.second_factors import models as second_factors
+from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
 from glasswork.features.workspaces import models as workspaces
 
@@ -14,10 +17,14 @@ __all__ = [
     "accounts",
     "credentials",
     "events",
+    "guessing",
+    "identities",
     "jobs",
     "mail",
     "projects",
     "relations",
+    "second_factors",
+    "setup",
     "tasks",
     "workspaces",
 ]

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from glasswork.commands import issue_setup_token
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
 from glasswork.core.listeners import listen
 from glasswork.core.settings import Settings
@@ -28,7 +29,7 @@ def serve(
     data_dir: Path | None,
     workers: int,
     with_worker: bool,
-    announce: Callable[[str, Settings], None],
+    announce: Callable[[str, Settings, str | None], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM; then everything that was started is stopped, within 3 seconds.
 
@@ -41,12 +42,14 @@ def serve(
         try:
             settings = stack.enter_context(installation(data_dir))
             asyncio.run(refuse_other_schema(settings))
+            setup_token = asyncio.run(issue_setup_token(settings))
             if settings.metrics_port:
                 listeners.append(stack.enter_context(_listen_inside(settings, listeners[0])))
             os.environ["WORKER_INLINE"] = str(with_worker)
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
-            _run(settings, listeners, workers, lambda: announce(_address(listeners[0]), settings))
+            address = _address(listeners[0])
+            _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:
             pass
         finally:

@@ -15,6 +15,7 @@ from glasswork.core.jobs import NO_TRACER
 from glasswork.core.listeners import listen
 from glasswork.core.mail import Mailer
 from glasswork.core.outbox import Subscribers
+from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.runner import Recurring, Runner
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.logs import configure_logs
@@ -32,14 +33,30 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
+from glasswork.features.identities.events import IdentityCreated
+from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.second_factors.events import (
+    RecoveryCodesRenewed,
+    RecoveryCodeUsed,
+    TotpDisabled,
+    TotpEnabled,
+)
+from glasswork.features.second_factors.jobs import (
+    RENEW_SEALS,
+    TELL_OF_DISABLED,
+    TELL_OF_ENABLED,
+    TELL_OF_RENEWED,
+    TELL_OF_USED,
+)
 from glasswork.features.workspaces.events import InvitationCreated
 from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
-    *(TELL_OF_TOKEN, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
+    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
+    *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -48,11 +65,20 @@ SUBSCRIBERS: Subscribers = {
     PasswordForgot.type: (SEND_RESET,),
     PasswordChanged.type: (TELL_OF_CHANGE,),
     AddressChangeRequested.type: (SEND_CONFIRMATION,),
+    TotpEnabled.type: (TELL_OF_ENABLED,),
+    TotpDisabled.type: (TELL_OF_DISABLED,),
+    RecoveryCodesRenewed.type: (TELL_OF_RENEWED,),
+    RecoveryCodeUsed.type: (TELL_OF_USED,),
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
+    IdentityCreated.type: (TELL_OF_IDENTITY,),
     InvitationCreated.type: (SEND_INVITATION,),
 }
 
-SCHEDULE = (Recurring("17 3 * * *", PURGE), Recurring("*/5 * * * *", CHECK_INVARIANTS))
+SCHEDULE = (
+    Recurring("17 3 * * *", PURGE),
+    Recurring("47 3 * * *", RENEW_SEALS),
+    Recurring("*/5 * * * *", CHECK_INVARIANTS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +89,17 @@ class Resources:
     database: Database
     keys: Keys
     mailer: Mailer
+    outgoing: Outgoing
     api_url: str
     metrics: Metrics
 
 
 def create_runner(
-    settings: Settings, database: Database, signals: Signals | None, finish_seconds: float
+    settings: Settings,
+    database: Database,
+    outgoing: Outgoing,
+    signals: Signals | None,
+    finish_seconds: float,
 ) -> Runner:
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
     resources = Resources(
@@ -76,6 +107,7 @@ def create_runner(
         database=database,
         keys=Keys.of(settings),
         mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
+        outgoing=outgoing,
         api_url=f"{settings.public_url}/api/v1",
         metrics=signals.metrics if signals else Metrics(),
     )
@@ -87,8 +119,12 @@ async def work(settings: Settings) -> None:
     signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
-    async with signals.watching() as loop, open_database(settings, SUBSCRIBERS, signals) as database:
-        runner = create_runner(settings, database, signals, finish_seconds=10)
+    async with (
+        signals.watching() as loop,
+        open_database(settings, SUBSCRIBERS, signals) as database,
+        open_outgoing(settings, signals) as outgoing,
+    ):
+        runner = create_runner(settings, database, outgoing, signals, finish_seconds=10)
         health = create_health(probe, runner, signals)
 
         def stop() -> None:

@@ -2,19 +2,21 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from glasswork.app import create_app
 from glasswork.core.settings import Settings
 from tests.conftest import make_settings
 from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
+from tests.features.identities.provider import Provider, knowing
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +58,16 @@ def running(settings: Settings) -> Iterator[str]:
 def sign_up(base_url: str) -> None:
     account = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
     assert httpx2.post(f"{base_url}/api/v1/auth/register", json=account).status_code == 201
+
+
+@pytest.fixture(scope="session")
+async def acme(app: FastAPI) -> AsyncIterator[None]:
+    """The shared app knows a provider of identities."""
+    provider = Provider()
+    await provider.start()
+    async with knowing(app, provider):
+        yield
+    await provider.stop()
 
 
 @pytest.fixture

@@ -48,14 +48,17 @@ def test_every_operation_has_a_row(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DUE))
+@pytest.mark.usefixtures("acme")
 async def test_everybody_is_answered_as_is_due(
     app: FastAPI, callers: Callers, database: RolledBackDatabase, name: str
 ) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    world = await World.make(database.connection, callers, operation.scope)
+    has_totp = name != "confirm_totp"
+    world = await World.make(database.connection, callers, operation.scope, has_totp=has_totp)
     assert await world.deviations(operation) == {}
 
 
+@pytest.mark.usefixtures("acme")
 async def test_there_is_something_to_be_seen(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
@@ -67,6 +70,7 @@ async def test_there_is_something_to_be_seen(
 
 @pytest.mark.parametrize("allows", [True, False])
 @pytest.mark.parametrize(("feature", "policy"), sorted(policies()))
+@pytest.mark.usefixtures("acme")
 async def test_a_policy_that_decides_nothing_is_noticed(
     app: FastAPI,
     callers: Callers,

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 REFERENCES = {
-    *("subject", "user", "session", "api_token"),
+    *("subject", "event", "via", "user", "session", "api_token", "identity"),
     *("workspace", "invitation", "project", "status", "label", "task"),
 }
 

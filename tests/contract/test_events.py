@@ -6,14 +6,18 @@ from sqlalchemy import text
 
 from glasswork.features.accounts.models import SystemRole
 from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_workspace
 
 from .walker import operations
-from .world import make_things, prepare
+from .world import invite, make_things, prepare
 
 pytestmark = pytest.mark.anyio
 
-SILENT = {"log_in", "refresh", "log_out", "end_session", "end_other_sessions", "retry_job"}
-"""They change no resource: signing in and out, and a job that is put back as it was."""
+SILENT = {
+    *("log_in", "answer_challenge", "reauthenticate", "refresh", "log_out"),
+    *("end_session", "end_other_sessions", "begin_totp", "link_identity", "retry_job"),
+}
+"""They change no resource: signing in and out, what is only begun, and a job that is put back as it was."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.
@@ -26,8 +30,15 @@ EVENTS: dict[str, list[str]] = {
     "confirm_email": ["user.updated"],
     "create_api_token": ["api_token.created"],
     "revoke_api_token": ["api_token.deleted"],
+    "confirm_totp": ["user.totp_enabled"],
+    "renew_recovery_codes": ["user.recovery_codes_renewed"],
+    "disable_totp": ["user.totp_disabled"],
+    "take_totp_off": ["user.totp_disabled"],
+    "delete_identity": ["identity.deleted"],
     "update_me": ["user.updated"],
     "update_user": ["user.updated"],
+    "delete_me": ["user.deleted", "workspace.deleted", "member.deleted", "invitation.deleted"],
+    "create_first_admin": ["user.created"],
     "create_workspace": ["workspace.created", "member.created"],
     "update_workspace": ["workspace.updated"],
     "delete_workspace": ["workspace.deleted"],
@@ -72,14 +83,37 @@ async def owner(callers: Callers) -> Caller:
     return await callers.user(SystemRole.ADMIN)
 
 
+async def leaving(callers: Callers) -> Caller:
+    """Who has a workspace, is a member of another, and is invited to a third."""
+    caller = await callers.user()
+    await make_workspace(caller)
+    accepted, _ = [await invite(callers, caller.email) for _ in range(2)]
+    assert (await caller.post("/invitations/accept", {"token": accepted})).status_code == 200
+    return caller
+
+
+async def without_admin(callers: Callers) -> Caller:
+    """Nobody administers the installation."""
+    async with callers.database.transaction() as session:
+        await session.execute(text("UPDATE users SET role = 'user'"))
+    return await callers.user()
+
+
+PREPARED = {"delete_me": leaving, "create_first_admin": without_admin}
+"""What is not open to an owner who is an admin too."""
+
+
 @pytest.mark.parametrize("name", sorted(EVENTS))
+@pytest.mark.usefixtures("acme")
 async def test_each_operation_makes_its_events_and_no_others(
     app: FastAPI, callers: Callers, owner: Caller, name: str
 ) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    path, options = prepare(operation, await make_things(callers, owner, "my"))
+    things = await make_things(callers, owner, "my", has_totp=name != "confirm_totp")
+    path, options = prepare(operation, things)
+    caller = await PREPARED[name](callers) if name in PREPARED else owner
     before = await all_types(callers)
-    answer = await owner.request(operation.method, path, **options)
+    answer = await caller.request(operation.method, path, **options)
     assert answer.is_success, answer.text
     after = await all_types(callers)
     for type_ in before:

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from glasswork.app import create_app
 from tests.conftest import make_settings
+from tests.factories.callers import PASSWORD
 
 schema = schemathesis.openapi.from_dict(
     create_app(make_settings("postgresql+asyncpg://nobody@nowhere/nothing")).openapi()
@@ -45,13 +46,18 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
         workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
         path = f"/workspaces/{workspace['id']}"
         project = make(f"{path}/projects", name="Contract", key="OPS")
+        client.post("/auth/token", data={"username": "ada", "password": PASSWORD})
+        sessions = client.get("/auth/sessions").json()["items"]
         return {
+            "session_id": next(each["id"] for each in sessions if not each["is_current"]),
             "workspace_id": workspace["id"],
             "project_id": project["id"],
             "user_id": workspace["created_by"],
             "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
             "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
+            "identity_id": str(uuid4()),  # none can be made without a provider
+            "provider": "acme",
             "task_id": make(f"/projects/{project['id']}/tasks", title="Contract")["id"],
             "key": "OPS-1",
             "job_id": 1,

@@ -3,11 +3,19 @@
 from typing import Any
 
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
+from glasswork.features.identities.models import Identity
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+from tests.features.second_factors.authenticator import (
+    RECOVERY_CODE,
+    begin,
+    challenge_of,
+    give_recovery_code,
+)
 
 from .walker import Operation
 
@@ -19,8 +27,20 @@ BODIES: dict[str, dict[str, Any]] = {
     "reset_password": {"token": "{reset_password}", "new_password": f"{PASSWORD} too"},
     "change_email": {"email": "another@example.com", "password": PASSWORD},
     "confirm_email": {"token": "{change_email}"},
+    "answer_challenge": {"challenge": "{challenge}", "code": "{code}"},
+    "reauthenticate": {"password": PASSWORD, "code": "{code}"},
+    "begin_totp": {"password": PASSWORD},
+    "confirm_totp": {"code": "{code}"},
     "create_api_token": {"name": "script", "scopes": ["tasks:read"]},
+    "create_first_admin": {
+        "token": "{setup}",
+        "email": "boss@example.com",
+        "username": "boss",
+        "name": "Boss",
+        "password": PASSWORD,
+    },
     "update_me": {"name": "Another"},
+    "delete_me": {"password": PASSWORD},
     "update_user": {"is_active": False},
     "create_workspace": {"name": "W", "slug": "w"},
     "update_workspace": {"name": "V"},
@@ -42,15 +62,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_task": {"title": "U", "status": "done"},
     "refresh": {"refresh_token": "{refresh_token}"},
 }
-FORMS = {"log_in": {"username": "{email}", "password": PASSWORD}}
+FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
 SUBJECTS = {"restore_task": {"task_id": "{deleted_task_id}"}, "reopen_task": {"task_id": "{done_task_id}"}}
 """Where an operation is not for the thing of its path parameter's name."""
 
 Things = dict[str, str]
 
 
-async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
-    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner."""
+async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: bool = True) -> Things:
+    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner.
+
+    The second factor of the owner is on, or has been begun.
+    """
     workspace = await make_workspace(owner, name=f"{mark} workspace")
     project = await make_project(owner, workspace, name=f"{mark} project")
     label = await make_label(owner, project, name=f"{mark} label")
@@ -65,6 +88,9 @@ async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
         "/api/v1/auth/token", data={"username": owner.email, "password": PASSWORD}
     )
     sessions = (await owner.get("/auth/sessions")).json()["items"]
+    await give_recovery_code(callers.database, member.id)
+    if has_totp:
+        await give_recovery_code(callers.database, owner.id)
     return {
         "workspace_id": workspace["id"],
         "project_id": project["id"],
@@ -76,12 +102,17 @@ async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
         "user_id": str(member.id),
         "invitation_id": pending["id"],
         "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
+        "identity_id": await link(callers, owner),
+        "provider": "acme",
         "session_id": next(each["id"] for each in sessions if not each["is_current"]),
         "job_id": str(await dead_job(callers)),
         "email": owner.email,
         "refresh_token": logged_in.json()["refresh_token"],
+        "challenge": await challenge_of(owner) if has_totp else "",
+        "code": RECOVERY_CODE if has_totp else await (await begin(owner, callers.database)).code(),
         "invited": await invite(callers, owner.email),
         "host_invited": await invite(callers, "hosted@example.com"),
+        "setup": await setup_token(callers),
         **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
     }
 
@@ -104,6 +135,13 @@ def _filled(body: dict[str, Any], things: Things) -> dict[str, Any]:
     return {name: value.format(**things) if isinstance(value, str) else value for name, value in body.items()}
 
 
+async def link(callers: Callers, user: Caller) -> str:
+    identity = Identity(id=uuid7(), user_id=user.id, provider="acme", subject="1")
+    async with callers.database.transaction() as session:
+        session.add(identity)
+    return str(identity.id)
+
+
 async def invite(callers: Callers, email: str) -> str:
     """Into a workspace of somebody else's."""
     host = await callers.user()
@@ -123,6 +161,14 @@ async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
     async with callers.database.transaction() as session:
         await session.execute(statement, values)
     return purpose
+
+
+async def setup_token(callers: Callers) -> str:
+    """As `serve` printed it when there was no admin."""
+    printed = text("INSERT INTO setup_tokens (token_hash) VALUES (:token_hash)")
+    async with callers.database.transaction() as session:
+        await session.execute(printed, {"token_hash": digest("setup")})
+    return "setup"
 
 
 async def dead_job(callers: Callers) -> int:

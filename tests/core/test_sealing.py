@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.sealing import BrokenSealError, reseal, seal, unseal
 from glasswork.core.tokens import Keys
 
 KEYS = Keys.derive("one secret")
@@ -35,3 +35,12 @@ def test_is_good_for_its_lifetime() -> None:
 def test_opens_after_the_secret_has_changed() -> None:
     sealed = seal(KEYS, "purpose", b"value")
     assert unseal(Keys.derive("new secret", "one secret"), "purpose", sealed) == b"value"
+
+
+def test_sealed_anew_it_needs_the_old_secret_no_more() -> None:
+    sealed = seal(KEYS, "purpose", b"value")
+    anew = reseal(Keys.derive("new secret", "one secret"), "purpose", sealed)
+    assert unseal(Keys.derive("new secret"), "purpose", anew) == b"value"
+    assert reseal(Keys.derive("new secret"), "purpose", anew) == anew
+    with pytest.raises(BrokenSealError):
+        reseal(Keys.derive("new secret"), "purpose", sealed)

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
-from glasswork.core.settings import Settings, default_data_dir
+from glasswork.core.settings import DISCOVERY_PATH, Settings, default_data_dir
 from glasswork.installation import installation
 
 URL = "postgresql+asyncpg://ada:otter@localhost:5432/glasswork"
@@ -26,6 +27,10 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     for name, value in ({"DATABASE_URL": URL, "JWT_SECRET": SECRET} | environment).items():
         monkeypatch.setenv(name, value)
     return Settings()
+
+
+def provider_at(url: str, name: str = "acme") -> str:
+    return json.dumps({name: {"discovery_url": url, "client_id": "a", "client_secret": "otter"}})
 
 
 class TestRefusals:
@@ -55,6 +60,13 @@ class TestRefusals:
             ("RATE_LIMIT_GLOBAL", "10/fortnight"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,traefik"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"),
+            ("OUTGOING_ALLOWED", "localhost"),
+            ("OIDC_PROVIDERS", "acme"),
+            ("OIDC_PROVIDERS", "[]"),
+            ("OIDC_PROVIDERS", '{"acme": {"client_id": "a", "client_secret": "b"}}'),
+            ("OIDC_PROVIDERS", provider_at("https://acme.example")),
+            ("OIDC_PROVIDERS", provider_at(f"ftp://acme.example{DISCOVERY_PATH}")),
+            ("OIDC_PROVIDERS", provider_at(f"https://acme.example{DISCOVERY_PATH}", name="A/b")),
             ("PASSWORD_MIN_LENGTH", "7"),
             ("DATABASE_POOL_SIZE", "0"),
             ("MAX_BODY_BYTES", "many"),
@@ -68,7 +80,7 @@ class TestRefusals:
         with pytest.raises(ValidationError) as refusal:
             read(monkeypatch, **{name: value})
         (error,) = refusal.value.errors(include_input=False, include_url=False)
-        assert error["loc"] == (name.lower(),)
+        assert error["loc"][0] == name.lower()
 
     @pytest.mark.parametrize("content", [None, b"\xff" * 40], ids=["missing", "no text"])
     def test_a_file_that_cannot_be_read_is_named(
@@ -83,6 +95,25 @@ class TestRefusals:
         settings = read(monkeypatch)
         assert "otter" not in repr(settings)
         assert SECRET not in repr(settings)
+
+
+class TestProviders:
+    URL = f"http://acme.example{DISCOVERY_PATH}"
+
+    def test_are_read_from_a_file_too(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        (folder / "providers").write_text(provider_at(self.URL))
+        for name, value in (("OIDC_PROVIDERS", provider_at(self.URL)), ("OIDC_PROVIDERS_FILE", "providers")):
+            with monkeypatch.context() as only:
+                acme = read(only, **{name: value}).oidc_providers["acme"]
+            assert acme.client_secret.get_secret_value() == "otter"
+            assert acme.scopes == "openid email profile"
+            assert "otter" not in repr(acme)
+
+    def test_are_encrypted_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ValidationError, match="https"):
+            read(monkeypatch, ENVIRONMENT="production", OIDC_PROVIDERS=provider_at(self.URL))
+        secure = provider_at(self.URL.replace("http:", "https:"))
+        assert read(monkeypatch, ENVIRONMENT="production", OIDC_PROVIDERS=secure).oidc_providers
 
 
 class TestSources:

@@ -3,6 +3,10 @@
 from itertools import count
 from typing import Any
 
+from sqlalchemy import text
+
+from glasswork.core.db import Database
+
 from .callers import Caller
 
 _numbers = count(1)
@@ -34,6 +38,22 @@ async def make_label(member: Caller, project: dict[str, Any], **fields: Any) -> 
 async def make_task(member: Caller, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
     number = next(_numbers)
     return await _make(member, f"/projects/{project['id']}/tasks", {"title": f"Task {number}"} | fields)
+
+
+async def multiply_tasks(database: Database, times: int) -> None:
+    """Give the one task that there is so many copies."""
+    columns = text(
+        "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = 'tasks'"
+        " AND column_name NOT IN ('id', 'number', 'position', 'search')"
+    )
+    async with database.transaction() as session:
+        others = (await session.scalars(columns)).one()
+        copy = text(
+            f"INSERT INTO tasks (id, number, position, {others})"
+            f" SELECT gen_random_uuid(), number + copy, 'z' || copy, {others}"
+            " FROM tasks, generate_series(1, :times) AS copy"
+        )
+        await session.execute(copy, {"times": times})
 
 
 async def _make(caller: Caller, path: str, body: dict[str, Any]) -> dict[str, Any]:

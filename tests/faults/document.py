@@ -35,7 +35,10 @@ class Operation:
 
 LEFT_OUT = {
     *("change_password", "forget_password", "reset_password", "change_email", "confirm_email"),
+    *("begin_totp", "confirm_totp", "renew_recovery_codes", "disable_totp", "take_totp_off"),
+    *("answer_challenge", "reauthenticate"),
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
+    *("delete_me", "create_first_admin", "link_identity", "delete_identity"),
 }
 """They move what the writers sign in with, or what they own; the tests of their slices have them."""
 

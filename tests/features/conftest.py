@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,3 +25,8 @@ async def project(owner: Caller, workspace: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 async def task(owner: Caller, project: dict[str, Any]) -> dict[str, Any]:
     return await make_task(owner, project)
+
+
+@pytest.fixture
+def limited(change_settings: Callable[..., None]) -> None:
+    change_settings(rate_limit_enabled=True)

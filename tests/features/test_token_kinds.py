@@ -11,11 +11,14 @@ from glasswork.core.actor import Scope
 from glasswork.core.db import Database
 from glasswork.core.events import Event
 from glasswork.features.accounts.events import UserCreated
+from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
+from glasswork.features.setup.service import SetupService
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 from tests.features.accounts.sign_in import log_in, register
 from tests.features.credentials.letters import Postman, token_in
+from tests.features.second_factors.authenticator import RECOVERY_CODE, challenge_of, give_recovery_code
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +62,16 @@ class Giver:
         token: str = (await host.post(f"/workspaces/{workspace['id']}/invitations", body)).json()["token"]
         return token
 
+    async def challenge(self) -> str:
+        await give_recovery_code(self.database, self.ada.id)
+        return await challenge_of(self.ada)
+
+    async def setup(self) -> str:
+        async with self.database.transaction() as session:
+            token = await SetupService(session, PasswordRules(12)).issue()
+        assert token is not None
+        return token
+
     async def _mailed(self, event: type[Event]) -> str:
         return token_in(await Postman(self.app, self.database).deliver(event))
 
@@ -85,6 +98,8 @@ KINDS: dict[str, Callable[[Giver], Awaitable[str]]] = {
     "reset_password": Giver.reset_password,
     "change_email": Giver.change_email,
     "invitation": Giver.invitation,
+    "challenge": Giver.challenge,
+    "setup": Giver.setup,
 }
 DOORS = {
     "GET /users/me": bearer("/users/me"),
@@ -94,6 +109,10 @@ DOORS = {
     "reset-password": body("/auth/reset-password", new_password=f"{PASSWORD} too"),
     "confirm-email": body("/auth/confirm-email"),
     "accept": body("/invitations/accept"),
+    "second-factor": body("/auth/second-factor", "challenge", code=RECOVERY_CODE),
+    "first-admin": body(
+        "/auth/first-admin", email="boss@example.com", username="boss", name="Boss", password=PASSWORD
+    ),
 }
 OPENS = {
     ("access", "GET /users/me"),
@@ -104,6 +123,8 @@ OPENS = {
     ("reset_password", "reset-password"),
     ("change_email", "confirm-email"),
     ("invitation", "accept"),
+    ("challenge", "second-factor"),
+    ("setup", "first-admin"),
 }
 REFUSED = {400, 401, 403, 404, 422}
 

@@ -102,8 +102,8 @@ class _Served:
 
 @asynccontextmanager
 async def _working(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
-    database, signals = app.state.database, app.state.signals
-    resources = create_runner(settings, database, signals, 1)._resources  # noqa: SLF001 (as the worker has them)
+    database, outgoing, signals = app.state.database, app.state.outgoing, app.state.signals
+    resources = create_runner(settings, database, outgoing, signals, 1)._resources  # noqa: SLF001 (as the worker has them)
     runner = Runner(database, (*faults.JOBS, SEND_WELCOME), (), resources, 1, 3, signals)
     working = asyncio.create_task(runner.run())
     yield

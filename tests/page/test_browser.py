@@ -1,14 +1,17 @@
 """The operations page as people see it: from the id in an answer to the cause, and no harm to them."""
 
 import re
+from base64 import b32decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import time
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from glasswork.core import totp
 from tests.factories.callers import PASSWORD
 from tests.page.conftest import HOSTILE
 from tests.page.faults import FAULTS, Fault
@@ -52,6 +55,19 @@ def sign_in(page: Page, who: str, password: str = PASSWORD) -> None:
     page.fill("[name=username]", who)
     page.fill("[name=password]", password)
     page.press("[name=password]", "Enter")
+
+
+def open_account_with_totp(base_url: str, username: str) -> list[str]:
+    """Return the recovery codes."""
+    account = {"email": f"{username}@example.com", "username": username, "name": "G", "password": PASSWORD}
+    with httpx2.Client(base_url=f"{base_url}/api/v1") as client:
+        client.post("/auth/register", json=account)
+        tokens = client.post("/auth/token", data={"username": username, "password": PASSWORD}).json()
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        secret = client.post("/auth/totp", json={"password": PASSWORD}).json()["secret"]
+        code = totp.code_at(b32decode(secret), totp.step_at(time()))
+        codes: list[str] = client.post("/auth/totp/confirm", json={"code": code}).json()["recovery_codes"]
+    return codes
 
 
 def look_for(page: Page, request_id: str) -> None:
@@ -144,6 +160,21 @@ class TestSignIn:
             sign_in(page, "ada", "another otter 7777")
             expect(page.locator("[data-alert]")).to_be_visible()
             assert page.locator('[data-view="sign-in"]').count() == 1
+
+    def test_where_there_is_a_second_factor_it_asks_for_the_code(
+        self, chromium: Browser, base_url: str
+    ) -> None:
+        recovery_codes = open_account_with_totp(base_url, "grace")
+        with opened(chromium, base_url, WIDE, None) as (page, _):
+            expect(page.locator("[name=code]")).to_be_hidden()
+            sign_in(page, "grace")
+            expect(page.locator("[name=code]")).to_be_focused()
+            page.fill("[name=code]", "nothing")
+            page.press("[name=code]", "Enter")
+            expect(page.locator("[data-alert]")).to_contain_text("not valid")
+            page.fill("[name=code]", recovery_codes[0])
+            page.press("[name=code]", "Enter")
+            page.wait_for_selector('[data-view="closed"]')
 
     def test_a_link_leads_on_after_it(
         self, chromium: Browser, base_url: str, request_ids: dict[str, str]

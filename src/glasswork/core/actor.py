@@ -16,6 +16,7 @@ class Scope(StrEnum):
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
     CHANGES_READ = "changes:read"
+    AUDIT_READ = "audit:read"
     ADMIN_READ = "admin:read"
     ADMIN_WRITE = "admin:write"
 

@@ -74,6 +74,7 @@ class _EventColumns(Base):
     subject_id: Mapped[UUID]
     actor_id: Mapped[UUID | None]
     session_id: Mapped[UUID | None]
+    api_token_id: Mapped[UUID | None]
     request_id: Mapped[str]
     traceparent: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -92,7 +93,12 @@ class WorkspaceEvent(_EventColumns):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-1)
     id: Mapped[UUID] = mapped_column(unique=True, index=True)
 
-    __table_args__ = (Index(None, "workspace_id", "subject_id", "seq"),)
+    __table_args__ = (
+        Index(None, "workspace_id", "subject_id", "seq"),
+        Index(None, "workspace_id", "at", "seq"),
+        Index(None, "workspace_id", "actor_id", "at", "seq"),
+        Index(None, "workspace_id", "type", "at", "seq"),
+    )
 
 
 class EventCounter(Base):
@@ -112,3 +118,10 @@ class InstallationEvent(_EventColumns):
     __tablename__ = "installation_events"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-1)
+
+    __table_args__ = (
+        Index(None, "at", "id"),
+        Index(None, "actor_id", "at", "id"),
+        Index(None, "type", "at", "id"),
+        Index(None, "subject_id", "at", "id"),
+    )

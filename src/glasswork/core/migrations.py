@@ -109,6 +109,10 @@ def _grant(connection: Connection, role: str) -> None:
         f"GRANT USAGE ON SCHEMA public TO {quoted}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}",
+        # What has happened stays so; the purge and a deleted account blank what an event holds. Events go
+        # with their workspace: a cascade has the rights of the owner.
+        f"REVOKE UPDATE, DELETE ON workspace_events, installation_events FROM {quoted}",
+        f"GRANT UPDATE (before, after) ON workspace_events, installation_events TO {quoted}",
         f"GRANT USAGE ON SCHEMA jobs TO {quoted}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO {quoted}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO {quoted}",

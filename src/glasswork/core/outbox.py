@@ -33,11 +33,13 @@ NO_SUBSCRIBERS: Subscribers = MappingProxyType({})
 
 _ROWS = """
     jsonb_to_recordset(CAST(:events AS jsonb)) AS event (
-        place int, id uuid, type text, subject_id uuid, actor_id uuid, session_id uuid, request_id text,
-        traceparent text, before jsonb, after jsonb
+        place int, id uuid, type text, subject_id uuid, actor_id uuid, session_id uuid, api_token_id uuid,
+        request_id text, traceparent text, before jsonb, after jsonb
     )
 """
-_FIELDS = "id, type, subject_id, actor_id, session_id, request_id, traceparent, before, after"
+_FIELDS = """
+    id, type, subject_id, actor_id, session_id, api_token_id, request_id, traceparent, before, after
+"""
 
 # Writers of a workspace wait for each other from here to the COMMIT that follows at once: so `seq` has no
 # gaps, and is the order of the commits. A reader who has seen a `seq` has seen, or can see, all before it.
@@ -129,13 +131,15 @@ def _as_json(rows: Sequence[_Happened]) -> str:
 
 
 def _fields(row: _Happened, place: int) -> dict[str, Any]:
+    who = row.actor.binds if row.actor is not None else {}
     return {
         "place": place,
         "id": row.id,
         "type": row.event.type,
         "subject_id": row.event.subject_id,
-        "actor_id": row.actor and row.actor.user_id,
-        "session_id": row.actor and row.actor.session_id,
+        "actor_id": who.get("actor_user_id"),
+        "session_id": who.get("actor_session_id"),
+        "api_token_id": who.get("actor_token_id"),
         "before": row.event.before,
         "after": row.event.after,
     }

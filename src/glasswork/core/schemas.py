@@ -47,6 +47,7 @@ def reference(kind: str) -> WithJsonSchema:
 UserId = Annotated[UUID, reference("user")]
 SessionId = Annotated[UUID, reference("session")]
 ApiTokenId = Annotated[UUID, reference("api_token")]
+IdentityId = Annotated[UUID, reference("identity")]
 WorkspaceId = Annotated[UUID, reference("workspace")]
 InvitationId = Annotated[UUID, reference("invitation")]
 ProjectId = Annotated[UUID, reference("project")]

@@ -1,6 +1,9 @@
 """Settings are environment variables or `.env`, read once at the start and passed down."""
 
+import json
 import os
+import re
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import platformdirs
 from limits import parse_many as parse_rates
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -19,6 +22,10 @@ from glasswork.core.errors import EXIT_CONFIGURATION, StartError
 Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
 
 MIN_SECRET_BYTES = 32
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+
+_PROVIDER_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_SCHEMES = ("https://", "http://")
 
 
 def default_data_dir() -> Path:
@@ -29,6 +36,17 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
     STAGING = "staging"
     PRODUCTION = "production"
+
+
+class OidcClient(BaseModel):
+    """How we are known to a provider of identities."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    discovery_url: str
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr = Field(min_length=1)
+    scopes: str = "openid email profile"
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -111,6 +129,7 @@ class Settings(LocalSettings):
     log_format: Literal["json", "console"] = Field(default=None, validate_default=True)
     rate_limit_enabled: bool = True
     rate_limit_global: str = "600/minute"
+    rate_limit_registrations: int = Field(default=20, ge=1, le=100_000)
     password_min_length: int = Field(default=12, ge=8, le=64)
     password_rules: Literal["length", "complex"] = "length"  # noqa: S105 (no password)
     registration: Literal["open", "invited", "closed"] = "open"
@@ -118,6 +137,8 @@ class Settings(LocalSettings):
     docs_enabled: bool = Field(default=None, validate_default=True)
     ops_page: Literal["off", "auto", "on"] = "auto"
     public_url: str = "http://127.0.0.1:8000"
+    outgoing_allowed: Separated = ()
+    oidc_providers: Annotated[Mapping[str, OidcClient], NoDecode] = Field(default_factory=dict)
     smtp_url: SecretStr | None = None
     mail_from: str = "Glasswork <glasswork@localhost>"
     retention_days: int = Field(default=30, ge=1, le=3650)
@@ -125,7 +146,7 @@ class Settings(LocalSettings):
     heartbeat_seconds: float = Field(default=30, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
-    @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", "outgoing_allowed", mode="before")
     @classmethod
     def _separate(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -144,11 +165,35 @@ class Settings(LocalSettings):
             cls._is_long(secret)
         return value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "outgoing_allowed")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
             ip_network(network)
+        return value
+
+    @field_validator("oidc_providers", mode="before")
+    @classmethod
+    def _are_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("must be a JSON object") from None  # the text has secrets
+
+    @field_validator("oidc_providers")
+    @classmethod
+    def _are_encrypted(
+        cls, value: Mapping[str, OidcClient], info: ValidationInfo
+    ) -> Mapping[str, OidcClient]:
+        schemes = ("https://",) if info.data.get("environment") is Environment.PRODUCTION else _SCHEMES
+        for name, client in value.items():
+            if not _PROVIDER_NAME.fullmatch(name):
+                raise ValueError("a provider is named by a to z, 0 to 9 and -")
+            url = client.discovery_url
+            if not url.startswith(schemes) or not url.endswith(DISCOVERY_PATH):
+                raise ValueError(f"{name}: discovery_url must look like https://host{DISCOVERY_PATH}")
         return value
 
     @field_validator("rate_limit_global")

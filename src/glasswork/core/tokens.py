@@ -32,6 +32,8 @@ _API_SHAPE = re.compile(_API_PREFIX + r"[\w-]{80}", re.ASCII)
 _INVITATION_PREFIX = "gwi_"
 _ONE_TIME_PREFIX = "gwo_"
 _REFRESH_PREFIX = "gwr_"
+_SETUP_PREFIX = "gws_"
+_SETUP_SECRET_BYTES = 32
 _REFRESH_SHAPE = re.compile(
     _REFRESH_PREFIX + r"(?P<body>(?P<session>[0-9a-f]{32})\.(?P<sequence>\d{1,9}))\.(?P<mac>[0-9a-f]{64})",
     re.ASCII,
@@ -58,6 +60,7 @@ class Keys:
     refresh: bytes
     one_time: bytes
     peers: bytes
+    guessing: bytes
     _sealing: bytes
     accepted: tuple["Keys", ...] = ()
     """Those of other secrets, whose tokens are taken too: of the one before, and of the one to come."""
@@ -72,6 +75,7 @@ class Keys:
             refresh=key("refresh"),
             one_time=key("one-time"),
             peers=key("peers"),
+            guessing=key("guessing"),
             _sealing=key("sealing"),
             accepted=tuple(cls.derive(other) for other in accepted),
         )
@@ -164,6 +168,10 @@ def invitation_token(keys: Keys, invitation_id: UUID) -> str:
     """The same invitation gives the same token: its maker is shown what the invited one is sent."""
     mac = hmac.new(keys.one_time, b"invitation" + invitation_id.bytes, hashlib.sha256)
     return _INVITATION_PREFIX + mac.hexdigest()
+
+
+def new_setup_token() -> str:
+    return _SETUP_PREFIX + secrets.token_urlsafe(_SETUP_SECRET_BYTES)
 
 
 def digest(token: str) -> str:

@@ -21,7 +21,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.telemetry import redaction
 from glasswork.core.telemetry.lines import JsonFormatter
 from glasswork.core.telemetry.redaction import FIELDS, printable, scrub
-from glasswork.core.tokens import Keys, issue_access_token, issue_refresh_token, one_time_token
+from glasswork.core.tokens import Keys, issue_access_token, issue_refresh_token, new_api_token, one_time_token
 
 from .conftest import Log
 from .programs import run
@@ -205,8 +205,9 @@ class TestValues:
             issue_access_token(KEYS, Actor(user_id=uuid4(), session_id=uuid4())),
             issue_refresh_token(KEYS, uuid4(), 7),
             one_time_token(KEYS, uuid4()),
+            new_api_token(UUID(int=2**128 - 1), UUID(bytes=b"\xfb\xef\xbe" * 5 + b"\xfb")),
         ],
-        ids=["access", "refresh", "one-time"],
+        ids=["access", "refresh", "one-time", "API"],
     )
     def test_a_token_of_ours_is_taken_out(self, token: str) -> None:
         assert scrub(f"/accept/{token}?x") == "/accept/[redacted]?x"

@@ -9,6 +9,7 @@ from glasswork.core.db import Database
 from glasswork.core.events import Event, InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.worker import SUBSCRIBERS, Resources
 
@@ -40,7 +41,8 @@ class Postman:
         settings = self.app.state.settings
         mailer = Mailer(None, settings.mail_from)
         api_url = "https://example.com/api/v1"
-        resources = Resources(settings, self.database, self.app.state.keys, mailer, api_url, Metrics())
+        keys, outgoing = self.app.state.keys, Outgoing(settings)
+        resources = Resources(settings, self.database, keys, mailer, outgoing, api_url, Metrics())
         return Work(id=self.delivered, resources=resources, once=self.database.transaction)
 
 

@@ -14,6 +14,7 @@ from glasswork.core.db import Database
 from glasswork.core.events import InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.runner import backoff
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.credentials.jobs import SEND_WELCOME
@@ -30,8 +31,9 @@ DAY = 24 * 3600
 
 async def issue(caller: Caller, database: Database, app: FastAPI) -> str:
     async with database.transaction() as session:
-        _, token = await VerificationService(session, app.state.keys).issue(caller.id, uuid7())
-    return token
+        issued = await VerificationService(session, app.state.keys).issue(caller.id, uuid7())
+    assert issued is not None
+    return issued[1]
 
 
 async def verify(client: AsyncClient, token: object) -> Response:
@@ -111,7 +113,8 @@ class TestWelcome:
         settings = app.state.settings
         mailer = Mailer(None, settings.mail_from)
         address = "https://example.com/api/v1"
-        resources = Resources(settings, database, app.state.keys, mailer, address, Metrics())
+        outgoing = Outgoing(settings)
+        resources = Resources(settings, database, app.state.keys, mailer, outgoing, address, Metrics())
         return Work(id=7, resources=resources, once=database.transaction)
 
     async def test_registration_orders_it(self, client: AsyncClient, database: Database) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from glasswork.core.db import Database
 from glasswork.core.jobs import Nothing, Work
 from glasswork.core.mail import Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.lines import JsonFormatter
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
@@ -76,7 +77,9 @@ async def world(committing_app: FastAPI, committing_callers: Callers, server: Se
     await owner.patch(f"/tasks/{task['id']}", {"title": "Another"})
     state = committing_app.state
     metrics = Metrics()
-    resources = Resources(state.settings, state.database, state.keys, Mailer(None, ""), "", metrics)
+    resources = Resources(
+        state.settings, state.database, state.keys, Mailer(None, ""), Outgoing(state.settings), "", metrics
+    )
     return World(state.database, metrics, Work(1, resources, state.database.transaction), server)
 
 

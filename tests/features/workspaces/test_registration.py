@@ -12,6 +12,7 @@ from glasswork.core.db import Database
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
+from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.accounts.models import User
 from glasswork.features.workspaces.models import Invitation, Role
@@ -122,7 +123,7 @@ class TestLetter:
             event = (await session.scalars(newest)).one()
         settings, keys = app.state.settings, app.state.keys
         mailer, api_url = Mailer(None, settings.mail_from), "https://example.com/api/v1"
-        resources = Resources(settings, database, keys, mailer, api_url, Metrics())
+        resources = Resources(settings, database, keys, mailer, Outgoing(settings), api_url, Metrics())
         reference = EventRef(id=event.id, workspace_id=event.workspace_id, subject_id=event.subject_id)
         for job in SUBSCRIBERS["invitation.created"]:
             await job.run(Work(id=1, resources=resources, once=database.transaction), reference)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -47,11 +47,23 @@ async def get_precondition(
 IfMatch = Annotated[Precondition, Depends(get_precondition)]
 
 
+async def forbid_caching(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+NotCached = Depends(forbid_caching)
+"""For answers that hold a secret."""
+
+Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
+
+
 async def refuse_unknown_query(request: Request) -> None:
     """A misspelt filter must not silently match everything."""
     if not request.scope["query_string"]:
         return
     known = _query_names(request.scope["route"])
+    if _ANY in known:
+        return
     for name in request.query_params:
         if name not in known:
             raise ValidationError.at(["query", name], "unknown query parameter", "extra_forbidden")
@@ -68,10 +80,13 @@ def _walk_query_names(dependant: Dependant) -> Iterator[str]:
         model = field.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             yield from model.model_fields
+            if model.model_config.get("extra") == "allow":
+                yield _ANY
         else:
             yield field.alias
     for inner in dependant.dependencies:
         yield from _walk_query_names(inner)
 
 
+_ANY = "*"
 _names_by_endpoint: dict[Callable[..., Any], frozenset[str]] = {}

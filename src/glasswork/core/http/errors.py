@@ -133,9 +133,9 @@ def _envelope(
 
 
 def _without_input(details: dict[str, Any]) -> dict[str, Any]:
-    """What a field that nobody knows is called is the caller's text."""
+    """What a field that nobody knows is called is the caller's text; a token is the caller's alone."""
     if "errors" not in details:
-        return details
+        return {name: scrub(value) if isinstance(value, str) else value for name, value in details.items()}
     unknown = "extra_forbidden"
     return {
         "errors": [

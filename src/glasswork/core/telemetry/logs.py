@@ -36,8 +36,8 @@ def configure_logs(settings: Settings, role: str) -> LogHandler:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
-    # The first tells of each revision, the second of each URL that is called, whatever stands in it.
-    for name in ("alembic", "httpx2"):
+    # The first tells of each revision, the others of each call: its URL and headers, whatever stands in them.
+    for name in ("alembic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     return handler
 

@@ -34,6 +34,7 @@ LABELS = {
     "db_client_connection_state": "idle, used",
     "outcome": "ok, error; of jobs: ok, retry, dead, returned",
     "state": "waiting, running, retrying, dead",
+    "whose": "account, address, pair: of both",
     "dependency": "the names in `checks` of /ready",
     "role": "api, worker",
     "version": "one",
@@ -81,6 +82,16 @@ class Metrics:
         )
         self.request_queries = self._histogram(
             "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES
+        )
+        self.guesses_refused = self._counter(
+            "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
+        )
+
+        self.outgoing_seconds = self._histogram(
+            "http_client_request_duration_seconds",
+            "Time of a call to a service of others.",
+            ("http_request_method", "outcome"),
+            SECONDS,
         )
 
     def _declare_database(self) -> None:

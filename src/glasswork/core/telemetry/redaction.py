@@ -53,7 +53,7 @@ _SECRETS = tuple(
         (rf"({_KEY}\s{{0,3}}[:=]\s{{0,3}}){_VALUE}", r"\1[redacted]"),
         # JWT, and the tokens of core/tokens.py
         (r"(?-i:eyJ)[\w-]{8,}(?:\.[\w-]*)*", "[redacted]"),
-        (r"gw[a-z]_[\w.]+", "[redacted]"),
+        (r"gw[a-z]_[\w.-]+", "[redacted]"),
         # e-mail address
         (r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w.-]+", "[redacted]"),
     )

@@ -11,14 +11,14 @@ from glasswork.core.actor import Actor
 from glasswork.core.errors import require
 from glasswork.core.tokens import InvalidTokenError
 
-from .errors import MissingScopeError, SessionEndedError
-from .models import REFRESH_LIFETIME, ApiToken, User, UserSession
+from .errors import MissingScopeError, ReauthenticationRequiredError, SessionEndedError
+from .models import RECENT_LOGIN, REFRESH_LIFETIME, ApiToken, User, UserSession
 from .policy import can_administer
 
 ACTOR_ID: ColumnElement[object] = bindparam("actor_user_id", type_=Uuid())
 TOKEN_ID: ColumnElement[object] = bindparam("actor_token_id", type_=Uuid())
 
-_HAS_SESSION = exists(
+_SESSION = (
     select(UserSession.id)
     .join(User, User.id == UserSession.user_id)
     .where(
@@ -44,11 +44,14 @@ _TOKEN = (
 TOKEN_STANDS = exists(_TOKEN)
 _HAS_TOKEN = exists(_TOKEN.where(bindparam("actor_scope", type_=Text()) == func.any(ApiToken.scopes)))
 
-IS_SIGNED_IN = or_(_HAS_SESSION, _HAS_TOKEN)
+IS_SIGNED_IN = or_(exists(_SESSION), _HAS_TOKEN)
 """Whether the session still stands, or the API token does and has the scope."""
 
 _SIGNED_IN = select(IS_SIGNED_IN)
 _KEPT = select(IS_SIGNED_IN, exists(_TOKEN.where(ApiToken.workspace_id.is_not(None))))
+_RECENT = select(
+    IS_SIGNED_IN, exists(_SESSION.where(UserSession.authenticated_at > func.now() - RECENT_LOGIN))
+)
 _ROLE = select(User.role).where(User.id == ACTOR_ID, IS_SIGNED_IN)
 
 
@@ -71,6 +74,15 @@ async def require_admin(session: AsyncSession, actor: Actor) -> None:
     if role is None:
         await refuse(session, actor)
     require(can_administer(role))
+
+
+async def require_recent_login(session: AsyncSession, actor: Actor) -> None:
+    """For what a stolen session, or one left open, must not do; no API token passes."""
+    is_signed_in, is_recent = (await session.execute(_RECENT, actor.binds)).one()
+    if not is_signed_in:
+        await refuse(session, actor)
+    if not is_recent:
+        raise ReauthenticationRequiredError(RECENT_LOGIN)
 
 
 async def ensure_signed_in(session: AsyncSession, actor: Actor) -> None:

@@ -9,10 +9,17 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.tokens import InvalidTokenError, is_api_token, read_access_token, read_api_token
 
-from .errors import MissingScopeError, SessionEndedError, SessionRequiredError
+from .errors import (
+    MissingScopeError,
+    ReauthenticationRequiredError,
+    SessionEndedError,
+    SessionRequiredError,
+)
 
 SIGNED_IN = (InvalidTokenError, SessionEndedError, SessionRequiredError)
 """What every operation for a session can answer."""
+RECENTLY_SIGNED_IN = (*SIGNED_IN, ReauthenticationRequiredError)
+"""What every operation for somebody who has just logged in can answer."""
 AUTHORIZED = (InvalidTokenError, SessionEndedError, MissingScopeError)
 """What every operation for a session or an API token can answer."""
 

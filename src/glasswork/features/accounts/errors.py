@@ -1,3 +1,4 @@
+from datetime import timedelta
 from uuid import UUID
 
 from glasswork.core.actor import Scope
@@ -29,6 +30,14 @@ class SessionRequiredError(PermissionDeniedError):
 
     def __init__(self) -> None:
         super().__init__("An API token does not do here. Log in.")
+
+
+class ReauthenticationRequiredError(PermissionDeniedError):
+    code = "REAUTHENTICATION_REQUIRED"
+
+    def __init__(self, max_age: timedelta) -> None:
+        seconds = int(max_age.total_seconds())
+        super().__init__("Prove once more who you are, at /auth/reauthenticate.", max_age=seconds)
 
 
 class MissingScopeError(PermissionDeniedError):

@@ -17,6 +17,12 @@ class UserCreated(_OfUser, Created):
     type = "user.created"
 
 
+class UserDeleted(_OfUser):
+    """It says nothing of who it was."""
+
+    type = "user.deleted"
+
+
 class SessionReused(_OfUser):
     """An old refresh token was presented: the session has ended, and its owner is told."""
 

@@ -10,6 +10,8 @@ from glasswork.core.models import Base, Entity
 
 REFRESH_LIFETIME: Final = timedelta(days=7)
 REFRESH_GRACE: Final = timedelta(seconds=10)
+RECENT_LOGIN: Final = timedelta(minutes=10)
+"""So long ago somebody may have proved who they are, for what cannot be undone."""
 
 
 class SystemRole(StrEnum):
@@ -23,10 +25,13 @@ class User(Entity):
     email: Mapped[str] = mapped_column()
     username: Mapped[str] = mapped_column()
     name: Mapped[str] = mapped_column()
-    password_hash: Mapped[str]
+    password_hash: Mapped[str | None]
+    """None: whoever logs in with identities of others, and has set no password."""
     role: Mapped[SystemRole] = mapped_column(default=SystemRole.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     email_verified_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    """From then on it names nobody; the row stays for what names it."""
 
     __table_args__ = (
         Index("uq_users_email", func.lower(email), unique=True),
@@ -62,5 +67,7 @@ class UserSession(Base):
     sequence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    authenticated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When its owner last proved who they are; new tokens prove nothing."""
     revoked_at: Mapped[datetime | None]
     user_agent: Mapped[str | None]

@@ -4,12 +4,31 @@ from typing import Final, Self
 
 from glasswork.core import passwords
 from glasswork.core.errors import ValidationError
+from glasswork.core.guessing import Guess, Limit
 from glasswork.core.settings import Settings
 
-from .errors import TooYoungError, UnfitPasswordError
+from .errors import (
+    EmailTakenError,
+    InvalidCredentialsError,
+    TooYoungError,
+    UnfitPasswordError,
+    UsernameTakenError,
+)
 from .models import SystemRole
 
 _MAX_AGE: Final = 130
+
+LOGIN: Final = Guess(
+    "login", account=Limit(20), address=Limit(50), pair=Limit(5), wrong=(InvalidCredentialsError,)
+)
+
+
+def registrations(settings: Settings) -> Guess:
+    """Also those that are refused, which tell who has an account."""
+    in_an_hour = settings.rate_limit_registrations
+    between = 3600 / in_an_hour
+    limit = Limit(in_an_hour, pause=between, longest=between)
+    return Guess("register", address=limit, wrong=(EmailTakenError, UsernameTakenError), is_spent=True)
 
 
 @dataclass(frozen=True, slots=True)

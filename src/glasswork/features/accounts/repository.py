@@ -16,7 +16,7 @@ from .errors import (
     UsernameTakenError,
     UserNotFoundError,
 )
-from .models import REFRESH_GRACE, REFRESH_LIFETIME, ApiToken, User, UserSession
+from .models import REFRESH_GRACE, REFRESH_LIFETIME, ApiToken, SystemRole, User, UserSession
 
 _COLUMNS = (
     User.id,
@@ -37,6 +37,9 @@ _SORT_KEYS = {
 }
 
 
+_ADMINS_LOCK = 4_752_011_948  # any number that nothing else in this database locks
+
+
 class UserRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -45,6 +48,10 @@ class UserRepository:
         self._session.add(user)
         await self.flush()
         return user
+
+    async def add_verified(self, user: User) -> None:
+        await self.add(user)
+        await self._session.refresh(user, ["email_verified_at"])  # the database's clock
 
     async def flush(self) -> None:
         """Store what has changed now, so that a constraint is violated here and not at commit."""
@@ -66,30 +73,55 @@ class UserRepository:
         return row
 
     async def get(self, user_id: UUID) -> AnyRow:
-        row = (await self._session.execute(select(*_COLUMNS).where(User.id == user_id))).one_or_none()
+        one = select(*_COLUMNS).where(User.id == user_id, User.deleted_at.is_(None))
+        row = (await self._session.execute(one)).one_or_none()
         if row is None:
             raise UserNotFoundError(user_id)
         return row
 
     async def page(self, query: PageQuery) -> Page[AnyRow]:
-        return await fetch_page(self._session, select(*_COLUMNS), query, _SORT_KEYS, User.id, {})
+        there = select(*_COLUMNS).where(User.deleted_at.is_(None))
+        return await fetch_page(self._session, there, query, _SORT_KEYS, User.id, {})
 
     async def lock_me(self, actor: Actor) -> User:
-        mine = select(User).where(User.id == ACTOR_ID, IS_SIGNED_IN).with_for_update(of=User)
+        # Of what is joined the lock sees what was there before it waited; of the user, what is there now.
+        mine = select(User).where(User.id == ACTOR_ID, User.is_active, IS_SIGNED_IN).with_for_update(of=User)
         user = (await self._session.execute(mine, actor.binds)).scalar_one_or_none()
         if user is None:
             await refuse(self._session, actor)
         return user
 
+    async def hold_me(self, actor: Actor) -> None:
+        """Let my account not be deleted before the commit; call it before anything else is locked."""
+        mine = select(User.id).where(User.id == ACTOR_ID, User.is_active, IS_SIGNED_IN)
+        held = await self._session.execute(
+            mine.with_for_update(of=User, read=True, key_share=True), actor.binds
+        )
+        if held.scalar_one_or_none() is None:
+            await refuse(self._session, actor)
+
+    async def lock_admins(self) -> None:
+        """Let nobody else who calls this ask whether there is an admin, until the commit."""
+        await self._session.execute(select(func.pg_advisory_xact_lock(_ADMINS_LOCK)))
+
+    async def has_admin(self, but: UUID | None = None) -> bool:
+        """Whether there is an active one, other than this user."""
+        admins = select(User.id).where(User.role == SystemRole.ADMIN, User.is_active)
+        if but is not None:
+            admins = admins.where(User.id != but)
+        return (await self._session.execute(admins.limit(1))).first() is not None
+
     async def lock(self, user_id: UUID) -> User:
-        one = select(User).where(User.id == user_id).with_for_update()
+        one = select(User).where(User.id == user_id, User.deleted_at.is_(None)).with_for_update()
         user = (await self._session.execute(one)).scalar_one_or_none()
         if user is None:
             raise UserNotFoundError(user_id)
         return user
 
-    async def find_active(self, user_id: UUID) -> User | None:
+    async def find_active(self, user_id: UUID, *, locked: bool = False) -> User | None:
         one = select(User).where(User.id == user_id, User.is_active)
+        if locked:
+            one = one.with_for_update()
         return (await self._session.execute(one)).scalar_one_or_none()
 
     async def find_by_login(self, login: str) -> User | None:
@@ -172,6 +204,16 @@ class SessionRepository:
         await self._session.execute(
             update(UserSession).where(UserSession.id == session_id).values(revoked_at=func.now())
         )
+
+    async def mark_authenticated(self, actor: Actor) -> None:
+        mine = (
+            update(UserSession)
+            .where(UserSession.id == actor.session_id, IS_SIGNED_IN)
+            .values(authenticated_at=func.now())
+            .returning(UserSession.id)
+        )
+        if (await self._session.execute(mine, actor.binds)).scalar_one_or_none() is None:
+            await refuse(self._session, actor)
 
     async def end(self, actor: Actor) -> None:
         mine = (

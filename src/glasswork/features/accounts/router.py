@@ -1,14 +1,15 @@
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, NotCached, Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.guessing import guessing
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
@@ -16,7 +17,6 @@ from glasswork.core.schemas import SessionId, UserId
 from .auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
 from .errors import (
     EmailTakenError,
-    InvalidCredentialsError,
     InvalidRefreshTokenError,
     RegistrationClosedError,
     SessionNotFoundError,
@@ -25,7 +25,7 @@ from .errors import (
     UserNotFoundError,
 )
 from .models import User
-from .policy import PasswordRules
+from .policy import PasswordRules, registrations
 from .schemas import (
     Refresh,
     Registration,
@@ -62,14 +62,13 @@ async def require_open_registration(request: Request) -> None:
         raise RegistrationClosedError
 
 
-async def forbid_caching(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
+async def limit_registrations(request: Request) -> AsyncIterator[None]:
+    async with guessing(request, registrations(request.app.state.settings)):
+        yield
 
 
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
-NotCached = Depends(forbid_caching)
-Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
 
 
 @auth.post(
@@ -77,22 +76,12 @@ Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=Fals
     status_code=201,
     response_model=UserRead,
     responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError, TooYoungError),
-    dependencies=[Depends(require_open_registration)],
+    dependencies=[Depends(require_open_registration), Depends(limit_registrations, scope="function")],
     openapi_extra=PUBLIC,
 )
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
     """Open an account."""
     return created(response, "/users", await accounts.register(new))
-
-
-@auth.post(
-    "/token", responses=declare(InvalidCredentialsError), dependencies=[NotCached], openapi_extra=PUBLIC
-)
-async def log_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], sessions: Sessions, device: Device = None
-) -> TokenPair:
-    """Log in with e-mail or username: an access token, and a refresh token for the next one."""
-    return await sessions.log_in(form.username, form.password, device)
 
 
 @auth.post(

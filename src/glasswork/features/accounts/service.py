@@ -3,6 +3,7 @@ from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -54,6 +55,13 @@ class AccountService:
         user = User(email=new.email, username=new.username, name=new.name, role=role)
         user.password_hash = await passwords.hash_in_thread(password)
         await self._users.add(user)
+        self._outbox.record(None, UserCreated.of(user))
+        return user
+
+    async def open_verified(self, email: str, username: str, name: str) -> User:
+        """For whoever has proved elsewhere that the address is theirs; it has no password yet."""
+        user = User(email=email, username=username, name=name, email_verified_at=func.now())
+        await self._users.add_verified(user)
         self._outbox.record(None, UserCreated.of(user))
         return user
 
@@ -119,17 +127,19 @@ class SessionService:
         self._outbox = Outbox(session)
         self._keys = keys
 
-    async def log_in(self, login: str, password: str, user_agent: str | None) -> TokenPair:
+    async def authenticate(self, login: str, password: str) -> User:
+        """Return whose password it is; what else is needed to log in stands above."""
         user = await self._users.find_by_login(login)
         password_hash = user.password_hash if user and user.is_active else None
-        if not await passwords.verify_in_thread(password, password_hash) or user is None:
+        is_right = await passwords.verify_in_thread(password, password_hash)
+        if not is_right or user is None or password_hash is None:
             raise InvalidCredentialsError
-        if passwords.needs_rehash(user.password_hash):
+        if passwords.needs_rehash(password_hash):
             user.password_hash = await passwords.hash_in_thread(password)
-        return await self.open(user, user_agent)
+        return user
 
     async def open(self, user: User, user_agent: str | None) -> TokenPair:
-        """For whoever has proved to be the user, in whatever way."""
+        """For whoever has proved to be the user, in every way that is asked for."""
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=user_agent, sequence=0)
         await self._sessions.add(user_session)
         return self._pair(user.id, user_session.id, 0)
@@ -157,6 +167,10 @@ class SessionService:
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=command, sequence=0)
         await self._sessions.add(user_session)
         return Actor(user.id, user_session.id)
+
+    async def mark_authenticated(self, actor: Actor) -> None:
+        """For whoever has let the actor prove once more who they are."""
+        await self._sessions.mark_authenticated(actor)
 
     async def log_out(self, actor: Actor) -> None:
         await self._sessions.end(actor)

@@ -2,12 +2,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from glasswork.core.http.dependencies import Session
+from glasswork.core.http.dependencies import NotCached, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import ApiTokenId
-from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
+from glasswork.features.accounts.auth import RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .errors import ApiTokenNotFoundError
@@ -24,7 +24,12 @@ async def get_api_tokens(session: Session) -> ApiTokenService:
 ApiTokens = Annotated[ApiTokenService, Depends(get_api_tokens)]
 
 
-@router.post("", status_code=201, responses=CREATED | declare(*SIGNED_IN, WorkspaceNotFoundError))
+@router.post(
+    "",
+    status_code=201,
+    responses=CREATED | declare(*RECENTLY_SIGNED_IN, WorkspaceNotFoundError),
+    dependencies=[NotCached],
+)
 async def create_api_token(
     new: ApiTokenCreate, actor: CurrentActor, api_tokens: ApiTokens, response: Response
 ) -> ApiTokenIssued:

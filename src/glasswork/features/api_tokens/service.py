@@ -10,7 +10,7 @@ from glasswork.core.db import AnyRow
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import digest, new_api_token
-from glasswork.features.accounts.access import ensure_signed_in
+from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.accounts.models import ApiToken
 from glasswork.features.workspaces.service import WorkspaceService
 
@@ -31,7 +31,7 @@ class ApiTokenService:
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, new: ApiTokenCreate) -> ApiTokenIssued:
-        await ensure_signed_in(self._session, actor)
+        await require_recent_login(self._session, actor)
         if new.workspace_id is not None:
             if not policy.can_be_kept_to_workspace(new.scopes):
                 raise ScopeBeyondWorkspaceError

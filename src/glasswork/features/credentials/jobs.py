@@ -19,10 +19,11 @@ HALF_AN_HOUR = 17
 
 async def send_welcome(work: Work, event: EventRef) -> None:
     async with work.resources.database.transaction() as session:
-        service = VerificationService(session, work.resources.keys)
-        user, token = await service.issue(event.subject_id, event.id)
-    words = {"name": user.name, "token": token}
-    await _send(work, event.id, user.email, "Welcome to Glasswork", "welcome", words)
+        issued = await VerificationService(session, work.resources.keys).issue(event.subject_id, event.id)
+    if issued is not None:
+        user, token = issued
+        words = {"name": user.name, "token": token}
+        await _send(work, event.id, user.email, "Welcome to Glasswork", "welcome", words)
 
 
 async def send_reset(work: Work, event: EventRef) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -5,11 +6,14 @@ from fastapi import APIRouter, Depends, Request
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.guessing import guessing, guessing_from_address
 from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
 from glasswork.features.accounts.errors import EmailTakenError
 from glasswork.features.accounts.policy import PasswordRules
 
+from .auth import LimitOwnPassword
 from .errors import InvalidOneTimeTokenError, WrongPasswordError
+from .policy import ONE_TIME_TOKEN, RESET_LETTER
 from .schemas import EmailChange, EmailVerification, PasswordChange, PasswordForgotten, PasswordReset
 from .service import AddressService, PasswordService, VerificationService
 
@@ -29,6 +33,13 @@ async def get_addresses(request: Request, session: Session) -> AddressService:
     return AddressService(session, request.app.state.keys)
 
 
+async def limit_reset_letters(request: Request, body: PasswordForgotten) -> AsyncIterator[None]:
+    async with guessing(request, RESET_LETTER, body.email):
+        yield
+
+
+LimitTokens = guessing_from_address(ONE_TIME_TOKEN)
+
 Verification = Annotated[VerificationService, Depends(get_verification)]
 Passwords = Annotated[PasswordService, Depends(get_passwords)]
 Addresses = Annotated[AddressService, Depends(get_addresses)]
@@ -38,6 +49,7 @@ Addresses = Annotated[AddressService, Depends(get_addresses)]
     "/verify-email",
     status_code=204,
     responses=declare(InvalidOneTimeTokenError),
+    dependencies=[LimitTokens],
     openapi_extra=PUBLIC,
 )
 async def verify_email(body: EmailVerification, verification: Verification) -> None:
@@ -45,13 +57,23 @@ async def verify_email(body: EmailVerification, verification: Verification) -> N
     await verification.verify(body.token.get_secret_value())
 
 
-@router.post("/change-password", status_code=204, responses=declare(*SIGNED_IN, WrongPasswordError))
+@router.post(
+    "/change-password",
+    status_code=204,
+    responses=declare(*SIGNED_IN, WrongPasswordError),
+    dependencies=[LimitOwnPassword],
+)
 async def change_password(body: PasswordChange, actor: CurrentActor, passwords: Passwords) -> None:
     """Set another password; all my other sessions end."""
     await passwords.change(actor, body.password.get_secret_value(), body.new_password.get_secret_value())
 
 
-@router.post("/forgot-password", status_code=204, openapi_extra=PUBLIC)
+@router.post(
+    "/forgot-password",
+    status_code=204,
+    dependencies=[Depends(limit_reset_letters, scope="function")],
+    openapi_extra=PUBLIC,
+)
 async def forget_password(body: PasswordForgotten, passwords: Passwords) -> None:
     """Have a token sent to this address, if it is that of an account; it is good for 30 minutes."""
     await passwords.forget(body.email)
@@ -61,6 +83,7 @@ async def forget_password(body: PasswordForgotten, passwords: Passwords) -> None
     "/reset-password",
     status_code=204,
     responses=declare(InvalidOneTimeTokenError),
+    dependencies=[LimitTokens],
     openapi_extra=PUBLIC,
 )
 async def reset_password(body: PasswordReset, passwords: Passwords) -> None:
@@ -68,7 +91,12 @@ async def reset_password(body: PasswordReset, passwords: Passwords) -> None:
     await passwords.reset(body.token.get_secret_value(), body.new_password.get_secret_value())
 
 
-@router.post("/change-email", status_code=204, responses=declare(*SIGNED_IN, WrongPasswordError))
+@router.post(
+    "/change-email",
+    status_code=204,
+    responses=declare(*SIGNED_IN, WrongPasswordError),
+    dependencies=[LimitOwnPassword],
+)
 async def change_email(body: EmailChange, actor: CurrentActor, addresses: Addresses) -> None:
     """Ask for another e-mail address; a token is sent there, and the old one stays until it comes back."""
     await addresses.request(actor, body.email, body.password.get_secret_value())
@@ -78,6 +106,7 @@ async def change_email(body: EmailChange, actor: CurrentActor, addresses: Addres
     "/confirm-email",
     status_code=204,
     responses=declare(InvalidOneTimeTokenError, EmailTakenError),
+    dependencies=[LimitTokens],
     openapi_extra=PUBLIC,
 )
 async def confirm_email(body: EmailVerification, addresses: Addresses) -> None:

@@ -5,7 +5,6 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core import passwords, tokens
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.outbox import Outbox
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import UserUpdated
@@ -28,9 +27,11 @@ class VerificationService:
         self._outbox = Outbox(session)
         self._keys = keys
 
-    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[AnyRow, str]:
-        """Return the user, and the one token that there is for the event."""
-        user = await self._users.get(user_id)
+    async def issue(self, user_id: UUID, event_id: UUID) -> tuple[User, str] | None:
+        """Return the user, and the one token that there is for the event; None: nothing is to be verified."""
+        user = await self._users.find_active(user_id)
+        if user is None or user.email_verified_at is not None:
+            return None
         token = tokens.one_time_token(self._keys, event_id)
         await self._tokens.add(tokens.digest(token), user_id, Purpose.VERIFY_EMAIL)
         return user, token

@@ -1,12 +1,15 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     DateTime,
+    Row,
+    and_,
     column,
     delete,
     func,
@@ -18,15 +21,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.events import WorkspaceEvent
+from glasswork.core.db import AnyRow
+from glasswork.core.events import InstallationEvent, WorkspaceEvent
+from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
+from glasswork.core.models import Base
+from glasswork.features.accounts.events import UserUpdated
+from glasswork.features.accounts.models import User
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.events import InvitationDeleted
-from glasswork.features.workspaces.models import Workspace
+from glasswork.features.workspaces.models import Invitation, Membership, Role, Workspace
 
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
@@ -89,6 +97,20 @@ class PurgeRepository:
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
         return len(logged.all())
 
+    async def purge_guesses(self) -> int:
+        """After a day no wrong one counts any more."""
+        old = (
+            select(GuessCount.key)
+            .where(
+                GuessCount.counted_at < func.now() - FORGOTTEN_AFTER,
+                or_(GuessCount.right_at.is_(None), GuessCount.right_at < func.now() - KNOWN_FOR),
+            )
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+        )
+        gone = delete(GuessCount).where(GuessCount.key.in_(old)).returning(GuessCount.key)
+        return len((await self._session.execute(gone)).all())
+
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:
         """The events keep their place in the sequence, and lose what they held."""
         batch = gone.limit(self._batch).cte("batch")
@@ -107,3 +129,100 @@ class PurgeRepository:
 
     def _is_old(self, deleted_at: Any) -> ColumnElement[bool]:
         return deleted_at < func.now() - self._age  # type: ignore[no-any-return]
+
+
+class PersonalDataRepository:
+    """What names a person, wherever it stands."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def lock_workspaces(self, user_id: UUID) -> Sequence[Workspace]:
+        """Those of the user, in one order for all; what they hold is read after that."""
+        mine = select(Membership.workspace_id).where(
+            Membership.user_id == user_id, Membership.removed_at.is_(None)
+        )
+        statement = (
+            select(Workspace)
+            .where(Workspace.id.in_(mine), Workspace.deleted_at.is_(None))
+            .order_by(Workspace.id)
+            .with_for_update(key_share=True)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def companies(self, user_id: UUID, workspace_ids: Collection[UUID]) -> Sequence[AnyRow]:
+        """Return `workspace_id`, `is_owner`, and the numbers of `others` and `other_owners`."""
+        is_me, owns = Membership.user_id == user_id, Membership.role == Role.OWNER
+        statement = (
+            select(
+                Membership.workspace_id,
+                func.bool_or(and_(is_me, owns)).label("is_owner"),
+                func.count().filter(~is_me).label("others"),
+                func.count().filter(~is_me, owns).label("other_owners"),
+            )
+            .where(Membership.workspace_id.in_(workspace_ids), Membership.removed_at.is_(None))
+            .group_by(Membership.workspace_id)
+            .having(func.bool_or(is_me))
+        )
+        return (await self._session.execute(statement)).all()
+
+    async def lock_memberships(self, user_id: UUID, workspace_ids: Collection[UUID]) -> Sequence[Membership]:
+        statement = select(Membership).where(
+            Membership.user_id == user_id, Membership.workspace_id.in_(workspace_ids)
+        )
+        return (await self._session.scalars(statement.with_for_update())).all()
+
+    async def find_addresses(self, user: User) -> Collection[str]:
+        """Return the present one, and former ones that are nobody else's by now, in small letters."""
+        former = func.lower(InstallationEvent.before["email"].astext)
+        is_taken = select(User.id).where(func.lower(User.email) == former).exists()
+        statement = select(former).where(
+            InstallationEvent.subject_id == user.id,
+            InstallationEvent.type == UserUpdated.type,
+            former.is_not(None),
+            ~is_taken,
+        )
+        return {user.email.lower(), *(await self._session.scalars(statement)).all()}
+
+    async def lock_invitations(self, addresses: Collection[str]) -> Sequence[Row[Invitation, bool]]:
+        """Return all that there ever were to the addresses, and whether each waits for an answer."""
+        is_pending = and_(
+            Invitation.accepted_at.is_(None),
+            Invitation.withdrawn_at.is_(None),
+            Invitation.expires_at > func.now(),
+        )
+        statement = select(Invitation, is_pending).where(func.lower(Invitation.email).in_(addresses))
+        return (await self._session.execute(statement.order_by(Invitation.id).with_for_update())).all()
+
+    async def blank_events(self, user_id: UUID, invitations: Collection[tuple[UUID, UUID]]) -> None:
+        """Events keep their place, and lose what they held of the user and of invitations."""
+        event = InstallationEvent
+        is_of_mine = func.coalesce(event.after, event.before)["user_id"].astext == str(user_id)
+        # What an admin has looked at names nobody, and is to be known.
+        is_mine = or_(
+            and_(event.subject_id == user_id, event.type.not_like("operations.%")),
+            and_(event.actor_id == user_id, is_of_mine),
+        )
+        blank = {"before": None, "after": None}
+        await self._session.execute(update(event).where(is_mine).values(blank))
+        joined = select(Membership.workspace_id).where(Membership.user_id == user_id)
+        place = tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id)
+        for found in (
+            and_(WorkspaceEvent.workspace_id.in_(joined), WorkspaceEvent.subject_id == user_id),
+            place.in_(invitations),
+        ):
+            await self._session.execute(update(WorkspaceEvent).where(found).values(blank))
+
+    async def forget(self, user_id: UUID, addresses: Collection[str]) -> None:
+        """Sessions, tokens, mail: what would go with the user's row goes, although the row stays."""
+        for owner in _owners():
+            await self._session.execute(delete(owner.table).where(owner == user_id))
+        await self._session.execute(delete(KeptMail).where(func.lower(KeptMail.recipient).in_(addresses)))
+
+
+def _owners() -> Iterator[Column[Any]]:
+    """The columns that say whose a row is."""
+    for each in Base.metadata.tables.values():
+        for key in each.foreign_keys:
+            if key.column is User.__table__.c.id and key.ondelete == "CASCADE":
+                yield key.parent

@@ -7,7 +7,7 @@ from glasswork.features.projects.models import Status
 
 from .models import Task, TaskLabel, Watcher
 
-_LABEL_IDS = type_coerce(
+LABEL_IDS = type_coerce(
     func.array(
         select(TaskLabel.label_id)
         .where(TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id)
@@ -16,7 +16,7 @@ _LABEL_IDS = type_coerce(
     ),
     ARRAY(Uuid()),
 )
-_WATCHER_IDS = type_coerce(
+WATCHER_IDS = type_coerce(
     func.array(
         select(Watcher.user_id)
         .where(Watcher.workspace_id == Task.workspace_id, Watcher.task_id == Task.id)
@@ -36,13 +36,13 @@ TASKS = (
         Status.key.label("status"),
         Task.priority,
         Task.assignee_id,
-        _LABEL_IDS.label("label_ids"),
+        LABEL_IDS.label("label_ids"),
         Task.due_at,
         Task.start_at,
         Task.estimate_minutes,
         Task.parent_id,
         Task.position,
-        _WATCHER_IDS.label("watcher_ids"),
+        WATCHER_IDS.label("watcher_ids"),
         Task.external,
         Task.version,
         Task.created_by,

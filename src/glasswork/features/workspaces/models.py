@@ -68,4 +68,5 @@ class Invitation(TenantEntity):
             ["workspace_id", "invited_by"], ["memberships.workspace_id", "memberships.user_id"]
         ),
         Index("ix_invitations_pending", "workspace_id", func.lower(email)),
+        Index("ix_invitations_email", func.lower(email)),
     )

@@ -1,8 +1,15 @@
+from typing import Final
 from uuid import UUID
 
 from glasswork.core.actor import Actor
+from glasswork.core.guessing import Guess, Limit
 
+from .errors import InvitationNotFoundError, InvitedSomebodyElseError
 from .models import Role
+
+INVITATION_TOKEN: Final = Guess(
+    "invitation_token", address=Limit(50), wrong=(InvitationNotFoundError, InvitedSomebodyElseError)
+)
 
 
 def can_edit(role: Role) -> bool:

@@ -8,10 +8,11 @@ from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.guessing import guessing_from_address
 from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
-from glasswork.features.accounts.auth import AUTHORIZED, SIGNED_IN, CurrentActor, acting
+from glasswork.features.accounts.auth import AUTHORIZED, RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor, acting
 from glasswork.features.accounts.errors import (
     EmailTakenError,
     RegistrationClosedError,
@@ -33,6 +34,7 @@ from .errors import (
     WorkspaceNotFoundError,
 )
 from .models import Workspace
+from .policy import INVITATION_TOKEN
 from .schemas import (
     InvitationAcceptance,
     InvitationCreate,
@@ -81,6 +83,8 @@ async def require_registration(request: Request) -> None:
     if request.app.state.settings.registration == "closed":
         raise RegistrationClosedError
 
+
+LimitTokens = guessing_from_address(INVITATION_TOKEN)
 
 Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
 Members = Annotated[MemberService, Depends(get_members)]
@@ -137,7 +141,7 @@ async def update_workspace(
 @router.delete(
     "/{workspace_id}",
     status_code=204,
-    responses=declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, StaleVersionError),
+    responses=declare(*RECENTLY_SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, StaleVersionError),
 )
 async def delete_workspace(
     workspace_id: WorkspaceId, actor: CurrentActor, workspaces: Workspaces, if_match: IfMatch
@@ -204,7 +208,7 @@ async def remove_member(
     "/{workspace_id}/transfer",
     response_model=MemberRead,
     responses=TAGGED
-    | declare(*SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, MemberNotFoundError),
+    | declare(*RECENTLY_SIGNED_IN, WorkspaceNotFoundError, PermissionDeniedError, MemberNotFoundError),
 )
 async def transfer_workspace(
     workspace_id: WorkspaceId,
@@ -292,7 +296,7 @@ async def withdraw_invitation(
         RegistrationClosedError,
         TooYoungError,
     ),
-    dependencies=[Depends(require_registration)],
+    dependencies=[Depends(require_registration), LimitTokens],
     openapi_extra=PUBLIC,
 )
 async def register_invited(
@@ -307,6 +311,7 @@ async def register_invited(
     response_model=WorkspaceRead,
     responses=TAGGED
     | declare(*SIGNED_IN, InvitedSomebodyElseError, InvitationNotFoundError, AlreadyMemberError),
+    dependencies=[LimitTokens],
 )
 async def accept_invitation(
     body: InvitationAcceptance, actor: CurrentActor, invitations: Invitations, response: Response

@@ -11,10 +11,10 @@ from glasswork.core.errors import ValidationError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.tokens import Keys, digest, invitation_token
-from glasswork.features.accounts.access import ensure_open_everywhere
+from glasswork.features.accounts.access import ensure_open_everywhere, require_recent_login
 from glasswork.features.accounts.models import User
 from glasswork.features.accounts.schemas import Registration
-from glasswork.features.accounts.service import AccountService
+from glasswork.features.accounts.service import AccountService, UserLookup
 
 from . import policy
 from .errors import AlreadyMemberError, InvitedSomebodyElseError, LastOwnerError, WorkspaceNotFoundError
@@ -90,6 +90,7 @@ class WorkspaceService:
     async def delete(self, actor: Actor, workspace_id: UUID, precondition: Precondition) -> None:
         workspace, role = await self._workspaces.lock(actor, workspace_id)
         require(policy.can_delete(role))
+        await require_recent_login(self._session, actor)
         precondition.check(workspace)
         self._outbox.record(actor, WorkspaceDeleted.of(workspace))
         workspace.change({"deleted_at": func.now()})
@@ -97,6 +98,7 @@ class WorkspaceService:
 
 class MemberService:
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
         self._outbox = Outbox(session)
@@ -134,6 +136,7 @@ class MemberService:
         """Make a member owner in the actor's place, who stays as admin."""
         _, role = await self._workspaces.lock(actor, workspace_id)
         require(policy.can_transfer(role))
+        await require_recent_login(self._session, actor)
         if user_id == actor.user_id:
             raise ValidationError.at(["body", "user_id"], "are you yourself", "own_id")
         await self._set_role(actor, workspace_id, user_id, Role.OWNER)
@@ -167,6 +170,7 @@ class MemberService:
 
 class InvitationService:
     def __init__(self, session: AsyncSession, keys: Keys) -> None:
+        self._users = UserLookup(session)
         self._workspaces = WorkspaceRepository(session)
         self._members = MemberRepository(session)
         self._keys = keys
@@ -241,6 +245,7 @@ class InvitationService:
         return user
 
     async def accept(self, actor: Actor, token: str) -> AnyRow:
+        await self._users.hold_me(actor)
         invitation, is_mine = await self._invitations.lock(actor, digest(token))
         if not is_mine:
             raise InvitedSomebodyElseError

@@ -142,8 +142,8 @@ function keepTokens(pair) {
   };
 }
 
-async function signIn(username, password) {
-  const form = new URLSearchParams({ username, password });
+async function signIn(username, password, code) {
+  const form = new URLSearchParams({ username, password, ...(code ? { code } : {}) });
   const response = await fetch("/api/v1/auth/token", { method: "POST", body: form, cache: "no-store" });
   if (!response.ok) throw await refusal(response);
   keepTokens(await response.json());
@@ -1889,6 +1889,11 @@ function showSignIn(message) {
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const field = (name, label, props) =>
     el("label", {}, el("span", {}, label), el("input", { name, required: true, ...props }));
+  const code = field("code", "Code of your app, or a recovery code", {
+    autocomplete: "one-time-code",
+    required: false
+  });
+  code.hidden = true;
   const form = el("form", {},
     field("username", "Username or e-mail", {
       autocomplete: "username",
@@ -1896,19 +1901,23 @@ function showSignIn(message) {
       spellcheck: "false"
     }),
     field("password", "Password", { type: "password", autocomplete: "current-password" }),
+    code,
     alert,
     button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     setText(alert, "");
+    const { username, password, code: typed } = form.elements;
     try {
-      await signIn(form.elements.username.value, form.elements.password.value);
+      await signIn(username.value, password.value, typed.value);
       await show();
     } catch (error) {
-      setText(alert, messageOf(error));
+      const isAsked = error.code === "SECOND_FACTOR_REQUIRED";
+      code.hidden &&= !isAsked;
+      setText(alert, isAsked ? "Now the code." : messageOf(error));
       button.disabled = false;
-      form.elements.password.select();
+      (isAsked || error.code === "INVALID_SECOND_FACTOR" ? typed : password).select();
     }
   });
   fill(

@@ -6,8 +6,7 @@ from sqlalchemy import select
 
 from glasswork.features.accounts.models import SystemRole, UserSession
 from tests.factories.callers import PASSWORD, Callers
-
-from .sign_in import error_of, get_me, log_in, log_out, register
+from tests.features.accounts.sign_in import error_of, get_me, log_in, log_out, register
 
 pytestmark = pytest.mark.anyio
 

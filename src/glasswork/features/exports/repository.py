@@ -1,0 +1,216 @@
+"""What is kept about one person, by the names that the export gives it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+)
+
+from glasswork.core.db import AnyRow, Database
+from glasswork.core.events import InstallationEvent, WorkspaceEvent
+from glasswork.core.mail import KeptMail
+from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
+from glasswork.features.accounts.models import ApiToken, UserSession
+from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.identities.models import Identity
+from glasswork.features.projects.models import Project, Status
+from glasswork.features.second_factors.models import TotpSecret
+from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS
+from glasswork.features.tasks.events import TaskCreated
+from glasswork.features.tasks.models import Task
+from glasswork.features.workspaces.models import Invitation, Membership, Workspace
+
+BATCH = 100
+
+_USER_ID: ColumnElement[Any] = bindparam("user_id", type_=Uuid())
+_EMAIL: ColumnElement[Any] = bindparam("email", type_=Text())
+_WORKSPACE_ID: ColumnElement[Any] = bindparam("in_workspace", type_=Uuid())
+
+_IS_INSIDE = and_(Membership.removed_at.is_(None), Workspace.deleted_at.is_(None))
+_WORKSPACES = (
+    select(Membership.workspace_id, _IS_INSIDE.label("is_inside"))
+    .join(Workspace, Workspace.id == Membership.workspace_id)
+    .where(Membership.user_id == _USER_ID)
+    .order_by(Membership.workspace_id)
+)
+_IS_ABOUT_ME = or_(
+    InstallationEvent.subject_id == _USER_ID,
+    func.coalesce(InstallationEvent.after, InstallationEvent.before)["user_id"].astext
+    == cast(_USER_ID, String),
+)
+
+_STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
+    # with the column by which the next batch is found
+    "sessions": (
+        select(
+            UserSession.id,
+            UserSession.user_agent.label("device"),
+            UserSession.created_at,
+            UserSession.rotated_at.label("last_used_at"),
+            UserSession.revoked_at.label("ended_at"),
+        ).where(UserSession.user_id == _USER_ID),
+        UserSession.id,
+    ),
+    "api_tokens": (
+        select(
+            ApiToken.id,
+            ApiToken.name,
+            ApiToken.scopes,
+            ApiToken.workspace_id,
+            ApiToken.created_at,
+            ApiToken.expires_at,
+            ApiToken.last_used_at,
+            ApiToken.revoked_at,
+        ).where(ApiToken.user_id == _USER_ID),
+        ApiToken.id,
+    ),
+    "one_time_tokens": (
+        select(
+            OneTimeToken.purpose, OneTimeToken.address, OneTimeToken.expires_at, OneTimeToken.used_at
+        ).where(OneTimeToken.user_id == _USER_ID),
+        OneTimeToken.token_hash,
+    ),
+    "second_factors": (
+        select(TotpSecret.confirmed_at).where(TotpSecret.user_id == _USER_ID),
+        TotpSecret.user_id,
+    ),
+    "identities": (
+        select(
+            Identity.id,
+            Identity.provider,
+            Identity.subject,
+            Identity.email,
+            Identity.created_at,
+            Identity.last_used_at,
+        ).where(Identity.user_id == _USER_ID),
+        Identity.id,
+    ),
+    "memberships": (
+        select(
+            Membership.workspace_id,
+            case((_IS_INSIDE, Workspace.name), else_=null()).label("workspace_name"),
+            Membership.role,
+            Membership.created_at.label("joined_at"),
+            Membership.removed_at.label("left_at"),
+        )
+        .join(Workspace, Workspace.id == Membership.workspace_id)
+        .where(Membership.user_id == _USER_ID),
+        Membership.workspace_id,
+    ),
+    "invitations": (
+        select(
+            Invitation.id,
+            Invitation.workspace_id,
+            Invitation.email,
+            Invitation.role,
+            Invitation.created_at,
+            Invitation.expires_at,
+            Invitation.accepted_at,
+            Invitation.withdrawn_at,
+        ).where(func.lower(Invitation.email) == func.lower(_EMAIL)),
+        Invitation.id,
+    ),
+    "tasks": (
+        select(
+            *(each for each in Task.__table__.columns if each.name not in {"number", "status_id", "search"}),
+            (Project.key + "-" + cast(Task.number, String)).label("key"),
+            Status.key.label("status"),
+            LABEL_IDS.label("label_ids"),
+            WATCHER_IDS.label("watcher_ids"),
+        )
+        .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+        .join(Status, and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id))
+        .where(
+            Task.workspace_id == _WORKSPACE_ID, or_(Task.created_by == _USER_ID, Task.assignee_id == _USER_ID)
+        ),
+        Task.id,
+    ),
+    "tasks_elsewhere": (
+        select(
+            WorkspaceEvent.workspace_id,
+            WorkspaceEvent.at.label("created_at"),
+            WorkspaceEvent.after.label("task"),
+        ).where(
+            WorkspaceEvent.workspace_id == _WORKSPACE_ID,
+            WorkspaceEvent.actor_id == _USER_ID,
+            WorkspaceEvent.type == TaskCreated.type,
+            WorkspaceEvent.after.is_not(None),
+        ),
+        WorkspaceEvent.seq,
+    ),
+    "events": (
+        select(
+            InstallationEvent.id,
+            InstallationEvent.at,
+            InstallationEvent.type,
+            InstallationEvent.subject_id,
+            InstallationEvent.actor_id,
+            InstallationEvent.session_id,
+            InstallationEvent.api_token_id,
+            InstallationEvent.request_id,
+            # What I did to others may name them.
+            case((_IS_ABOUT_ME, InstallationEvent.before), else_=null()).label("before"),
+            case((_IS_ABOUT_ME, InstallationEvent.after), else_=null()).label("after"),
+        ).where(or_(InstallationEvent.actor_id == _USER_ID, InstallationEvent.subject_id == _USER_ID)),
+        InstallationEvent.id,
+    ),
+    "mails": (
+        select(KeptMail.subject, KeptMail.kept_at).where(
+            func.lower(KeptMail.recipient) == func.lower(_EMAIL)
+        ),
+        KeptMail.job_id,
+    ),
+}
+_IN_WORKSPACES = {"tasks": True, "tasks_elsewhere": False}
+"""In those where the person is a member, or in the others."""
+
+
+class ExportRepository:
+    """Each batch is a statement for itself: a slow reader holds neither a connection nor a snapshot."""
+
+    def __init__(self, database: Database, user_id: UUID, email: str) -> None:
+        self._database = database
+        self._binds: dict[str, Any] = {"user_id": user_id, "email": email}
+
+    async def now(self) -> datetime:
+        async with self._database.reading() as session:
+            return (await session.execute(select(func.now()))).scalar_one()
+
+    async def batches(self, name: str) -> AsyncIterator[Sequence[AnyRow]]:
+        """Yield at most `BATCH` rows at a time."""
+        if name not in _IN_WORKSPACES:
+            async for rows in self._pages(name, self._binds):
+                yield rows
+            return
+        async with self._database.reading() as session:
+            workspaces = (await session.execute(_WORKSPACES, self._binds)).all()
+        for workspace_id in (
+            each.workspace_id for each in workspaces if each.is_inside is _IN_WORKSPACES[name]
+        ):
+            async for rows in self._pages(name, self._binds | {"in_workspace": workspace_id}):
+                yield rows
+
+    async def _pages(self, name: str, binds: dict[str, Any]) -> AsyncIterator[Sequence[AnyRow]]:
+        statement, key = _STATEMENTS[name]
+        keys = {"key": SortKey.of(key, key.type.python_type)}
+        query: PageQuery | None = PageQuery(limit=BATCH, sort="key", cursor=None, total=False)
+        while query is not None:
+            async with self._database.reading() as session:
+                page = await fetch_page(session, statement, query, keys, key, binds)
+            yield page.items
+            cursor = page.next_cursor
+            query = query.model_copy(update={"cursor": cursor}) if cursor else None
