@@ -60,6 +60,21 @@ def overview(plan: Plan) -> Board:
                     {PLACE: "sum by (job, instance) (http_server_active_requests)"},
                 ),
                 Panel("Changes", "cps", {"{{type}}": rate("glasswork_events_total", "type")}),
+                Panel(
+                    "Guesses that had to wait",
+                    "cps",
+                    {"{{whose}}": rate("glasswork_guesses_refused_total", "whose")},
+                    "By the limit that they met: an account's, an address's, or of both.",
+                ),
+                Panel(
+                    "p95 of calls to others",
+                    "s",
+                    {
+                        "{{http_request_method}} {{outcome}}": quantile(
+                            0.95, "http_client_request_duration_seconds", "http_request_method, outcome"
+                        )
+                    },
+                ),
                 Panel("Ready", "short", {PLACE: "glasswork_ready"}),
                 Panel(
                     "Depended on",

@@ -74,10 +74,10 @@ class TestMethodNotAllowed:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
-            ("PUT", "/api/v1/users/me", "GET, PATCH"),
+            ("PUT", "/api/v1/users/me", "DELETE, GET, PATCH"),
             ("DELETE", "/api/v1/workspaces", "GET, POST"),
             ("GET", "/api/v1/auth/token", "POST"),
-            ("HEAD", "/api/v1/users/me", "GET, PATCH"),
+            ("HEAD", "/api/v1/users/me", "DELETE, GET, PATCH"),
             ("OPTIONS", "/api/v1/users", "GET"),
             ("BREW", "/api/v1/users", "GET"),
             ("POST", "/health", "GET"),

@@ -208,9 +208,10 @@ async def knowing(app: FastAPI, provider: Provider) -> AsyncIterator[None]:
     }
     settings = type(app.state.settings).model_validate(values)
     outgoing = Outgoing(settings, limits=SHORT)
+    before = getattr(app.state, "oidc", {})
     app.state.oidc = providers_of(settings, outgoing)
     try:
         yield
     finally:
         await outgoing.close()
-        del app.state.oidc
+        app.state.oidc = before
