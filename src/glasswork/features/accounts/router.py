@@ -7,9 +7,9 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
 
@@ -129,10 +129,10 @@ async def end_session(session_id: SessionId, actor: CurrentActor, sessions: Sess
     await sessions.end_one(actor, session_id)
 
 
-@users.get("/me", response_model=UserRead, responses=TAGGED | declare(*AUTHORIZED))
-async def get_me(actor: Reader, accounts: Accounts, response: Response) -> Any:
+@users.get("/me", response_model=UserRead, responses=SHOWN | declare(*AUTHORIZED))
+async def get_me(actor: Reader, accounts: Accounts, response: Response, if_none_match: IfNoneMatch) -> Any:
     """Show my account."""
-    return tagged(response, await accounts.me(actor))
+    return shown(response, await accounts.me(actor), if_none_match)
 
 
 @users.patch(
@@ -158,11 +158,13 @@ async def list_users(
 @users.get(
     "/{user_id}",
     response_model=UserRead,
-    responses=TAGGED | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError),
+    responses=SHOWN | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError),
 )
-async def get_user(user_id: UserId, actor: AdminReader, accounts: Accounts, response: Response) -> Any:
+async def get_user(
+    user_id: UserId, actor: AdminReader, accounts: Accounts, response: Response, if_none_match: IfNoneMatch
+) -> Any:
     """Show an account. For admins of the installation."""
-    return tagged(response, await accounts.get(actor, user_id))
+    return shown(response, await accounts.get(actor, user_id), if_none_match)
 
 
 @users.patch(
