@@ -10,10 +10,13 @@ from glasswork.core.db import Database
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
+    """Yield all but the savepoints that stand in for transactions here."""
     sent: list[str] = []
 
     def note(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
+        statement = str(arguments[2])
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            sent.append(statement)
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
     try:

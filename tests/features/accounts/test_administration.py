@@ -1,3 +1,4 @@
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -65,7 +66,8 @@ class TestListUsers:
             if page["next_cursor"] is None:
                 break
             query["cursor"] = page["next_cursor"]
-        expected = users[::-1] if sort.startswith("-") else users
+        key = attrgetter("username" if "username" in sort else "id")
+        expected = sorted(users, key=key, reverse=sort.startswith("-"))
         assert [user["id"] for user in found] == [str(user.id) for user in expected]
 
     async def test_counts_only_when_asked(self, admin: Caller, callers: Callers) -> None:

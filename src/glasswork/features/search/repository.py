@@ -1,36 +1,63 @@
+import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, case, func, or_, select
+from pydantic import AwareDatetime, TypeAdapter
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Select,
+    SQLColumnExpression,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.core.filtering import NULL, any_of, between
-from glasswork.core.paging import Page, SortKey, fetch_page
+from glasswork.core.filtering import ME, NULL, any_of
+from glasswork.core.local_time import Moments, Period
+from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
-from glasswork.features.projects.models import Status
-from glasswork.features.tasks.access import TASKS
-from glasswork.features.tasks.models import SEARCH_CONFIG, Priority, Task, TaskLabel
+from glasswork.features.projects.access import access
+from glasswork.features.projects.models import Project, Status
+from glasswork.features.tasks.access import LISTED
+from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last, rank_of
+from glasswork.features.workspaces.access import access as workspace_access
 
-from .schemas import TaskQuery
+from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_between, websearch
+from .schemas import RANKED, SearchQuery, TaskQuery
 
-_BEFORE_ALL, _AFTER_ALL = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
-_RANK = case({priority.value: rank for rank, priority in enumerate(Priority)}, value=Task.priority)
+MARKS = "\x02", "\x03"
+"""Around a word that was found; they are taken out of the text itself."""
+
+_BY_KEY = 2.0
+"""More than any text ranks."""
+_KEY = re.compile(r"\s*([A-Za-z][A-Za-z0-9]{1,9})-([1-9][0-9]{0,8})\s*")
+_MARKED = f"StartSel={MARKS[0]}, StopSel={MARKS[1]}"
+_WHOLE = f"{_MARKED}, HighlightAll=true"
+_SNIPPET = f'{_MARKED}, MaxFragments=2, MaxWords=16, MinWords=6, FragmentDelimiter=" … "'
+_READ_CHARACTERS = 10_000
+"""So much of a description is looked through for a snippet."""
 
 
 def _moment(column: Any) -> SortKey:
-    return SortKey.nulls_last(column, AwareDatetime, least=_BEFORE_ALL, greatest=_AFTER_ALL)
+    ascending, descending = (absent_last(column, descending=down) for down in (False, True))
+    return SortKey(ascending, descending, TypeAdapter(AwareDatetime))
 
 
 _SORT_KEYS = {
     "number": SortKey.of(Task.number, Int32),
-    "title": SortKey.of(Task.title.collate("C"), Text),
+    "title": SortKey.of(Task.title, Text),
     "status": SortKey.of(Status.position, Int32),
-    "priority": SortKey.of(_RANK, Int32),
+    "priority": SortKey.of(rank_of(Task.priority), Int32),
     "due_at": _moment(Task.due_at),
     "start_at": _moment(Task.start_at),
     "position": SortKey.of(Task.position, Text),
@@ -44,40 +71,171 @@ class SearchRepository:
         self._session = session
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
-        return await self._page(actor, query, [Task.project_id == project_id])
+        home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
+        is_visible = select(access.c.role).where(access.c.project_id == project_id).exists()
+        inside = [is_visible, Task.workspace_id == home, Task.project_id == project_id]
+        return await self._page(actor, query, inside, [Status.project_id == project_id])
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
     ) -> Page[AnyRow]:
-        inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, project_ids)]
-        return await self._page(actor, query, inside)
+        inside = [*_inside(workspace_id), *any_of(Task.project_id, project_ids)]
+        statuses = [Status.workspace_id == workspace_id, *any_of(Status.project_id, project_ids)]
+        return await self._page(actor, query, inside, statuses)
+
+    async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
+        """Rows of `LISTED` with `rank`, `marked_title` and `marked_text`, with MARKS around words found."""
+        inside = [*_inside(workspace_id), *any_of(Task.project_id, query.project_id)]
+        hits = _hits(query.q, inside)
+        statement = LISTED.add_columns(
+            hits.c.rank,
+            _headline(Task.title, query.q, _WHOLE).label("marked_title"),
+            _headline(func.left(Task.description, _READ_CHARACTERS), query.q, _SNIPPET).label("marked_text"),
+        ).join(hits, hits.c.id == Task.id)
+        keys = {"rank": SortKey.of(hits.c.rank, float)}
+        return await fetch_page(self._session, statement, query, keys, Task.id, actor.binds)
 
     async def _page(
-        self, actor: Actor, query: TaskQuery, inside: Sequence[ColumnElement[bool]]
+        self,
+        actor: Actor,
+        query: TaskQuery,
+        inside: Sequence[ColumnElement[bool]],
+        statuses: Sequence[ColumnElement[bool]],
     ) -> Page[AnyRow]:
-        statement = TASKS.where(*inside, *_filters(actor, query))
-        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds)
+        filters, shown = list(_filters(actor, query)), list(_archived(query))
+        statement = LISTED.where(*inside, *filters, *shown)
+        # With a filter few tasks may be left, and to look for them status by status could take longer.
+        is_status = not filters and query.sort in {"status", "-status"}
+        narrowing = _first_of_each(query.sort, statuses, shown) if is_status else None
+        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds, narrowing)
+
+
+def _inside(workspace_id: UUID) -> Sequence[ColumnElement[bool]]:
+    is_visible = (
+        select(workspace_access.c.role).where(workspace_access.c.workspace_id == workspace_id).exists()
+    )
+    return is_visible, Task.workspace_id == workspace_id
+
+
+def _first_of_each(
+    sort: str, inside: Sequence[ColumnElement[bool]], shown: Sequence[ColumnElement[bool]]
+) -> Narrowing:
+    """The tasks of a page are among the first of each status, which an index has in order."""
+    is_down = sort.startswith("-")
+
+    def narrowing(place: Sequence[Any] | None, limit: int) -> ColumnElement[bool]:
+        statuses = (
+            select(Status.id, Status.position)
+            .join(access, access.c.project_id == Status.project_id)
+            .where(*inside)
+            .subquery("each_status")
+        )
+        of_one = select(Task.id).where(Task.status_id == statuses.c.id, Task.deleted_at.is_(None), *shown)
+        if place is not None:
+            of_one = of_one.where(_behind(place, statuses.c.position, is_down=is_down))
+        order = Task.id.desc() if is_down else Task.id
+        firsts = of_one.order_by(order).limit(limit).correlate(statuses).lateral("firsts")
+        ids = select(firsts.c.id).select_from(statuses.join(firsts, true())).scalar_subquery()
+        return Task.id == func.any(func.array(ids))
+
+    return narrowing
+
+
+def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool) -> ColumnElement[bool]:
+    """As one comparison with the id, so that an index finds the start in a status that was begun."""
+    at, last = place
+    if is_down:
+        end = case((position < at, literal(UUID(int=2**128 - 1))), (position == at, literal(last)))
+        return Task.id < end
+    end = case((position > at, literal(UUID(int=0))), (position == at, literal(last)))
+    return Task.id > end
 
 
 def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
     if query.q is not None:
-        yield Task.search.op("@@")(func.websearch_to_tsquery(SEARCH_CONFIG, query.q))
+        yield has_words(query.q)
+    yield from conditions(query.terms(), Asker(actor.user_id, query.time_zone))
     yield from any_of(Status.key, query.status)
+    yield from any_of(Status.category, query.category)
     yield from any_of(Task.priority, query.priority)
     yield from any_of(Task.assignee_id, query.assignee_id, me=actor.user_id)
-    if query.label_id:
-        yield _has_label(query.label_id)
-    yield from between(Task.due_at, query.due_after, query.due_before)
-    yield from between(Task.start_at, query.start_after, query.start_before)
-    yield from between(Task.created_at, query.created_after, query.created_before)
-    yield from between(Task.updated_at, query.updated_after, query.updated_before)
-    yield from between(Task.completed_at, query.completed_after, query.completed_before)
+    yield from any_of(Task.created_by, query.created_by, me=actor.user_id)
+    yield from any_of(Task.parent_id, query.parent_id)
+    yield from _linked(LABELS, TaskLabel.label_id, query.label_id)
+    yield from _linked(WATCHERS, Watcher.user_id, query.watcher_id, me=actor.user_id)
+    if query.due:
+        yield or_(*(_due(days, query.time_zone) for days in query.due))
+    if query.estimate_min is not None:
+        yield Task.estimate_minutes >= query.estimate_min
+    if query.estimate_max is not None:
+        yield Task.estimate_minutes <= query.estimate_max
+    for name in MOMENTS:
+        after, before = getattr(query, f"{name}_after"), getattr(query, f"{name}_before")
+        if after is not None or before is not None:
+            yield is_between(name, after, before)
 
 
-def _has_label(wanted: Sequence[UUID | str]) -> ColumnElement[bool]:
-    labels = select(TaskLabel.label_id).where(
-        TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id
+def _linked(
+    links: Select[UUID], column: Any, wanted: Sequence[Any], me: Any = None
+) -> Iterator[ColumnElement[bool]]:
+    if wanted:
+        known = [me if value == ME else value for value in wanted if value != NULL]
+        found = links.where(column.in_(known)).exists()
+        yield or_(found, ~links.exists()) if NULL in wanted else found
+
+
+def _archived(query: TaskQuery) -> Iterator[ColumnElement[bool]]:
+    if query.archived == "true":
+        yield Task.archived_at.is_not(None)
+    elif query.archived == "false" and not _asks_for_archived(query):
+        yield Task.archived_at.is_(None)
+
+
+def _asks_for_archived(query: TaskQuery) -> bool:
+    """In words, while the parameter is silent."""
+    said = any(
+        term.field == "is"
+        and not term.is_negated
+        and any(value.keyword == "archived" for value in term.values)
+        for term in query.terms()
     )
-    label_ids = [label_id for label_id in wanted if label_id != NULL]
-    has_one = labels.where(TaskLabel.label_id.in_(label_ids)).exists()
-    return or_(has_one, ~labels.exists()) if NULL in wanted else has_one
+    return said and "archived" not in query.model_fields_set
+
+
+def _due(days: str, zone: str) -> ColumnElement[bool]:
+    match days:
+        case "none":
+            return Task.due_at.is_(None)
+        case "overdue":
+            return IS_OVERDUE
+        case _:
+            moments = Moments.of(Period(days), zone)
+            return is_between("due", moments.first, moments.end)
+
+
+def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
+    """`id` and `rank` of the newest matches, and of the task whose key it is."""
+    visible = LISTED.with_only_columns(Task.id).where(*inside)
+    rank = func.ts_rank(Task.search, websearch(q), type_=Float()).label("rank")
+    newest = (
+        visible.add_columns(rank)
+        .where(has_words(q))
+        .order_by(Task.created_at.desc(), Task.id.desc())
+        .limit(RANKED)
+    )
+    key = _KEY.fullmatch(q)
+    if key is None:
+        return newest.cte("hits")
+    named = visible.add_columns(literal(_BY_KEY, Float()).label("rank")).where(
+        Project.key == key[1].upper(), Task.number == int(key[2])
+    )
+    either = union_all(newest, named).subquery()
+    return (
+        select(either.c.id, func.max(either.c.rank, type_=Float()).label("rank"))
+        .group_by(either.c.id)
+        .cte("hits")
+    )
+
+
+def _headline(text: SQLColumnExpression[str], q: str, options: str) -> ColumnElement[str]:
+    return func.ts_headline(SEARCH_CONFIG, func.translate(text, "".join(MARKS), ""), websearch(q), options)
