@@ -68,6 +68,7 @@ DESCRIPTION = """A task tracker that shows its workings.
 - **Errors** have one shape, `{"error": {"code", "message", "details", "request_id"}}`; read the `code`.
 - **Lists** answer `{"items", "next_cursor", "total"}`; ask again with `cursor` until `next_cursor` is null.
 - **Edits** are never lost: name the `ETag` you saw in `If-Match`, and a stale one is refused with 412.
+- **Reads** of what you have cost little: name its `ETag` in `If-None-Match`, and 304 says it is the same.
 - **PATCH** changes the fields that are sent, and no others; `null` clears one."""
 
 TAGS = [

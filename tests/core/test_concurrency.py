@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from glasswork.core.concurrency import Precondition, StaleVersionError, etag
+from glasswork.core.concurrency import Precondition, Seen, StaleVersionError, etag
 from glasswork.core.errors import ValidationError
 
 
@@ -67,3 +67,23 @@ class TestCheck:
 def test_etag_is_the_version_and_read_back() -> None:
     assert etag(Note()) == '"7"'
     assert Precondition.parse(etag(Note())) == Precondition(frozenset({7}))
+
+
+@pytest.mark.parametrize(
+    ("header", "has"),
+    [
+        (None, False),
+        ('"7"', True),
+        ('W/"7"', True),
+        ('"6", W/"7"', True),
+        (" * ", True),
+        ('"6"', False),
+        ('"77"', False),
+        ('"07"', False),
+        ("7", False),
+        ('"7', False),
+        ("", False),
+    ],
+)
+def test_what_the_caller_has_seen(header: str | None, has: bool) -> None:
+    assert Seen.parse(header).has(Note()) is has

@@ -1,4 +1,7 @@
-"""Lost updates are refused: a write that names the version it saw goes through only on that version."""
+"""Lost updates are refused: a write that names the version it saw goes through only on that version.
+
+And what has not changed is not sent again: a read that names that version is answered without a body.
+"""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +13,7 @@ from glasswork.core.errors import PreconditionFailedError, ValidationError
 _ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e]*"'
 _LIST = re.compile(rf"\s*{_ENTITY_TAG}(?:\s*,\s*{_ENTITY_TAG})*\s*")
 _STRONG_VERSION = re.compile(r'(?<!/)"([1-9]\d{0,8})"')
+_VERSION = re.compile(r'"([1-9]\d{0,8})"')
 
 
 class Versioned(Protocol):
@@ -50,6 +54,27 @@ class Precondition:
             wanted = (changes or {}).items()
             fields = [name for name, value in wanted if getattr(current, name, None) != value]
             raise StaleVersionError(current, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The versions that the caller has, by `If-None-Match`; None stands for any."""
+
+    versions: frozenset[int] | None = frozenset()
+
+    @classmethod
+    def parse(cls, header: str | None) -> "Seen":
+        """Weak tags match here (RFC 9110, 13.1.2); what is no list of tags names nothing."""
+        if header is None:
+            return cls()
+        if header.strip() == "*":
+            return cls(None)
+        if not _LIST.fullmatch(header):
+            return cls()
+        return cls(frozenset(int(version) for version in _VERSION.findall(header)))
+
+    def has(self, current: Versioned) -> bool:
+        return self.versions is None or current.version in self.versions
 
 
 def etag(resource: Versioned) -> str:

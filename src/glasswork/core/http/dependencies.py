@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.concurrency import Precondition
+from glasswork.core.concurrency import Precondition, Seen
 from glasswork.core.db import Database
 from glasswork.core.errors import ValidationError
 
@@ -55,6 +55,17 @@ NotCached = Depends(forbid_caching)
 """For answers that hold a secret."""
 
 Device = Annotated[str | None, Header(alias="User-Agent", include_in_schema=False)]
+
+
+async def get_seen(
+    if_none_match: Annotated[
+        str | None, Header(description="Answer without a body if the resource still has this ETag.")
+    ] = None,
+) -> Seen:
+    return Seen.parse(if_none_match)
+
+
+IfNoneMatch = Annotated[Seen, Depends(get_seen)]
 
 
 async def refuse_unknown_query(request: Request) -> None:

@@ -1,17 +1,26 @@
 """What the answer about a single resource carries besides its body."""
 
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from fastapi import Response
 
-from glasswork.core.concurrency import etag
+from glasswork.core.concurrency import Seen, etag
 
 API_PREFIX = "/api/v1"
 
-_ETAG = {"ETag": {"description": "For If-Match.", "schema": {"type": "string", "examples": ['"7"']}}}
+_ETAG = {
+    "ETag": {
+        "description": "For If-Match and If-None-Match.",
+        "schema": {"type": "string", "examples": ['"7"']},
+    }
+}
 _LOCATION = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
 
 TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": _ETAG}}
+SHOWN: dict[int | str, dict[str, Any]] = TAGGED | {
+    304: {"description": "It still has the ETag named in If-None-Match.", "headers": _ETAG}
+}
 CREATED: dict[int | str, dict[str, Any]] = {201: {"headers": _ETAG | _LOCATION}}
 
 Resource = TypeVar("Resource", bound=Any)
@@ -20,6 +29,13 @@ Resource = TypeVar("Resource", bound=Any)
 def tagged(response: Response, resource: Resource) -> Resource:
     response.headers["ETag"] = etag(resource)
     return resource
+
+
+def shown(response: Response, resource: Resource, seen: Seen) -> Resource | Response:
+    """The resource, or no body for a caller who has it as it is."""
+    if seen.has(resource):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": etag(resource)})
+    return tagged(response, resource)
 
 
 def created(response: Response, collection: str, resource: Resource) -> Resource:

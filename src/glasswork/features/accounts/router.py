@@ -7,10 +7,10 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, NotCached, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
 
@@ -118,10 +118,10 @@ async def end_session(session_id: SessionId, actor: CurrentActor, sessions: Sess
     await sessions.end_one(actor, session_id)
 
 
-@users.get("/me", response_model=UserRead, responses=TAGGED | declare(*AUTHORIZED))
-async def get_me(actor: Reader, accounts: Accounts, response: Response) -> Any:
+@users.get("/me", response_model=UserRead, responses=SHOWN | declare(*AUTHORIZED))
+async def get_me(actor: Reader, accounts: Accounts, response: Response, if_none_match: IfNoneMatch) -> Any:
     """Show my account."""
-    return tagged(response, await accounts.me(actor))
+    return shown(response, await accounts.me(actor), if_none_match)
 
 
 @users.patch(
@@ -147,11 +147,13 @@ async def list_users(
 @users.get(
     "/{user_id}",
     response_model=UserRead,
-    responses=TAGGED | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError),
+    responses=SHOWN | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError),
 )
-async def get_user(user_id: UserId, actor: AdminReader, accounts: Accounts, response: Response) -> Any:
+async def get_user(
+    user_id: UserId, actor: AdminReader, accounts: Accounts, response: Response, if_none_match: IfNoneMatch
+) -> Any:
     """Show an account. For admins of the installation."""
-    return tagged(response, await accounts.get(actor, user_id))
+    return shown(response, await accounts.get(actor, user_id), if_none_match)
 
 
 @users.patch(

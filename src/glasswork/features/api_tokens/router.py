@@ -2,9 +2,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from glasswork.core.http.dependencies import NotCached, Session
+from glasswork.core.http.dependencies import IfNoneMatch, NotCached, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, created, shown
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import ApiTokenId
 from glasswork.features.accounts.auth import RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor
@@ -48,13 +48,17 @@ async def list_api_tokens(
 @router.get(
     "/{api_token_id}",
     response_model=ApiTokenRead,
-    responses=TAGGED | declare(*SIGNED_IN, ApiTokenNotFoundError),
+    responses=SHOWN | declare(*SIGNED_IN, ApiTokenNotFoundError),
 )
 async def get_api_token(
-    api_token_id: ApiTokenId, actor: CurrentActor, api_tokens: ApiTokens, response: Response
+    api_token_id: ApiTokenId,
+    actor: CurrentActor,
+    api_tokens: ApiTokens,
+    response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show a token: all but the token itself."""
-    return tagged(response, await api_tokens.get(actor, api_token_id))
+    return shown(response, await api_tokens.get(actor, api_token_id), if_none_match)
 
 
 @router.delete("/{api_token_id}", status_code=204, responses=declare(*SIGNED_IN, ApiTokenNotFoundError))

@@ -5,9 +5,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import LabelId, ProjectId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -80,10 +80,12 @@ async def list_projects(
     return await projects.page(actor, workspace_id, query)
 
 
-@router.get("/projects/{project_id}", response_model=ProjectRead, responses=TAGGED | declare(*INSIDE))
-async def get_project(project_id: ProjectId, actor: Reader, projects: Projects, response: Response) -> Any:
+@router.get("/projects/{project_id}", response_model=ProjectRead, responses=SHOWN | declare(*INSIDE))
+async def get_project(
+    project_id: ProjectId, actor: Reader, projects: Projects, response: Response, if_none_match: IfNoneMatch
+) -> Any:
     """Show a project."""
-    return tagged(response, await projects.get(actor, project_id))
+    return shown(response, await projects.get(actor, project_id), if_none_match)
 
 
 @router.patch(
@@ -137,11 +139,13 @@ async def list_labels(
 @router.get(
     "/labels/{label_id}",
     response_model=LabelRead,
-    responses=TAGGED | declare(*AUTHORIZED, LabelNotFoundError),
+    responses=SHOWN | declare(*AUTHORIZED, LabelNotFoundError),
 )
-async def get_label(label_id: LabelId, actor: Reader, labels: Labels, response: Response) -> Any:
+async def get_label(
+    label_id: LabelId, actor: Reader, labels: Labels, response: Response, if_none_match: IfNoneMatch
+) -> Any:
     """Show a label."""
-    return tagged(response, await labels.get(actor, label_id))
+    return shown(response, await labels.get(actor, label_id), if_none_match)
 
 
 @router.patch(

@@ -5,9 +5,9 @@ from fastapi import APIRouter, Depends, Path, Response
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.schemas import LabelId, ProjectId, TaskId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import LabelNotFoundError, ProjectNotFoundError
@@ -48,7 +48,7 @@ async def create_task(
 
 
 @router.get(
-    "/workspaces/{workspace_id}/tasks/{key}", response_model=TaskRead, responses=TAGGED | declare(*INSIDE)
+    "/workspaces/{workspace_id}/tasks/{key}", response_model=TaskRead, responses=SHOWN | declare(*INSIDE)
 )
 async def get_task_by_key(
     workspace_id: WorkspaceId,
@@ -56,15 +56,18 @@ async def get_task_by_key(
     actor: Reader,
     tasks: Tasks,
     response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show a task by its key, such as `OPS-42`."""
-    return tagged(response, await tasks.get_by_key(actor, workspace_id, key))
+    return shown(response, await tasks.get_by_key(actor, workspace_id, key), if_none_match)
 
 
-@router.get("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*INSIDE))
-async def get_task(task_id: TaskId, actor: Reader, tasks: Tasks, response: Response) -> Any:
+@router.get("/tasks/{task_id}", response_model=TaskRead, responses=SHOWN | declare(*INSIDE))
+async def get_task(
+    task_id: TaskId, actor: Reader, tasks: Tasks, response: Response, if_none_match: IfNoneMatch
+) -> Any:
     """Show a task."""
-    return tagged(response, await tasks.get(actor, task_id))
+    return shown(response, await tasks.get(actor, task_id), if_none_match)
 
 
 @router.patch("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*WRITES))

@@ -6,10 +6,10 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing_from_address
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor, acting
@@ -113,12 +113,16 @@ async def list_workspaces(
     return await workspaces.page(actor, query)
 
 
-@router.get("/{workspace_id}", response_model=WorkspaceRead, responses=TAGGED | declare(*INSIDE))
+@router.get("/{workspace_id}", response_model=WorkspaceRead, responses=SHOWN | declare(*INSIDE))
 async def get_workspace(
-    workspace_id: WorkspaceId, actor: Reader, workspaces: Workspaces, response: Response
+    workspace_id: WorkspaceId,
+    actor: Reader,
+    workspaces: Workspaces,
+    response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show a workspace."""
-    return tagged(response, await workspaces.get(actor, workspace_id))
+    return shown(response, await workspaces.get(actor, workspace_id), if_none_match)
 
 
 @router.patch(
@@ -164,13 +168,18 @@ async def list_members(
 @router.get(
     "/{workspace_id}/members/{user_id}",
     response_model=MemberRead,
-    responses=TAGGED | declare(*INSIDE, MemberNotFoundError),
+    responses=SHOWN | declare(*INSIDE, MemberNotFoundError),
 )
 async def get_member(
-    workspace_id: WorkspaceId, user_id: UserId, actor: Reader, members: Members, response: Response
+    workspace_id: WorkspaceId,
+    user_id: UserId,
+    actor: Reader,
+    members: Members,
+    response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show a member and the role."""
-    return tagged(response, await members.get(actor, workspace_id, user_id))
+    return shown(response, await members.get(actor, workspace_id, user_id), if_none_match)
 
 
 @router.patch(
@@ -259,7 +268,7 @@ async def list_invitations(
 @router.get(
     "/{workspace_id}/invitations/{invitation_id}",
     response_model=InvitationRead,
-    responses=TAGGED | declare(*INSIDE, PermissionDeniedError, InvitationNotFoundError),
+    responses=SHOWN | declare(*INSIDE, PermissionDeniedError, InvitationNotFoundError),
 )
 async def get_invitation(
     workspace_id: WorkspaceId,
@@ -267,9 +276,10 @@ async def get_invitation(
     actor: Reader,
     invitations: Invitations,
     response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show an invitation that waits for an answer. For admins."""
-    return tagged(response, await invitations.get(actor, workspace_id, invitation_id))
+    return shown(response, await invitations.get(actor, workspace_id, invitation_id), if_none_match)
 
 
 @router.delete(

@@ -24,7 +24,10 @@ class CorsMiddleware(CORSMiddleware):
             app,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "Idempotency-Key", REQUEST_ID_HEADER],
+            allow_headers=[
+                *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
+                REQUEST_ID_HEADER,
+            ],
             expose_headers=["ETag", "Location", "Retry-After", REQUEST_ID_HEADER, *TIMING_HEADERS],
         )
 
