@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +15,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 
 class Input(BaseModel):
@@ -91,3 +93,19 @@ def _storable(value: datetime) -> datetime:
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_storable)]
 """A moment with its zone; stored and shown in UTC."""
+
+
+_ZONES = available_timezones() | {"UTC"}
+
+
+def _known_zone(value: str) -> str:
+    if value not in _ZONES:
+        raise PydanticCustomError("unknown_time_zone", "must be a zone of the IANA database")
+    return value
+
+
+TimeZone = Annotated[
+    str,
+    Field(max_length=64, description="A zone of the IANA database.", examples=["Europe/Berlin"]),
+    AfterValidator(_known_zone),
+]

@@ -1,31 +1,19 @@
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
+from glasswork.features.tasks.models import Watcher
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.features.search.lists import make_tasks, path_of, put, titles
 from tests.features.workspaces.roles import by_role, with_role
 
 pytestmark = pytest.mark.anyio
-
-
-def path_of(project: dict[str, Any]) -> str:
-    return f"/projects/{project['id']}/tasks"
-
-
-async def titles(caller: Caller, path: str, **query: Any) -> str:
-    """The tasks found, which have letters for titles, in a row."""
-    response = await caller.get(path, sort="title", **query)
-    assert response.status_code == 200, response.text
-    return "".join(item["title"] for item in response.json()["items"])
-
-
-async def make_tasks(caller: Caller, project: dict[str, Any], **fields: dict[str, Any]) -> None:
-    for title, values in fields.items():
-        await make_task(caller, project, title=title, **values)
 
 
 class TestAccess:
@@ -63,6 +51,20 @@ class TestAccess:
             {"status": "To do"},
             {"priority": "highest"},
             {"assignee_id": "you"},
+            {"created_by": "null"},
+            {"watcher_id": "you"},
+            {"parent_id": "me"},
+            {"category": "open"},
+            {"archived": "no"},
+            {"due": "soon"},
+            {"time_zone": "Mars/Base"},
+            {"time_zone": "europe/berlin"},
+            {"time_zone": ""},
+            {"estimate_min": -1},
+            {"estimate_max": "2h"},
+            {"filter": "due:soon"},
+            {"filter": "a" * 501},
+            {"filter": "a\0"},
             {"label_id": "me"},
             {"due_after": "2026-01-01"},
             {"due_before": "2026-01-01T00:00:00"},
@@ -116,7 +118,59 @@ class TestFilters:
         assert await titles(owner, path_of(project), label_id=[docs, "null"]) == "bcd"
         assert await titles(owner, path_of(project), label_id=unused) == ""
 
-    @pytest.mark.parametrize("moment", ["due", "start", "created", "updated", "completed"])
+    async def test_category(self, owner: Caller, project: dict[str, Any]) -> None:
+        fields = {"a": {"status": "todo"}, "b": {"status": "in_progress"}, "c": {"status": "done"}}
+        await make_tasks(owner, project, **fields)
+        assert await titles(owner, path_of(project), category="in_progress") == "b"
+        assert await titles(owner, path_of(project), category=["todo", "done"]) == "ac"
+
+    async def test_creator(self, owner: Caller, callers: Callers, project: dict[str, Any]) -> None:
+        other = await callers.member(project["workspace_id"])
+        await make_tasks(owner, project, a={})
+        await make_tasks(other, project, b={})
+        assert await titles(owner, path_of(project), created_by="me") == "a"
+        assert await titles(other, path_of(project), created_by="me") == "b"
+        assert await titles(owner, path_of(project), created_by=[str(other.id), "me"]) == "ab"
+        assert await titles(owner, path_of(project), created_by=str(uuid7())) == ""
+
+    async def test_watcher(self, owner: Caller, callers: Callers, project: dict[str, Any]) -> None:
+        other = await callers.member(project["workspace_id"])
+        ids = await make_tasks(owner, project, a={}, b={}, c={})
+        await watch(callers, project, ids["a"], owner)
+        await watch(callers, project, ids["a"], other)
+        await watch(callers, project, ids["b"], other)
+        assert await titles(owner, path_of(project), watcher_id="me") == "a"
+        assert await titles(owner, path_of(project), watcher_id=str(other.id)) == "ab"
+        assert await titles(owner, path_of(project), watcher_id="null") == "c"
+        assert await titles(owner, path_of(project), watcher_id=["null", "me"]) == "ac"
+        assert await titles(owner, path_of(project), watcher_id=str(uuid7())) == ""
+
+    async def test_parent(self, owner: Caller, callers: Callers, project: dict[str, Any]) -> None:
+        ids = await make_tasks(owner, project, a={}, b={}, c={}, d={})
+        await put(callers, ids["b"], parent_id=UUID(ids["a"]))
+        await put(callers, ids["d"], parent_id=UUID(ids["c"]))
+        assert await titles(owner, path_of(project), parent_id=ids["a"]) == "b"
+        assert await titles(owner, path_of(project), parent_id=[ids["a"], ids["c"]]) == "bd"
+        assert await titles(owner, path_of(project), parent_id="null") == "ac"
+        assert await titles(owner, path_of(project), parent_id=[ids["c"], "null"]) == "acd"
+
+    async def test_archived(self, owner: Caller, callers: Callers, project: dict[str, Any]) -> None:
+        ids = await make_tasks(owner, project, a={}, b={})
+        await put(callers, ids["b"], archived_at=datetime.now(UTC))
+        assert await titles(owner, path_of(project)) == "a"
+        assert await titles(owner, path_of(project), archived="false") == "a"
+        assert await titles(owner, path_of(project), archived="true") == "b"
+        assert await titles(owner, path_of(project), archived="all") == "ab"
+
+    async def test_estimate(self, owner: Caller, project: dict[str, Any]) -> None:
+        minutes = {"a": 0, "b": 30, "c": 60}
+        await make_tasks(owner, project, d={}, **{key: {"estimate_minutes": n} for key, n in minutes.items()})
+        assert await titles(owner, path_of(project), estimate_min=30) == "bc"
+        assert await titles(owner, path_of(project), estimate_max=30) == "ab"
+        assert await titles(owner, path_of(project), estimate_min=1, estimate_max=59) == "b"
+        assert await titles(owner, path_of(project), estimate_min=0) == "abc"
+
+    @pytest.mark.parametrize("moment", ["due", "start", "created", "updated", "completed", "archived"])
     async def test_moments_from_one_on_and_before_another(
         self, owner: Caller, callers: Callers, project: dict[str, Any], moment: str
     ) -> None:
@@ -129,11 +183,12 @@ class TestFilters:
                 )
             )
         after, before = f"{moment}_after", f"{moment}_before"
+        query: dict[str, Any] = {"archived": "all"}
         third, fourth, until = "2026-01-03T00:00:00Z", "2026-01-04T01:00:00+01:00", "2026-02-01T00:00:00Z"
-        assert await titles(owner, path_of(project), **{after: third, before: until}) == "bc"
-        assert await titles(owner, path_of(project), **{before: third}) == "a"
-        assert await titles(owner, path_of(project), **{after: third, before: fourth}) == "b"
-        assert await titles(owner, path_of(project), **{after: fourth, before: third}) == ""
+        assert await titles(owner, path_of(project), **query, **{after: third, before: until}) == "bc"
+        assert await titles(owner, path_of(project), **query, **{before: third}) == "a"
+        assert await titles(owner, path_of(project), **query, **{after: third, before: fourth}) == "b"
+        assert await titles(owner, path_of(project), **query, **{after: fourth, before: third}) == ""
 
     async def test_different_filters_must_all_hold(self, owner: Caller, project: dict[str, Any]) -> None:
         bug = (await make_label(owner, project))["id"]
@@ -156,6 +211,12 @@ class TestFilters:
             "q": "port",
         }
         assert await titles(owner, path_of(project), **query) == "x"
+
+
+async def watch(callers: Callers, project: dict[str, Any], task_id: str, user: Caller) -> None:
+    watcher = Watcher(workspace_id=UUID(project["workspace_id"]), task_id=UUID(task_id), user_id=user.id)
+    async with callers.database.transaction() as session:
+        session.add(watcher)
 
 
 MISSES: dict[str, Any] = {

@@ -4,18 +4,20 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.core.filtering import NULL, any_of, between
+from glasswork.core.filtering import ME, NULL, any_of, between
+from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
 from glasswork.features.projects.models import Status
 from glasswork.features.tasks.access import TASKS
-from glasswork.features.tasks.models import SEARCH_CONFIG, Priority, Task, TaskLabel
+from glasswork.features.tasks.models import Priority, Task, TaskLabel, Watcher
 
+from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_in
 from .schemas import TaskQuery
 
 _BEFORE_ALL, _AFTER_ALL = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
@@ -61,23 +63,59 @@ class SearchRepository:
 
 def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
     if query.q is not None:
-        yield Task.search.op("@@")(func.websearch_to_tsquery(SEARCH_CONFIG, query.q))
+        yield has_words(query.q)
+    yield from conditions(query.terms(), Asker(actor.user_id, query.time_zone))
     yield from any_of(Status.key, query.status)
+    yield from any_of(Status.category, query.category)
     yield from any_of(Task.priority, query.priority)
     yield from any_of(Task.assignee_id, query.assignee_id, me=actor.user_id)
-    if query.label_id:
-        yield _has_label(query.label_id)
-    yield from between(Task.due_at, query.due_after, query.due_before)
-    yield from between(Task.start_at, query.start_after, query.start_before)
-    yield from between(Task.created_at, query.created_after, query.created_before)
-    yield from between(Task.updated_at, query.updated_after, query.updated_before)
-    yield from between(Task.completed_at, query.completed_after, query.completed_before)
+    yield from any_of(Task.created_by, query.created_by, me=actor.user_id)
+    yield from any_of(Task.parent_id, query.parent_id)
+    yield from _linked(LABELS, TaskLabel.label_id, query.label_id)
+    yield from _linked(WATCHERS, Watcher.user_id, query.watcher_id, me=actor.user_id)
+    yield from _archived(query)
+    if query.due:
+        yield or_(*(_due(days, query.time_zone) for days in query.due))
+    if query.estimate_min is not None:
+        yield Task.estimate_minutes >= query.estimate_min
+    if query.estimate_max is not None:
+        yield Task.estimate_minutes <= query.estimate_max
+    for name, column in MOMENTS.items():
+        yield from between(column, getattr(query, f"{name}_after"), getattr(query, f"{name}_before"))
 
 
-def _has_label(wanted: Sequence[UUID | str]) -> ColumnElement[bool]:
-    labels = select(TaskLabel.label_id).where(
-        TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id
+def _linked(
+    links: Select[UUID], column: Any, wanted: Sequence[Any], me: Any = None
+) -> Iterator[ColumnElement[bool]]:
+    if wanted:
+        known = [me if value == ME else value for value in wanted if value != NULL]
+        found = links.where(column.in_(known)).exists()
+        yield or_(found, ~links.exists()) if NULL in wanted else found
+
+
+def _archived(query: TaskQuery) -> Iterator[ColumnElement[bool]]:
+    if query.archived == "true":
+        yield Task.archived_at.is_not(None)
+    elif query.archived == "false" and not _asks_for_archived(query):
+        yield Task.archived_at.is_(None)
+
+
+def _asks_for_archived(query: TaskQuery) -> bool:
+    """In words, while the parameter is silent."""
+    said = any(
+        term.field == "is"
+        and not term.is_negated
+        and any(value.keyword == "archived" for value in term.values)
+        for term in query.terms()
     )
-    label_ids = [label_id for label_id in wanted if label_id != NULL]
-    has_one = labels.where(TaskLabel.label_id.in_(label_ids)).exists()
-    return or_(has_one, ~labels.exists()) if NULL in wanted else has_one
+    return said and "archived" not in query.model_fields_set
+
+
+def _due(days: str, zone: str) -> ColumnElement[bool]:
+    match days:
+        case "none":
+            return Task.due_at.is_(None)
+        case "overdue":
+            return IS_OVERDUE
+        case _:
+            return is_in(Task.due_at, Moments.of(Period(days), zone))

@@ -1,9 +1,14 @@
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import LabelId, ProjectId, Text, Timestamp, UserId
+from glasswork.core.query_language import FilterSyntaxError, Reader, Term, parse
+from glasswork.core.query_values import choice, days, key, minutes, name, rank
+from glasswork.core.schemas import LabelId, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId
+from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import StatusKey
 
@@ -18,6 +23,50 @@ SORT_KEYS = (
     "created_at",
     "updated_at",
 )
+FIELDS: Final[Mapping[str, Reader]] = {
+    "status": name,
+    "priority": rank([priority.value for priority in Priority]),
+    "assignee": name,
+    "creator": name,
+    "watcher": name,
+    "label": name,
+    "parent": key,
+    "estimate": minutes,
+    "due": days,
+    "start": days,
+    "created": days,
+    "updated": days,
+    "completed": days,
+    "is": choice("archived", "overdue", "subtask", "blocked"),
+}
+WORKSPACE_FIELDS: Final[Mapping[str, Reader]] = {**FIELDS, "project": name}
+FILTER = """A filter in words, such as `status:open due:<7d label:bug,ui -assignee:me "port number" word`.
+
+All terms must hold, `-` turns one round, a comma means any of; in quotes nothing is a keyword. Fields:
+
+- `status`: a key, or `open`, `closed` by its category
+- `priority`: `none` to `urgent`, with `<`, `<=`, `>`, `>=`
+- `assignee`, `creator`, `watcher`: a username, `me` or `none`
+- `label`: a name or `none`; `project`: a key, in the list of a workspace; `parent`: a key or `none`
+- `due`, `start`, `created`, `updated`, `completed`, with `<`, `<=`, `>`, `>=`: a day such as `2026-03-01`,
+  `yesterday`, `today`, `tomorrow`, `last_week`, `this_week`, `next_week`, an amount such as `7d`, `2w`, `3m`,
+  `1y`, or `none`. Days are those of `time_zone`. Amounts are from today: ahead for `due`, `start` (`due:<7d`
+  is before the day in a week), back for the others (`created:<7d` is after the day a week ago).
+- `estimate`: `30m`, `2h`, `1h30m` or `none`, with `<`, `<=`, `>`, `>=`
+- `is`: `archived` (which also shows them), `overdue`, `subtask`, `blocked`
+
+A name that nothing has matches nothing. Other words must stand in title or description."""
+
+
+def _check(fields: Mapping[str, Reader]) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            parse(text, fields)
+        except FilterSyntaxError as error:
+            raise PydanticCustomError("filter_syntax", "{message}", {"message": str(error)}) from error
+        return text
+
+    return AfterValidator(check)
 
 
 class TaskQuery(PageQuery):
@@ -26,10 +75,26 @@ class TaskQuery(PageQuery):
     q: Annotated[Text, Field(max_length=500)] | None = Field(
         None, description='Words of title and description: `port "exact phrase" -without or`.'
     )
+    filter: Annotated[Text, Field(max_length=500), _check(FIELDS)] | None = Field(None, description=FILTER)
+    time_zone: TimeZone = "UTC"
     status: list[StatusKey] = Field([], max_length=50)
+    category: list[Category] = Field([], max_length=50, description="What the status means.")
     priority: list[Priority] = Field([], max_length=50)
     assignee_id: list[UserId | Literal["me", "null"]] = Field([], max_length=50)
+    created_by: list[UserId | Literal["me"]] = Field([], max_length=50)
+    watcher_id: list[UserId | Literal["me", "null"]] = Field([], max_length=50)
     label_id: list[LabelId | Literal["null"]] = Field([], max_length=50)
+    parent_id: list[TaskId | Literal["null"]] = Field([], max_length=50)
+    archived: Literal["false", "true", "all"] = Field(
+        "false", description="Whether to show them too, or only."
+    )
+    due: list[Literal["today", "tomorrow", "overdue", "this_week", "next_week", "none"]] = Field(
+        [],
+        max_length=50,
+        description="Days of `time_zone`, weeks from Monday; overdue is what is not done in time.",
+    )
+    estimate_min: int | None = Field(None, ge=0, le=1_000_000, description="In minutes, inclusive.")
+    estimate_max: int | None = Field(None, ge=0, le=1_000_000, description="In minutes, inclusive.")
     due_after: Timestamp | None = Field(None, description="From this moment on.")
     due_before: Timestamp | None = Field(None, description="Before this moment.")
     start_after: Timestamp | None = None
@@ -40,8 +105,16 @@ class TaskQuery(PageQuery):
     updated_before: Timestamp | None = None
     completed_after: Timestamp | None = None
     completed_before: Timestamp | None = None
+    archived_after: Timestamp | None = None
+    archived_before: Timestamp | None = None
     sort: str = sort_by(*SORT_KEYS, default="-created_at")
+
+    def terms(self) -> list[Term]:
+        return parse(self.filter or "", WORKSPACE_FIELDS)
 
 
 class WorkspaceTaskQuery(TaskQuery):
+    filter: Annotated[Text, Field(max_length=500), _check(WORKSPACE_FIELDS)] | None = Field(
+        None, description=FILTER
+    )
     project_id: list[ProjectId] = Field([], max_length=50)

@@ -1,0 +1,201 @@
+"""What the words of a filter ask for, as conditions of `TASKS`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, not_, or_, select, true
+from sqlalchemy.orm import aliased
+
+from glasswork.core.local_time import Amount, Moments
+from glasswork.core.query_language import Term, Value
+from glasswork.core.query_values import NONE
+from glasswork.features.accounts.models import User
+from glasswork.features.projects.access import access
+from glasswork.features.projects.models import Category, Label, Project, Status
+from glasswork.features.relations.models import Kind, Relation
+from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher
+
+Condition = ColumnElement[bool]
+
+LABELS = select(TaskLabel.label_id).where(
+    TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id
+)
+WATCHERS = select(Watcher.user_id).where(
+    Watcher.workspace_id == Task.workspace_id, Watcher.task_id == Task.id
+)
+IS_OPEN = Status.category != Category.DONE
+IS_OVERDUE = and_(Task.due_at < func.now(), IS_OPEN)
+
+_BLOCKER, _BLOCKERS_STATUS = aliased(Task, name="blocker"), aliased(Status, name="blockers_status")
+_PARENT, _PARENTS_PROJECT = aliased(Task, name="parent"), aliased(Project, name="parents_project")
+_BLOCKERS = (
+    select(Relation.id)
+    .join(_BLOCKER, and_(_BLOCKER.workspace_id == Relation.workspace_id, _BLOCKER.id == Relation.from_id))
+    .join(
+        _BLOCKERS_STATUS,
+        and_(
+            _BLOCKERS_STATUS.workspace_id == _BLOCKER.workspace_id, _BLOCKERS_STATUS.id == _BLOCKER.status_id
+        ),
+    )
+    .where(
+        Relation.workspace_id == Task.workspace_id,
+        Relation.to_id == Task.id,
+        Relation.kind == Kind.BLOCKS,
+        _BLOCKER.deleted_at.is_(None),
+        _BLOCKERS_STATUS.category != Category.DONE,
+    )
+)
+_IS: Final[Mapping[str, Condition]] = {
+    "archived": Task.archived_at.is_not(None),
+    "overdue": IS_OVERDUE,
+    "subtask": Task.parent_id.is_not(None),
+    "blocked": _BLOCKERS.exists(),
+}
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"": eq, "<": lt, "<=": le, ">": gt, ">=": ge}
+_TURNED: Final = {"": "", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_PEOPLE: Final[Mapping[str, SQLColumnExpression[Any]]] = {
+    "assignee": Task.assignee_id,
+    "creator": Task.created_by,
+}
+MOMENTS: Final[Mapping[str, SQLColumnExpression[Any]]] = {
+    "due": Task.due_at,
+    "start": Task.start_at,
+    "created": Task.created_at,
+    "updated": Task.updated_at,
+    "completed": Task.completed_at,
+    "archived": Task.archived_at,
+}
+_PAST: Final = {"created", "updated", "completed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    user_id: UUID
+    zone: str
+
+
+def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:
+    words = [term for term in terms if term.field is None]
+    if words:
+        yield has_words(" ".join(map(_websearch, words)))
+    for term in terms:
+        if term.field is not None:
+            any_holds = or_(*(_holds(term.field, value, asker) for value in term.values))
+            # Not `NOT`: what is unknown, such as the name of nobody, is not the case either.
+            yield any_holds.is_not(true()) if term.is_negated else any_holds
+
+
+def has_words(search: str) -> Condition:
+    return Task.search.op("@@")(func.websearch_to_tsquery(SEARCH_CONFIG, search))
+
+
+def is_in(column: SQLColumnExpression[Any], moments: Moments) -> Condition:
+    return and_(column >= moments.first, column < moments.end)
+
+
+def _websearch(term: Term) -> str:
+    words = term.values[0].text.replace('"', " ")
+    return f'{"-" if term.is_negated else ""}"{words}"'
+
+
+def _holds(field: str, value: Value, asker: Asker) -> Condition:
+    if field in MOMENTS:
+        return _moment(field, value, asker.zone)
+    if field in _PEOPLE:
+        return _person(_PEOPLE[field], value, asker)
+    return _CONDITIONS[field](value, asker)
+
+
+def _moment(field: str, value: Value, zone: str) -> Condition:
+    column, days, operator = MOMENTS[field], value.meaning, value.operator
+    if days is None:
+        return column.is_(None)
+    if field in _PAST and isinstance(days, Amount):
+        days, operator = Amount(-days.count, days.unit), _TURNED[operator]
+    moments = Moments.of(days, zone)
+    match operator:
+        case "<":
+            return column < moments.first
+        case "<=":
+            return column < moments.end
+        case ">":
+            return column >= moments.end
+        case ">=":
+            return column >= moments.first
+        case _:
+            return is_in(column, moments)
+
+
+def _person(column: SQLColumnExpression[Any], value: Value, asker: Asker) -> Condition:
+    if value.keyword == NONE:
+        return column.is_(None)
+    return column.in_(_ids(value, asker))
+
+
+def _ids(value: Value, asker: Asker) -> Any:
+    if value.keyword == "me":
+        return [asker.user_id]
+    return select(User.id).where(func.lower(User.username) == func.lower(value.text))
+
+
+def _watcher(value: Value, asker: Asker) -> Condition:
+    if value.keyword == NONE:
+        return not_(WATCHERS.exists())
+    return WATCHERS.where(Watcher.user_id.in_(_ids(value, asker))).exists()
+
+
+def _status(value: Value, _: Asker) -> Condition:
+    match value.keyword:
+        case "open":
+            return IS_OPEN
+        case "closed":
+            return Status.category == Category.DONE
+        case _:
+            return Status.key == value.text
+
+
+def _label(value: Value, _: Asker) -> Condition:
+    if value.keyword == NONE:
+        return not_(LABELS.exists())
+    named = and_(Label.workspace_id == TaskLabel.workspace_id, Label.id == TaskLabel.label_id)
+    return LABELS.join(Label, named).where(func.lower(Label.name) == func.lower(value.text)).exists()
+
+
+def _parent(value: Value, _: Asker) -> Condition:
+    if value.meaning is None:
+        return Task.parent_id.is_(None)
+    key, number = value.meaning
+    parents = (
+        select(_PARENT.id)
+        .join(_PARENTS_PROJECT, _PARENTS_PROJECT.id == _PARENT.project_id)
+        .where(
+            _PARENT.workspace_id == Task.workspace_id,
+            _PARENT.id == Task.parent_id,
+            _PARENT.number == number,
+            _PARENT.deleted_at.is_(None),
+            _PARENTS_PROJECT.key == key,
+        )
+    )
+    return parents.exists()
+
+
+def _estimate(value: Value, _: Asker) -> Condition:
+    if value.meaning is None:
+        return Task.estimate_minutes.is_(None)
+    condition: Condition = _COMPARISONS[value.operator](Task.estimate_minutes, value.meaning)
+    return condition
+
+
+_CONDITIONS: Final[Mapping[str, Callable[[Value, Asker], Condition]]] = {
+    "status": _status,
+    "priority": lambda value, _: Task.priority.in_(value.meaning) if value.meaning else false(),
+    "watcher": _watcher,
+    "label": _label,
+    "parent": _parent,
+    "project": lambda value, _: access.c.key == value.text.upper(),
+    "estimate": _estimate,
+    "is": lambda value, _: _IS[value.text.lower()],
+}
