@@ -84,6 +84,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_workspace", "list_members", "get_member", "list_changes"),
             *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
+            "search_tasks",
         ),
         MEMBERS,
     ),

@@ -63,6 +63,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "refresh": {"refresh_token": "{refresh_token}"},
 }
 FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
+QUERIES: dict[str, dict[str, str]] = {"search_tasks": {"q": "task"}}
 SUBJECTS = {"restore_task": {"task_id": "{deleted_task_id}"}, "reopen_task": {"task_id": "{done_task_id}"}}
 """Where an operation is not for the thing of its path parameter's name."""
 
@@ -126,6 +127,8 @@ def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
     options = {}
     if body := BODIES.get(operation.name):
         options["json"] = _filled(body, things)
+    if query := QUERIES.get(operation.name):
+        options["params"] = query
     if form := FORMS.get(operation.name):
         options["data"] = _filled(form, things)
     return operation.path.format(**subjects), options

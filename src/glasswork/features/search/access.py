@@ -80,7 +80,7 @@ class Asker:
 def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:
     words = [term for term in terms if term.field is None]
     if words:
-        yield has_words(" ".join(map(_websearch, words)))
+        yield has_words(" ".join(map(_quoted, words)))
     for term in terms:
         if term.field is not None:
             any_holds = or_(*(_holds(term.field, value, asker) for value in term.values))
@@ -88,15 +88,19 @@ def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:
             yield any_holds.is_not(true()) if term.is_negated else any_holds
 
 
-def has_words(search: str) -> Condition:
-    return Task.search.op("@@")(func.websearch_to_tsquery(SEARCH_CONFIG, search))
+def websearch(words: str) -> ColumnElement[str]:
+    return func.websearch_to_tsquery(SEARCH_CONFIG, words)
+
+
+def has_words(words: str) -> Condition:
+    return Task.search.op("@@")(websearch(words))
 
 
 def is_in(column: SQLColumnExpression[Any], moments: Moments) -> Condition:
     return and_(column >= moments.first, column < moments.end)
 
 
-def _websearch(term: Term) -> str:
+def _quoted(term: Term) -> str:
     words = term.values[0].text.replace('"', " ")
     return f'{"-" if term.is_negated else ""}"{words}"'
 

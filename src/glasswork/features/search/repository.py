@@ -1,10 +1,23 @@
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Select, case, or_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Select,
+    SQLColumnExpression,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -13,12 +26,25 @@ from glasswork.core.filtering import ME, NULL, any_of, between
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
+from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Status
 from glasswork.features.tasks.access import TASKS
-from glasswork.features.tasks.models import Priority, Task, TaskLabel, Watcher
+from glasswork.features.tasks.models import SEARCH_CONFIG, Priority, Task, TaskLabel, Watcher
 
-from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_in
-from .schemas import TaskQuery
+from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_in, websearch
+from .schemas import RANKED, SearchQuery, TaskQuery
+
+MARKS = "\x02", "\x03"
+"""Around a word that was found; they are taken out of the text itself."""
+
+_BY_KEY = 2.0
+"""More than any text ranks."""
+_KEY = re.compile(r"\s*([A-Za-z][A-Za-z0-9]{1,9})-([1-9][0-9]{0,8})\s*")
+_MARKED = f"StartSel={MARKS[0]}, StopSel={MARKS[1]}"
+_WHOLE = f"{_MARKED}, HighlightAll=true"
+_SNIPPET = f'{_MARKED}, MaxFragments=2, MaxWords=16, MinWords=6, FragmentDelimiter=" … "'
+_READ_CHARACTERS = 10_000
+"""So much of a description is looked through for a snippet."""
 
 _BEFORE_ALL, _AFTER_ALL = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _RANK = case({priority.value: rank for rank, priority in enumerate(Priority)}, value=Task.priority)
@@ -53,6 +79,18 @@ class SearchRepository:
     ) -> Page[AnyRow]:
         inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, project_ids)]
         return await self._page(actor, query, inside)
+
+    async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
+        """Rows of TASKS with `rank`, and `marked_title` and `marked_text` with MARKS around words found."""
+        inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, query.project_id)]
+        hits = _hits(query.q, inside)
+        statement = TASKS.add_columns(
+            hits.c.rank,
+            _headline(Task.title, query.q, _WHOLE).label("marked_title"),
+            _headline(func.left(Task.description, _READ_CHARACTERS), query.q, _SNIPPET).label("marked_text"),
+        ).join(hits, hits.c.id == Task.id)
+        keys = {"rank": SortKey.of(hits.c.rank, float)}
+        return await fetch_page(self._session, statement, query, keys, Task.id, actor.binds)
 
     async def _page(
         self, actor: Actor, query: TaskQuery, inside: Sequence[ColumnElement[bool]]
@@ -119,3 +157,32 @@ def _due(days: str, zone: str) -> ColumnElement[bool]:
             return IS_OVERDUE
         case _:
             return is_in(Task.due_at, Moments.of(Period(days), zone))
+
+
+def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
+    """`id` and `rank` of the newest matches, and of the task whose key it is."""
+    seen = (*inside, Task.deleted_at.is_(None))
+    visible = select(Task.id).join(access, access.c.project_id == Task.project_id).where(*seen)
+    rank = func.ts_rank(Task.search, websearch(q), type_=Float()).label("rank")
+    newest = (
+        visible.add_columns(rank)
+        .where(has_words(q))
+        .order_by(Task.created_at.desc(), Task.id.desc())
+        .limit(RANKED)
+    )
+    key = _KEY.fullmatch(q)
+    if key is None:
+        return newest.cte("hits")
+    named = visible.add_columns(literal(_BY_KEY, Float()).label("rank")).where(
+        access.c.key == key[1].upper(), Task.number == int(key[2])
+    )
+    either = union_all(newest, named).subquery()
+    return (
+        select(either.c.id, func.max(either.c.rank, type_=Float()).label("rank"))
+        .group_by(either.c.id)
+        .cte("hits")
+    )
+
+
+def _headline(text: SQLColumnExpression[str], q: str, options: str) -> ColumnElement[str]:
+    return func.ts_headline(SEARCH_CONFIG, func.translate(text, "".join(MARKS), ""), websearch(q), options)

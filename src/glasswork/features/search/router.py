@@ -12,7 +12,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
-from .schemas import TaskQuery, WorkspaceTaskQuery
+from .schemas import FoundTask, SearchQuery, TaskQuery, WorkspaceTaskQuery
 from .service import SearchService
 
 router = APIRouter(tags=["tasks"])
@@ -52,3 +52,15 @@ async def list_workspace_tasks(
 ) -> Page[Any]:
     """List and search the tasks of all projects of a workspace."""
     return await search.page_of_workspace(actor, workspace_id, query)
+
+
+@router.get(
+    "/workspaces/{workspace_id}/search",
+    response_model=PageRead[FoundTask],
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+)
+async def search_tasks(
+    workspace_id: WorkspaceId, query: Annotated[SearchQuery, Query()], actor: Reader, search: Search
+) -> Page[FoundTask]:
+    """Find tasks by their words, the best first: the newest 2,000 that match are ranked, archived too."""
+    return await search.find(actor, workspace_id, query)

@@ -7,11 +7,14 @@ from pydantic_core import PydanticCustomError
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.query_language import FilterSyntaxError, Reader, Term, parse
 from glasswork.core.query_values import choice, days, key, minutes, name, rank
-from glasswork.core.schemas import LabelId, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId
+from glasswork.core.schemas import LabelId, Output, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import StatusKey
+from glasswork.features.tasks.schemas import StatusKey, TaskRead
 
+RANKED: Final = 2_000
+"""So many matches are ranked, the newest: a word of every task takes no longer where there are more tasks."""
+WORDS: Final = 'Words of title and description: `port "exact phrase" -without or`.'
 SORT_KEYS = (
     "number",
     "title",
@@ -72,9 +75,7 @@ def _check(fields: Mapping[str, Reader]) -> AfterValidator:
 class TaskQuery(PageQuery):
     """Of several values of one filter any may hold; different filters must all hold."""
 
-    q: Annotated[Text, Field(max_length=500)] | None = Field(
-        None, description='Words of title and description: `port "exact phrase" -without or`.'
-    )
+    q: Annotated[Text, Field(max_length=500)] | None = Field(None, description=WORDS)
     filter: Annotated[Text, Field(max_length=500), _check(FIELDS)] | None = Field(None, description=FILTER)
     time_zone: TimeZone = "UTC"
     status: list[StatusKey] = Field([], max_length=50)
@@ -118,3 +119,20 @@ class WorkspaceTaskQuery(TaskQuery):
         None, description=FILTER
     )
     project_id: list[ProjectId] = Field([], max_length=50)
+
+
+class SearchQuery(PageQuery):
+    q: Annotated[Text, Field(min_length=1, max_length=500)] = Field(
+        description=f"{WORDS} A task's key alone, such as `OPS-42`, finds that task first."
+    )
+    project_id: list[ProjectId] = Field([], max_length=50)
+    sort: str = sort_by("rank", default="-rank")
+
+
+class FoundTask(Output):
+    """`title` and `snippet` are HTML: the words found are in `<mark>`, and everything else is escaped."""
+
+    task: TaskRead
+    rank: float = Field(description="Among the answers to one query; words of the title weigh more.")
+    title: str = Field(examples=["Open <mark>port</mark>"])
+    snippet: str = Field(description="Of the description.", examples=["The <mark>port</mark> is &lt;1024"])

@@ -1,3 +1,4 @@
+from html import escape
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -6,10 +7,11 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page
 from glasswork.features.projects.service import ProjectService
+from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.service import WorkspaceService
 
-from .repository import SearchRepository
-from .schemas import TaskQuery, WorkspaceTaskQuery
+from .repository import MARKS, SearchRepository
+from .schemas import FoundTask, SearchQuery, TaskQuery, WorkspaceTaskQuery
 
 
 class SearchService:
@@ -33,3 +35,18 @@ class SearchService:
         if not page.items:
             await self._workspaces.role_of(actor, workspace_id)
         return page
+
+    async def find(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[FoundTask]:
+        page = await self._tasks.page_of_found(actor, workspace_id, query)
+        if not page.items:
+            await self._workspaces.role_of(actor, workspace_id)
+        return Page([_found(row) for row in page.items], page.next_cursor, page.total)
+
+
+def _found(row: AnyRow) -> FoundTask:
+    task = TaskRead.model_validate(row)
+    return FoundTask(task=task, rank=row.rank, title=_html(row.marked_title), snippet=_html(row.marked_text))
+
+
+def _html(text: str) -> str:
+    return escape(text, quote=False).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")

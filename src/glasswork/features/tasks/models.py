@@ -48,7 +48,11 @@ class Task(TenantEntity):
     external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     search: Mapped[str] = mapped_column(
         TSVECTOR,
-        Computed(f"to_tsvector('{SEARCH_CONFIG}', title || ' ' || description)", persisted=True),
+        Computed(
+            f"setweight(to_tsvector('{SEARCH_CONFIG}', title), 'A')"
+            f" || setweight(to_tsvector('{SEARCH_CONFIG}', description), 'C')",
+            persisted=True,
+        ),
         deferred=True,
     )
 

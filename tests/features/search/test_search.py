@@ -1,0 +1,137 @@
+"""The words of tasks, ranked."""
+
+from typing import Any
+
+import pytest
+
+from glasswork.features.workspaces.models import Role
+from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.features.search.lists import make_tasks, titles
+from tests.features.workspaces.roles import by_role, with_role
+
+pytestmark = pytest.mark.anyio
+
+
+async def hits(caller: Caller, project: dict[str, Any], q: str, **query: Any) -> list[dict[str, Any]]:
+    response = await caller.get(f"/workspaces/{project['workspace_id']}/search", q=q, **query)
+    assert response.status_code == 200, response.text
+    items: list[dict[str, Any]] = response.json()["items"]
+    return items
+
+
+async def order(caller: Caller, project: dict[str, Any], q: str, **query: Any) -> list[str]:
+    return [hit["task"]["title"] for hit in await hits(caller, project, q, **query)]
+
+
+@by_role(viewer=200, member=200, admin=200, owner=200)
+async def test_is_for_members(
+    callers: Callers, workspace: dict[str, Any], task: dict[str, Any], role: Role | None, status: int
+) -> None:
+    caller = await with_role(callers, workspace, role)
+    response = await caller.get(f"/workspaces/{workspace['id']}/search", q="task")
+    assert response.status_code == status
+    if role:
+        assert [hit["task"] for hit in response.json()["items"]] == [task]
+
+
+async def test_refuses_bad_queries(owner: Caller, project: dict[str, Any]) -> None:
+    path = f"/workspaces/{project['workspace_id']}/search"
+    for query in ({}, {"q": ""}, {"q": "a" * 501}, {"q": "a\0"}, {"q": "a", "sort": "title"}):
+        assert (await owner.get(path, **query)).status_code == 422, query
+    assert (await owner.get(path, q="a")).status_code == 200
+
+
+async def test_the_best_come_first(owner: Caller, project: dict[str, Any]) -> None:
+    await make_task(owner, project, title="Port", description="")
+    await make_task(owner, project, title="In the text", description="A port")
+    await make_task(owner, project, title="Nothing", description="")
+    await make_task(owner, project, title="Twice", description="The open port of the port")
+    await make_task(owner, project, title="Port and port", description="port")
+    assert await order(owner, project, "ports") == ["Port and port", "Port", "Twice", "In the text"]
+    assert await order(owner, project, "ports", sort="rank", limit=1) == ["In the text"]
+    assert await order(owner, project, '"open port"') == ["Twice"]
+    assert await order(owner, project, "port -text") == await order(owner, project, "port")
+    assert await order(owner, project, "the") == []
+
+
+async def test_pages_are_complete_and_without_doubles(owner: Caller, project: dict[str, Any]) -> None:
+    for n in range(7):
+        await make_task(owner, project, title=f"{n}", description="port " * (n // 2 + 1))
+    path, query = f"/workspaces/{project['workspace_id']}/search", {"q": "port", "limit": 2}
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = (await owner.get(path, **query, **({"cursor": cursor} if cursor else {}), total=True)).json()
+        assert page["total"] == 7
+        seen += [hit["task"]["title"] for hit in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == list("6543210")
+    first = (await owner.get(path, **query)).json()["next_cursor"]
+    assert (await owner.get(path, q="ports", cursor=first)).status_code == 422
+
+
+async def test_words_found_are_marked_and_all_else_is_escaped(owner: Caller, project: dict[str, Any]) -> None:
+    await make_task(
+        owner,
+        project,
+        title="Open <b>ports</b> & \x02doors\x03 <mark>",
+        description="See <script>alert(1)</script> the port\n" + "and more words " * 40 + "at the port again",
+    )
+    (hit,) = await hits(owner, project, "port")
+    assert hit["title"].count("<mark>") == hit["title"].count("</mark>") == 1
+    assert "<mark>ports</mark>" in hit["title"]
+    assert "&amp; doors" in hit["title"]
+    plain = hit["title"] + hit["snippet"]
+    assert not {"<b>", "<script>", "\x02", "\x03"} & {
+        part for part in ("<b>", "<script>", "\x02", "\x03") if part in plain
+    }
+    assert hit["snippet"].count("<mark>port</mark>") == 2
+    assert " … " in hit["snippet"]
+    assert len(hit["snippet"]) < 400
+    await make_task(owner, project, title="1 < 2 && port", description="")
+    (second,) = await hits(owner, project, '"2 port"')
+    assert second["title"] == "1 &lt; <mark>2</mark> &amp;&amp; <mark>port</mark>"
+    assert second["snippet"] == ""
+
+
+async def test_a_key_finds_its_task_first(owner: Caller, project: dict[str, Any]) -> None:
+    tasks = [await make_task(owner, project, title=f"{n}") for n in range(3)]
+    await make_task(owner, project, title="OPS-2 OPS-2 OPS-2", description="As OPS-2")
+    assert tasks[1]["key"] == "OPS-2"
+    for q in ("OPS-2", "ops-2", " Ops-2 "):
+        assert (await order(owner, project, q))[:2] == ["1", "OPS-2 OPS-2 OPS-2"], q
+    assert await order(owner, project, "OPS-99") == []
+    await make_task(owner, project, title="5: see OPS-6")
+    assert (await hits(owner, project, "OPS-6"))[0]["task"]["title"] == "5: see OPS-6"
+    await make_task(owner, project, title="OPS-6 itself")
+    assert await order(owner, project, "OPS-6") == ["OPS-6 itself", "5: see OPS-6"]
+
+
+async def test_finds_what_may_be_seen(owner: Caller, callers: Callers, project: dict[str, Any]) -> None:
+    workspace = {"id": project["workspace_id"]}
+    second, gone = await make_project(owner, workspace), await make_project(owner, workspace)
+    elsewhere = await make_project(owner, await make_workspace(owner))
+    for title, place in (("a", project), ("b", second), ("c", gone), ("d", elsewhere)):
+        await make_tasks(owner, place, **{title: {"description": "port"}})
+    deleted = await make_task(owner, project, title="e", description="port")
+    await owner.delete(f"/tasks/{deleted['id']}")
+    await owner.delete(f"/projects/{gone['id']}")
+    assert sorted(await order(owner, project, "port")) == ["a", "b"]
+    assert await order(owner, project, "port", project_id=second["id"]) == ["b"]
+    assert await order(owner, project, "port", project_id=elsewhere["id"]) == []
+    stranger = await callers.user()
+    assert (await stranger.get(f"/workspaces/{workspace['id']}/search", q="port")).status_code == 404
+    assert await titles(owner, f"/workspaces/{workspace['id']}/tasks", q="port") == "ab"
+
+
+async def test_only_the_newest_are_ranked(
+    owner: Caller, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glasswork.features.search.repository.RANKED", 2)
+    await make_task(owner, project, title="port port port")
+    await make_tasks(owner, project, a={"description": "port"}, b={"description": "port"})
+    assert sorted(await order(owner, project, "port")) == ["a", "b"]
+    assert sorted(await order(owner, project, "port", limit=1)) in (["a"], ["b"])
