@@ -1,17 +1,15 @@
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy import (
     CTE,
     ColumnElement,
     Float,
     Select,
     SQLColumnExpression,
-    case,
     func,
     literal,
     or_,
@@ -27,9 +25,9 @@ from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
 from glasswork.features.projects.access import access
-from glasswork.features.projects.models import Status
+from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import TASKS
-from glasswork.features.tasks.models import SEARCH_CONFIG, Priority, Task, TaskLabel, Watcher
+from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last, rank_of
 
 from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_in, websearch
 from .schemas import RANKED, SearchQuery, TaskQuery
@@ -46,19 +44,17 @@ _SNIPPET = f'{_MARKED}, MaxFragments=2, MaxWords=16, MinWords=6, FragmentDelimit
 _READ_CHARACTERS = 10_000
 """So much of a description is looked through for a snippet."""
 
-_BEFORE_ALL, _AFTER_ALL = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
-_RANK = case({priority.value: rank for rank, priority in enumerate(Priority)}, value=Task.priority)
-
 
 def _moment(column: Any) -> SortKey:
-    return SortKey.nulls_last(column, AwareDatetime, least=_BEFORE_ALL, greatest=_AFTER_ALL)
+    ascending, descending = (absent_last(column, descending=down) for down in (False, True))
+    return SortKey(ascending, descending, TypeAdapter(AwareDatetime))
 
 
 _SORT_KEYS = {
     "number": SortKey.of(Task.number, Int32),
-    "title": SortKey.of(Task.title.collate("C"), Text),
+    "title": SortKey.of(Task.title, Text),
     "status": SortKey.of(Status.position, Int32),
-    "priority": SortKey.of(_RANK, Int32),
+    "priority": SortKey.of(rank_of(Task.priority), Int32),
     "due_at": _moment(Task.due_at),
     "start_at": _moment(Task.start_at),
     "position": SortKey.of(Task.position, Text),
@@ -72,7 +68,8 @@ class SearchRepository:
         self._session = session
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
-        return await self._page(actor, query, [Task.project_id == project_id])
+        home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
+        return await self._page(actor, query, [Task.workspace_id == home, Task.project_id == project_id])
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
