@@ -3,7 +3,7 @@
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,8 @@ _INVALID_CURSOR = ValidationError.at(
 
 Item = TypeVar("Item")
 AnySelect = Select[*tuple[Any, ...]]
+Narrowing = Callable[[Sequence[Any] | None, int], ColumnElement[bool]]
+"""Returns what holds for the first so many rows behind a place, that of the cursor, and for few others."""
 
 
 class PageQuery(BaseModel):
@@ -88,16 +90,23 @@ async def fetch_page(
     keys: Mapping[str, SortKey],
     id_column: Any,
     binds: dict[str, Any],
+    narrowing: Narrowing | None = None,
 ) -> Page[AnyRow]:
-    """Run the statement for one page; its rows carry the statement's own columns."""
+    """Run the statement for one page; its rows carry the statement's own columns.
+
+    The narrowing spares to sort everything where no index has the order.
+    """
     orders = _orders(query.sort, keys, id_column)
+    place = None if query.cursor is None else _read_cursor(query.cursor, query, orders)
     rows_wanted = (
         statement.add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
         .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
         .limit(query.limit + 1)
     )
-    if query.cursor is not None:
-        rows_wanted = rows_wanted.where(_after(orders, _read_cursor(query, orders)))
+    if place is not None:
+        rows_wanted = rows_wanted.where(_after(orders, place))
+    if narrowing is not None:
+        rows_wanted = rows_wanted.where(narrowing(place, query.limit + 1))
     rows = (await session.execute(rows_wanted, binds)).all()
     items = rows[: query.limit]
     return Page(
@@ -147,8 +156,7 @@ def _write_cursor(query: PageQuery, orders: Sequence[_Order], row: Any) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_cursor(query: PageQuery, orders: Sequence[_Order]) -> list[Any]:
-    cursor = query.cursor or ""
+def _read_cursor(cursor: str, query: PageQuery, orders: Sequence[_Order]) -> list[Any]:
     try:
         fingerprint, *values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         position = [order.adapter.validate_python(value) for order, value in zip(orders, values, strict=True)]

@@ -115,13 +115,27 @@ class TestSort:
 
 
 class TestPages:
-    @pytest.mark.parametrize("sort", ["-created_at", "due_at,-priority", "-start_at,title", "-priority"])
+    @pytest.mark.parametrize(
+        "sort",
+        [
+            "-created_at",
+            "due_at,-priority",
+            "-start_at,title",
+            "-priority",
+            "status",
+            "-status",
+            "-status,title",
+        ],
+    )
     async def test_are_complete_and_without_doubles(
         self, owner: Caller, project: dict[str, Any], tasks: list[dict[str, Any]], sort: str
     ) -> None:
-        assert await walk(owner, path_of(project), sort=sort, limit=2) == in_order(tasks, sort)
+        for path in (path_of(project), f"/workspaces/{project['workspace_id']}/tasks"):
+            assert await walk(owner, path, sort=sort, limit=2) == in_order(tasks, sort)
 
-    @pytest.mark.parametrize("sort", ["-created_at", "due_at,-priority", "-start_at,title"])
+    @pytest.mark.parametrize(
+        "sort", ["-created_at", "due_at,-priority", "-start_at,title", "status", "-status"]
+    )
     async def test_stay_so_while_others_write(
         self, owner: Caller, project: dict[str, Any], tasks: list[dict[str, Any]], sort: str
     ) -> None:

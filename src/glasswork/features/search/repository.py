@@ -10,10 +10,12 @@ from sqlalchemy import (
     Float,
     Select,
     SQLColumnExpression,
+    case,
     func,
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +24,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.filtering import ME, NULL, any_of, between
 from glasswork.core.local_time import Moments, Period
-from glasswork.core.paging import Page, SortKey, fetch_page
+from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
@@ -69,13 +71,15 @@ class SearchRepository:
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
         home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
-        return await self._page(actor, query, [Task.workspace_id == home, Task.project_id == project_id])
+        inside = [Task.workspace_id == home, Task.project_id == project_id]
+        return await self._page(actor, query, inside, [Status.project_id == project_id])
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
     ) -> Page[AnyRow]:
         inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, project_ids)]
-        return await self._page(actor, query, inside)
+        statuses = [Status.workspace_id == workspace_id, *any_of(Status.project_id, project_ids)]
+        return await self._page(actor, query, inside, statuses)
 
     async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
         """Rows of TASKS with `rank`, and `marked_title` and `marked_text` with MARKS around words found."""
@@ -90,10 +94,52 @@ class SearchRepository:
         return await fetch_page(self._session, statement, query, keys, Task.id, actor.binds)
 
     async def _page(
-        self, actor: Actor, query: TaskQuery, inside: Sequence[ColumnElement[bool]]
+        self,
+        actor: Actor,
+        query: TaskQuery,
+        inside: Sequence[ColumnElement[bool]],
+        statuses: Sequence[ColumnElement[bool]],
     ) -> Page[AnyRow]:
-        statement = TASKS.where(*inside, *_filters(actor, query))
-        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds)
+        filters, shown = list(_filters(actor, query)), list(_archived(query))
+        statement = TASKS.where(*inside, *filters, *shown)
+        # With a filter few tasks may be left, and to look for them status by status could take longer.
+        is_status = not filters and query.sort in {"status", "-status"}
+        narrowing = _first_of_each(query.sort, statuses, shown) if is_status else None
+        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds, narrowing)
+
+
+def _first_of_each(
+    sort: str, inside: Sequence[ColumnElement[bool]], shown: Sequence[ColumnElement[bool]]
+) -> Narrowing:
+    """The tasks of a page are among the first of each status, which an index has in order."""
+    is_down = sort.startswith("-")
+
+    def narrowing(place: Sequence[Any] | None, limit: int) -> ColumnElement[bool]:
+        statuses = (
+            select(Status.id, Status.position)
+            .join(access, access.c.project_id == Status.project_id)
+            .where(*inside)
+            .subquery("each_status")
+        )
+        of_one = select(Task.id).where(Task.status_id == statuses.c.id, Task.deleted_at.is_(None), *shown)
+        if place is not None:
+            of_one = of_one.where(_behind(place, statuses.c.position, is_down=is_down))
+        order = Task.id.desc() if is_down else Task.id
+        firsts = of_one.order_by(order).limit(limit).correlate(statuses).lateral("firsts")
+        ids = select(firsts.c.id).select_from(statuses.join(firsts, true())).scalar_subquery()
+        return Task.id == func.any(func.array(ids))
+
+    return narrowing
+
+
+def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool) -> ColumnElement[bool]:
+    """As one comparison with the id, so that an index finds the start in a status that was begun."""
+    at, last = place
+    if is_down:
+        end = case((position < at, literal(UUID(int=2**128 - 1))), (position == at, literal(last)))
+        return Task.id < end
+    end = case((position > at, literal(UUID(int=0))), (position == at, literal(last)))
+    return Task.id > end
 
 
 def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
@@ -108,7 +154,6 @@ def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
     yield from any_of(Task.parent_id, query.parent_id)
     yield from _linked(LABELS, TaskLabel.label_id, query.label_id)
     yield from _linked(WATCHERS, Watcher.user_id, query.watcher_id, me=actor.user_id)
-    yield from _archived(query)
     if query.due:
         yield or_(*(_due(days, query.time_zone) for days in query.due))
     if query.estimate_min is not None:

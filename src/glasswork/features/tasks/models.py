@@ -53,7 +53,7 @@ def absent_last(moment: Any, *, descending: bool) -> ColumnElement[datetime]:
 
 def sorted_by(place: str, priority: Any, due_at: Any, start_at: Any) -> Iterator[Index]:
     """An index for each sort of the lists of a place; absent moments are last in either direction."""
-    keys = {
+    keys: dict[str, Any] = {
         "title": "title",
         "priority": rank_of(priority),
         "due": absent_last(due_at, descending=False),
