@@ -60,6 +60,7 @@ TAILS = (
     "mail",
     "node",
 )
+ENDS = ("", "al", "ic", "or", "um", "ix", "ax", "on", "us", "ia")
 BATCH = 10_000
 PAST = timedelta(days=730)
 TASK_COLUMNS = (
@@ -221,9 +222,10 @@ async def _fill(connection: asyncpg.Connection, plan: Plan, tasks: int) -> None:
 def _tasks(plan: Plan, tasks: int) -> Iterator[Row]:
     """In the order in which they were made; the projects take turns."""
     rng, day, priorities = plan.rng, timedelta(days=1), [priority.value for priority in Priority]
-    words = [head + tail for head in HEADS for tail in TAILS]
-    titles = [" ".join(rng.choices(words, k=4)).capitalize() for _ in range(5_000)]
-    texts = [" ".join(["A task of", *rng.choices(words, k=20)]) for _ in range(5_000)]
+    words = [head + tail + end for end in ENDS for head in HEADS for tail in TAILS]
+    shares = [1 / (rank + 10) for rank, _ in enumerate(words)]  # few are common and most are rare, as ever
+    titles = [" ".join(rng.choices(words, shares, k=4)).capitalize() for _ in range(20_000)]
+    texts = [" ".join(["A task of", *rng.choices(words, shares, k=20)]) for _ in range(20_000)]
     midnight = plan.now.replace(hour=0, minute=0, second=0, microsecond=0)
     for n in range(tasks):
         project, number = n % PROJECTS, n // PROJECTS + 1

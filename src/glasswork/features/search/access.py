@@ -1,4 +1,4 @@
-"""What the words of a filter ask for, as conditions of `TASKS`."""
+"""What the words of a filter ask for, as conditions of `LISTED`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,17 +6,28 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, func, not_, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    SQLColumnExpression,
+    and_,
+    bindparam,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import aliased
 
 from glasswork.core.local_time import Amount, Moments
 from glasswork.core.query_language import Term, Value
 from glasswork.core.query_values import NONE
 from glasswork.features.accounts.models import User
-from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Category, Label, Project, Status
 from glasswork.features.relations.models import Kind, Relation
-from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher
+from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last
 
 Condition = ColumnElement[bool]
 
@@ -68,6 +79,20 @@ MOMENTS: Final[Mapping[str, SQLColumnExpression[Any]]] = {
     "completed": Task.completed_at,
     "archived": Task.archived_at,
 }
+_INDEXED: Final[Mapping[str, SQLColumnExpression[Any]]] = {
+    name: absent_last(MOMENTS[name], descending=False) for name in ("due", "start")
+}
+"""As the indexes have them, whose last value no moment reaches."""
+
+# A plan for any words would take a common one for rare, and read every task that has it. So that PostgreSQL
+# keeps to plans for the words given, one that does not know this parameter seems dear; nothing is ever counted.
+_IS_PLANNED_ANEW = (
+    select(func.count())
+    .select_from(aliased(Task))
+    .where(bindparam("false", value=False, type_=Boolean()))
+    .scalar_subquery()
+    == 0
+)
 _PAST: Final = {"created", "updated", "completed"}
 
 
@@ -93,11 +118,15 @@ def websearch(words: str) -> ColumnElement[str]:
 
 
 def has_words(words: str) -> Condition:
-    return Task.search.op("@@")(websearch(words))
+    return and_(Task.search.op("@@")(websearch(words)), _IS_PLANNED_ANEW)
 
 
-def is_in(column: SQLColumnExpression[Any], moments: Moments) -> Condition:
-    return and_(column >= moments.first, column < moments.end)
+def is_between(name: str, first: Any | None, end: Any | None) -> Condition:
+    """From the one on, up to the other; where it is absent it is nowhere."""
+    moment = _INDEXED.get(name, MOMENTS[name])
+    if end is None:
+        return and_(moment >= first, MOMENTS[name].is_not(None))
+    return moment < end if first is None else and_(moment >= first, moment < end)
 
 
 def _quoted(term: Term) -> str:
@@ -114,23 +143,23 @@ def _holds(field: str, value: Value, asker: Asker) -> Condition:
 
 
 def _moment(field: str, value: Value, zone: str) -> Condition:
-    column, days, operator = MOMENTS[field], value.meaning, value.operator
+    days, operator = value.meaning, value.operator
     if days is None:
-        return column.is_(None)
+        return MOMENTS[field].is_(None)
     if field in _PAST and isinstance(days, Amount):
         days, operator = Amount(-days.count, days.unit), _TURNED[operator]
     moments = Moments.of(days, zone)
     match operator:
         case "<":
-            return column < moments.first
+            return is_between(field, None, moments.first)
         case "<=":
-            return column < moments.end
+            return is_between(field, None, moments.end)
         case ">":
-            return column >= moments.end
+            return is_between(field, moments.end, None)
         case ">=":
-            return column >= moments.first
+            return is_between(field, moments.first, None)
         case _:
-            return is_in(column, moments)
+            return is_between(field, moments.first, moments.end)
 
 
 def _person(column: SQLColumnExpression[Any], value: Value, asker: Asker) -> Condition:
@@ -199,7 +228,7 @@ _CONDITIONS: Final[Mapping[str, Callable[[Value, Asker], Condition]]] = {
     "watcher": _watcher,
     "label": _label,
     "parent": _parent,
-    "project": lambda value, _: access.c.key == value.text.upper(),
+    "project": lambda value, _: Project.key == value.text.upper(),
     "estimate": _estimate,
     "is": lambda value, _: _IS[value.text.lower()],
 }

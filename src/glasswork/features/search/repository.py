@@ -22,16 +22,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.core.filtering import ME, NULL, any_of, between
+from glasswork.core.filtering import ME, NULL, any_of
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
-from glasswork.features.tasks.access import TASKS
+from glasswork.features.tasks.access import LISTED
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last, rank_of
+from glasswork.features.workspaces.access import access as workspace_access
 
-from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_in, websearch
+from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_between, websearch
 from .schemas import RANKED, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
@@ -71,21 +72,22 @@ class SearchRepository:
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
         home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
-        inside = [Task.workspace_id == home, Task.project_id == project_id]
+        is_visible = select(access.c.role).where(access.c.project_id == project_id).exists()
+        inside = [is_visible, Task.workspace_id == home, Task.project_id == project_id]
         return await self._page(actor, query, inside, [Status.project_id == project_id])
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
     ) -> Page[AnyRow]:
-        inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, project_ids)]
+        inside = [*_inside(workspace_id), *any_of(Task.project_id, project_ids)]
         statuses = [Status.workspace_id == workspace_id, *any_of(Status.project_id, project_ids)]
         return await self._page(actor, query, inside, statuses)
 
     async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
-        """Rows of TASKS with `rank`, and `marked_title` and `marked_text` with MARKS around words found."""
-        inside = [Task.workspace_id == workspace_id, *any_of(Task.project_id, query.project_id)]
+        """Rows of `LISTED` with `rank`, `marked_title` and `marked_text`, with MARKS around words found."""
+        inside = [*_inside(workspace_id), *any_of(Task.project_id, query.project_id)]
         hits = _hits(query.q, inside)
-        statement = TASKS.add_columns(
+        statement = LISTED.add_columns(
             hits.c.rank,
             _headline(Task.title, query.q, _WHOLE).label("marked_title"),
             _headline(func.left(Task.description, _READ_CHARACTERS), query.q, _SNIPPET).label("marked_text"),
@@ -101,11 +103,18 @@ class SearchRepository:
         statuses: Sequence[ColumnElement[bool]],
     ) -> Page[AnyRow]:
         filters, shown = list(_filters(actor, query)), list(_archived(query))
-        statement = TASKS.where(*inside, *filters, *shown)
+        statement = LISTED.where(*inside, *filters, *shown)
         # With a filter few tasks may be left, and to look for them status by status could take longer.
         is_status = not filters and query.sort in {"status", "-status"}
         narrowing = _first_of_each(query.sort, statuses, shown) if is_status else None
         return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds, narrowing)
+
+
+def _inside(workspace_id: UUID) -> Sequence[ColumnElement[bool]]:
+    is_visible = (
+        select(workspace_access.c.role).where(workspace_access.c.workspace_id == workspace_id).exists()
+    )
+    return is_visible, Task.workspace_id == workspace_id
 
 
 def _first_of_each(
@@ -160,8 +169,10 @@ def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
         yield Task.estimate_minutes >= query.estimate_min
     if query.estimate_max is not None:
         yield Task.estimate_minutes <= query.estimate_max
-    for name, column in MOMENTS.items():
-        yield from between(column, getattr(query, f"{name}_after"), getattr(query, f"{name}_before"))
+    for name in MOMENTS:
+        after, before = getattr(query, f"{name}_after"), getattr(query, f"{name}_before")
+        if after is not None or before is not None:
+            yield is_between(name, after, before)
 
 
 def _linked(
@@ -198,13 +209,13 @@ def _due(days: str, zone: str) -> ColumnElement[bool]:
         case "overdue":
             return IS_OVERDUE
         case _:
-            return is_in(Task.due_at, Moments.of(Period(days), zone))
+            moments = Moments.of(Period(days), zone)
+            return is_between("due", moments.first, moments.end)
 
 
 def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
     """`id` and `rank` of the newest matches, and of the task whose key it is."""
-    seen = (*inside, Task.deleted_at.is_(None))
-    visible = select(Task.id).join(access, access.c.project_id == Task.project_id).where(*seen)
+    visible = LISTED.with_only_columns(Task.id).where(*inside)
     rank = func.ts_rank(Task.search, websearch(q), type_=Float()).label("rank")
     newest = (
         visible.add_columns(rank)
@@ -216,7 +227,7 @@ def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
     if key is None:
         return newest.cte("hits")
     named = visible.add_columns(literal(_BY_KEY, Float()).label("rank")).where(
-        access.c.key == key[1].upper(), Task.number == int(key[2])
+        Project.key == key[1].upper(), Task.number == int(key[2])
     )
     either = union_all(newest, named).subquery()
     return (

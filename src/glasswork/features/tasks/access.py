@@ -1,9 +1,11 @@
 """Tasks that the actor may see, as the API shows them."""
 
-from sqlalchemy import ARRAY, String, Uuid, and_, cast, func, select, type_coerce
+from typing import Any
+
+from sqlalchemy import ARRAY, SQLColumnExpression, String, Uuid, and_, cast, func, select, type_coerce
 
 from glasswork.features.projects.access import access
-from glasswork.features.projects.models import Status
+from glasswork.features.projects.models import Project, Status
 
 from .models import Task, TaskLabel, Watcher
 
@@ -25,12 +27,14 @@ WATCHER_IDS = type_coerce(
     ),
     ARRAY(Uuid()),
 )
-TASKS = (
-    select(
+
+
+def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
+    return (
         Task.id,
         Task.workspace_id,
         Task.project_id,
-        (access.c.key + "-" + cast(Task.number, String)).label("key"),
+        (project_key + "-" + cast(Task.number, String)).label("key"),
         Task.title,
         Task.description,
         Status.key.label("status"),
@@ -51,8 +55,22 @@ TASKS = (
         Task.completed_at,
         Task.archived_at,
     )
+
+
+_HAS_STATUS = and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id)
+TASKS = (
+    select(*_columns(access.c.key))
     .join(access, access.c.project_id == Task.project_id)
-    .join(Status, and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id))
+    .join(Status, _HAS_STATUS)
     .where(Task.deleted_at.is_(None))
 )
 """As rows of `TaskRead`; the statement can be narrowed by columns of Task, Status and of the access."""
+
+LISTED = (
+    select(*_columns(Project.key))
+    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+    .join(Status, _HAS_STATUS)
+    .where(Task.deleted_at.is_(None), Project.deleted_at.is_(None))
+)
+"""The same for lists of a place, which ask once whether it may be seen: asked task by task, a stranger's list
+would take as long as all tasks of the place, and the planner would guess wrong how many are left."""
