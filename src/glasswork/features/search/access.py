@@ -85,7 +85,7 @@ _INDEXED: Final[Mapping[str, SQLColumnExpression[Any]]] = {
 """As the indexes have them, whose last value no moment reaches."""
 
 # A plan for any words would take a common one for rare, and read every task that has it. So that PostgreSQL
-# keeps to plans for the words given, one that does not know this parameter seems dear; nothing is ever counted.
+# keeps to plans for the words given, one without this parameter's value seems dear; nothing is ever counted.
 _IS_PLANNED_ANEW = (
     select(func.count())
     .select_from(aliased(Task))
