@@ -168,7 +168,7 @@ async def test_searches_whichever_words_came_before(big: Big, words: tuple[str, 
     )
     async with big.database.reading() as session:
         custom, generic = (await session.execute(used)).one()
-    assert custom >= 14
+    assert custom > 0
     assert generic == 0
 
 
