@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
+    join,
     not_,
     or_,
     select,
@@ -88,7 +89,7 @@ _INDEXED: Final[Mapping[str, SQLColumnExpression[Any]]] = {
 # keeps to plans for the words given, one without this parameter's value seems dear; nothing is ever counted.
 _IS_PLANNED_ANEW = (
     select(func.count())
-    .select_from(aliased(Task))
+    .select_from(join(aliased(Task), aliased(Task), true()))
     .where(bindparam("false", value=False, type_=Boolean()))
     .scalar_subquery()
     == 0

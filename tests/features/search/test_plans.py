@@ -1,0 +1,182 @@
+"""With many tasks, every list and search finds its page by an index, and sorts no more than that."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from seed import RARE, Plan, seed
+from sqlalchemy import event, make_url, text
+
+from glasswork.app import create_app
+from glasswork.core.db import Database
+from glasswork.features.search.schemas import SORT_KEYS
+from tests.conftest import make_client, make_settings
+from tests.databases import OWNER, SERVING, Server
+from tests.factories.callers import Caller, Callers
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("plans")]
+
+TASKS = 200_000
+"""A million take minutes to make; `uv run task speed` does, and shows the times."""
+MOST_ROWS = 4_000
+"""That a plan may take from an index, or sort: a search ranks 2,000."""
+
+
+@dataclass(frozen=True)
+class Big:
+    owner: Caller
+    stranger: Caller
+    database: Database
+    plan: Plan
+    connection: asyncpg.Connection
+    statements: list[tuple[str, Any]]
+
+    async def nodes(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """Of the plan of the one statement that the request sent."""
+        self.statements.clear()
+        answer = await self.owner.get(path, **query)
+        assert answer.status_code == 200, answer.text
+        ((statement, values),) = self.statements
+        return await self.explain(statement, values)
+
+    async def explain(self, statement: str, values: Any) -> list[dict[str, Any]]:
+        plan = await self.connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
+        return list(walk(json.loads(plan)[0]["Plan"]))
+
+    async def cursors(self, path: str, sort: str) -> list[str | None]:
+        """Of the first page and of a later one."""
+        first = (await self.owner.get(path, sort=sort, limit=100)).json()
+        second = (await self.owner.get(path, sort=sort, limit=100, cursor=first["next_cursor"])).json()
+        for one, next_ in pairwise([*first["items"], *second["items"]]):
+            assert one["id"] != next_["id"]
+        return [None, second["next_cursor"]]
+
+
+def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", []):
+        yield from walk(inner)
+
+
+def faults(nodes: list[dict[str, Any]]) -> list[str]:
+    """What reads all tasks, or reads or sorts more of them than a page needs."""
+    concerned = [
+        node for node in nodes if "Sort" in node["Node Type"] or node.get("Relation Name") == "tasks"
+    ]
+    return [
+        f"{node['Node Type']} of {rows_of(node):.0f} rows"
+        for node in concerned
+        if rows_of(node) > MOST_ROWS or node["Node Type"] == "Seq Scan"
+    ]
+
+
+def rows_of(node: dict[str, Any]) -> float:
+    rows: float = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    return rows
+
+
+@pytest.fixture(scope="module")
+async def big(server: Server) -> AsyncIterator[Big]:
+    async with server.clone() as name:
+        app = create_app(make_settings(server.url(SERVING, name), database_pool_size=1))
+        async with app.router.lifespan_context(app), make_client(app) as client:
+            owner_url = make_url(server.url(OWNER, name)).set(drivername="postgresql")
+            connection = await asyncpg.connect(owner_url.render_as_string(hide_password=False))
+            yield await fill(app, client, connection)
+            await connection.close()
+
+
+async def fill(app: FastAPI, client: AsyncClient, connection: asyncpg.Connection) -> Big:
+    callers = Callers(client, app.state.database, app.state.keys)
+    owner, stranger = await callers.user(), await callers.user()
+    plan = await seed(connection, owner.id, TASKS)
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(app.state.database.engine.sync_engine, "before_cursor_execute", note)
+    return Big(owner, stranger, app.state.database, plan, connection, statements)
+
+
+def lists(plan: Plan) -> tuple[str, str]:
+    return f"/projects/{plan.projects[0]}/tasks", f"/workspaces/{plan.workspace_id}/tasks"
+
+
+def cursor_of(cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"cursor": cursor}
+
+
+async def test_a_task_by_id(big: Big) -> None:
+    task_id = await big.connection.fetchval("SELECT id FROM tasks LIMIT 1")
+    assert faults(await big.nodes(f"/tasks/{task_id}")) == []
+
+
+async def test_every_sort_at_the_start_and_later(big: Big) -> None:
+    found = {
+        (path, sort, cursor): faults(
+            await big.nodes(path, sort=sort, **({"cursor": cursor} if cursor else {}))
+        )
+        for path in lists(big.plan)
+        for key in SORT_KEYS
+        for sort in (key, f"-{key}")
+        for cursor in await big.cursors(path, sort)
+    }
+    assert {place: wrong for place, wrong in found.items() if wrong} == {}
+    assert len(found) == 2 * 2 * 2 * len(SORT_KEYS)
+
+
+async def test_filters(big: Big) -> None:
+    project, workspace = lists(big.plan)
+    label = {"label_id": str(big.plan.labels[0][0])}
+    assert faults(await big.nodes(project, **label)) == []
+    queries: list[dict[str, Any]] = [
+        {"assignee_id": "me"},
+        {"status": "todo"},
+        {"category": "done", "sort": "-due_at"},
+        {"due": "today"},
+        {"filter": "status:open due:<7d -assignee:me priority:>=high"},
+        {"filter": 'label:"label 3" task'},
+        {"filter": RARE},
+    ]
+    for query in queries:
+        assert faults(await big.nodes(workspace, **query)) == [], query
+
+
+async def test_a_column_of_a_board(big: Big) -> None:
+    """By status and position, as a board asks for its columns."""
+    statement = "SELECT id FROM tasks WHERE status_id = $1 AND deleted_at IS NULL ORDER BY position LIMIT 50"
+    assert faults(await big.explain(statement, [big.plan.statuses[0][0]])) == []
+
+
+@pytest.mark.parametrize("words", [(RARE, "task"), ("task", RARE)], ids="-".join)
+async def test_searches_whichever_words_came_before(big: Big, words: tuple[str, ...]) -> None:
+    """PostgreSQL may plan a statement for good after five times, for all words alike."""
+    path = f"/workspaces/{big.plan.workspace_id}/search"
+    for word in words * 2:
+        for _ in range(7):
+            assert faults(await big.nodes(path, q=word)) == [], word
+    used = text(
+        "SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements"
+        " WHERE statement LIKE '%ts_headline%' AND statement NOT LIKE '%pg_prepared%'"
+    )
+    async with big.database.reading() as session:
+        custom, generic = (await session.execute(used)).one()
+    assert custom > 0
+    assert generic == 0
+
+
+async def test_a_stranger_does_not_make_it_look_at_tasks(big: Big) -> None:
+    for path in lists(big.plan):
+        for sort in ("-created_at", "title", "status"):
+            big.statements.clear()
+            assert (await big.stranger.get(path, sort=sort)).status_code == 404
+            nodes = await big.explain(*big.statements[0])
+            looked = [node for node in nodes if node.get("Relation Name") == "tasks" and node["Actual Loops"]]
+            assert looked == [], path
