@@ -1,23 +1,72 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.ordering import key_of
 from glasswork.features.accounts.access import ensure_signed_in
-from glasswork.features.projects.access import access
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
-from .access import TASKS
+from .access import TASKS, Family, change_tasks, lock_family, lock_tasks
 from .errors import TaskNotFoundError
-from .models import Task, TaskLabel
+from .models import FormerKey, Task, TaskLabel
+
+_Parent = aliased(Task)
+_up = (
+    select(Task.workspace_id, Task.id, Task.parent_id, literal(0).label("level"))
+    .where(Task.id == bindparam("task_id"))
+    .cte("up", recursive=True)
+)
+_up = _up.union_all(
+    select(_Parent.workspace_id, _Parent.id, _Parent.parent_id, _up.c.level + 1).join(
+        _up, and_(_Parent.workspace_id == _up.c.workspace_id, _Parent.id == _up.c.parent_id)
+    )
+)
+_ANCESTRY = (
+    select(
+        Task.id,
+        (Project.key + "-" + cast(Task.number, String)).label("key"),
+        Task.project_id,
+        Task.deleted_at,
+    )
+    .join(_up, _up.c.id == Task.id)
+    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+    .order_by(_up.c.level)
+)
+_down = (
+    select(Task.workspace_id, Task.id, literal(1).label("level"))
+    .where(Task.id == bindparam("task_id"))
+    .cte("down", recursive=True)
+)
+_Child = aliased(Task)
+_down = _down.union_all(
+    select(_Child.workspace_id, _Child.id, _down.c.level + 1).join(
+        _down, and_(_Child.workspace_id == _down.c.workspace_id, _Child.parent_id == _down.c.id)
+    )
+)
+_HEIGHT = select(func.coalesce(func.max(_down.c.level), 0))
 
 
 class TaskRepository:
@@ -34,7 +83,8 @@ class TaskRepository:
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
         project_key, _, number = key.rpartition("-")
         statement = TASKS.where(
-            Task.workspace_id == workspace_id, access.c.key == project_key, Task.number == int(number)
+            Task.workspace_id == workspace_id,
+            Task.id.in_(_ids_by_key(workspace_id, project_key, int(number))),
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         if row is None:
@@ -58,25 +108,53 @@ class TaskRepository:
         statement = TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
         return (await self._session.execute(statement, actor.binds)).all()
 
-    async def lock(self, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Row[Task, Role, datetime]:
-        """Lock a task; return it with the actor's role and the transaction's time.
+    async def lock(
+        self, actor: Actor, task_id: UUID, parent_id: UUID | None = None
+    ) -> Row[Task, Role, datetime]:
+        """Lock a task, and the one that shall be its parent; return it with role and time."""
+        both = {task_id} if parent_id is None else {task_id, parent_id}
+        for row in await lock_tasks(self._session, actor, both):
+            if row[0].id == task_id and row[0].deleted_at is None:
+                return row
+        await ensure_signed_in(self._session, actor)
+        raise TaskNotFoundError(task_id)
 
-        It joins nothing that a concurrent writer may change with the task: PostgreSQL joins a row that it
-        waited for to the rows it saw before it waited, and would find no task where its status has changed.
-        """
-        statement = (
-            select(Task, access.c.role, func.now())
-            .join(access, access.c.project_id == Task.project_id)
-            .where(Task.id == task_id)
-            .with_for_update(of=Task)
+    async def lock_all(self, actor: Actor, task_ids: Collection[UUID]) -> None:
+        await lock_tasks(self._session, actor, task_ids)
+
+    async def lock_family(self, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Family:
+        return await lock_family(self._session, actor, task_id, deleted=deleted)
+
+    async def change_all(self, task_ids: Collection[UUID], **values: Any) -> None:
+        await change_tasks(self._session, task_ids, **values)
+
+    async def lock_project(self, project_id: UUID) -> None:
+        """Against others who change its order, its tree or its numbers."""
+        statement = select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)
+        await self._session.execute(statement)
+
+    async def ancestry(self, task_id: UUID) -> Sequence[AnyRow]:
+        """Return `id`, `key`, `project_id` and `deleted_at` of the task, its parent, and so on up."""
+        return (await self._session.execute(_ANCESTRY, {"task_id": task_id})).all()
+
+    async def height(self, task_id: UUID) -> int:
+        """Count the levels of the tree below the task, its own included; 0: there is no such task."""
+        levels: int = (await self._session.execute(_HEIGHT, {"task_id": task_id})).scalar_one()
+        return levels
+
+    async def detach_from_deleted(self, task_id: UUID) -> None:
+        """What stands is a part only of what stands."""
+        is_gone = select(_Parent.id).where(
+            _Parent.workspace_id == Task.workspace_id,
+            _Parent.id == Task.parent_id,
+            _Parent.deleted_at.is_not(None),
         )
-        if not deleted:
-            statement = statement.where(Task.deleted_at.is_(None))
-        row = (await self._session.execute(statement, actor.binds)).one_or_none()
-        if row is None:
-            await ensure_signed_in(self._session, actor)
-            raise TaskNotFoundError(task_id)
-        return row
+        await self._session.execute(
+            update(Task)
+            .where(Task.id == task_id, is_gone.exists())
+            .values(parent_id=None, updated_at=Task.updated_at)
+            .execution_options(synchronize_session=False)
+        )
 
     async def add(self, task: Task) -> None:
         """Give the task its number and store it; from here to the commit writers of the project wait."""
@@ -152,8 +230,12 @@ class TaskRepository:
         return {(row[0], row[1]) for row in (await self._session.execute(statement)).all()}
 
     async def taken_numbers(self, project_id: UUID) -> set[int]:
-        statement = select(Task.number).where(Task.project_id == project_id)
-        return set((await self._session.scalars(statement)).all())
+        """Also of those that were moved out: they are still found by them."""
+        numbers = union_all(
+            select(Task.number).where(Task.project_id == project_id),
+            select(FormerKey.number).where(FormerKey.project_id == project_id),
+        )
+        return {row[0] for row in await self._session.execute(numbers)}
 
     async def lock_numbers(self, project_id: UUID) -> int:
         statement = select(Project.last_number).where(Project.id == project_id).with_for_update()
@@ -167,3 +249,16 @@ class TaskRepository:
             .values(last_number=last_number, updated_at=Project.updated_at)
         )
         await self._session.flush()
+
+
+def _ids_by_key(workspace_id: UUID, project_key: str, number: int) -> CompoundSelect[UUID]:
+    """Of the task that has the key now, or had it before it was moved."""
+    project = Project.workspace_id == workspace_id, Project.key == project_key, Project.deleted_at.is_(None)
+    return union_all(
+        *(
+            select(id_)
+            .join(Project, and_(Project.workspace_id == keys.workspace_id, Project.id == keys.project_id))
+            .where(*project, keys.workspace_id == workspace_id, keys.number == number)
+            for keys, id_ in ((Task, Task.id), (FormerKey, FormerKey.task_id))
+        )
+    )
