@@ -51,6 +51,7 @@ from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.privacy.router import router as privacy
+from glasswork.features.placement.router import router as placement
 from glasswork.features.projects.router import router as projects
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
@@ -58,6 +59,7 @@ from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
+from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
@@ -83,9 +85,9 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, search, changes, labels, workflow, projects, workspaces, acceptance),
-    *(users, administration, auth, second_factors, credentials, identities, api_tokens, jobs),
-    *(audit, exports, privacy, setup.router),
+    *(tasks, placement, watchers, search, changes, labels, workflow, projects),
+    *(workspaces, acceptance, users, administration, auth, second_factors, credentials, identities),
+    *(api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(

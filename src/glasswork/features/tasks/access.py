@@ -119,6 +119,7 @@ _FAMILY = (
         Task.archived_at,
         Task.deleted_at,
         _family.c.role,
+        func.now().label("now"),
     )
     .join(_family, _family.c.id == Task.id)
     .order_by(Task.id)
@@ -149,6 +150,18 @@ async def lock_tasks(
     where they have changed. Whether the project stands, a read after it tells.
     """
     return (await session.execute(_LOCKED, actor.binds | {"task_ids": list(task_ids)})).all()
+
+
+async def lock_task(
+    session: AsyncSession, actor: Actor, task_id: UUID, parent_id: UUID | None = None
+) -> Row[Task, Role, datetime]:
+    """Lock a task that stands, and the one that shall be its parent; return it with role and time."""
+    both = {task_id} if parent_id is None else {task_id, parent_id}
+    for row in await lock_tasks(session, actor, both):
+        if row[0].id == task_id and row[0].deleted_at is None:
+            return row
+    await ensure_signed_in(session, actor)
+    raise TaskNotFoundError(task_id)
 
 
 async def lock_families(session: AsyncSession, actor: Actor, task_ids: Collection[UUID]) -> Sequence[AnyRow]:

@@ -29,7 +29,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
-from .access import TASKS, Family, change_tasks, lock_family, lock_tasks
+from .access import TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
 from .errors import TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel
 
@@ -111,13 +111,7 @@ class TaskRepository:
     async def lock(
         self, actor: Actor, task_id: UUID, parent_id: UUID | None = None
     ) -> Row[Task, Role, datetime]:
-        """Lock a task, and the one that shall be its parent; return it with role and time."""
-        both = {task_id} if parent_id is None else {task_id, parent_id}
-        for row in await lock_tasks(self._session, actor, both):
-            if row[0].id == task_id and row[0].deleted_at is None:
-                return row
-        await ensure_signed_in(self._session, actor)
-        raise TaskNotFoundError(task_id)
+        return await lock_task(self._session, actor, task_id, parent_id)
 
     async def lock_all(self, actor: Actor, task_ids: Collection[UUID]) -> None:
         await lock_tasks(self._session, actor, task_ids)
