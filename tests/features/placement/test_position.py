@@ -96,14 +96,13 @@ async def test_many_moves_at_once_leave_an_order(committing_callers: Callers) ->
     connections = Semaphore(20)  # as many as there are, or the wait for one could end in a 503
 
     async def move(n: int) -> int:
-        other = None if n % 5 == 0 else tasks[n * 7 % 10]["id"]
+        other = None if n % 3 == 0 else tasks[n % 3]["id"]
         async with connections:
-            path = f"/tasks/{tasks[(n * 3 + 1) % 10]['id']}/position"
+            path = f"/tasks/{tasks[3 + n % 7]['id']}/position"
             return (await owner.put(path, {"after_id": other})).status_code
 
     statuses = await gather(*(move(n) for n in range(50)))
-    assert set(statuses) <= {200, 422}, statuses
-    assert statuses.count(200) >= 40
+    assert set(statuses) == {200}, statuses
     page = (await owner.get(f"/projects/{project['id']}/tasks", sort="position")).json()["items"]
     positions = [task["position"] for task in page]
     assert positions == sorted(set(positions))
