@@ -39,7 +39,8 @@ async def test_subtasks_come_in_pages_with_the_progress_of_all(
     await owner.put(f"/tasks/{parts[0]['id']}/completion")
     await owner.put(f"/tasks/{parts[3]['id']}/archive")
     await owner.delete(f"/tasks/{parts[1]['id']}")
-    seen, cursor = [], {}
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
     while True:
         page = (await owner.get(f"/tasks/{task['id']}/subtasks", limit=2, **cursor)).json()
         assert page["progress"] == {"done": 1, "total": 3}

@@ -12,6 +12,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from glasswork.core.schemas import Text
+from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.tasks.access import TASKS, Family, change_tasks, lock_family, lock_task
 from glasswork.features.tasks.models import FormerKey, Task, TaskLabel
@@ -41,21 +42,7 @@ class PlacementRepository:
         return await lock_family(self._session, actor, task_id)
 
     async def lock_projects(self, workspace_id: UUID, project_ids: Collection[UUID]) -> set[UUID]:
-        """Lock those of the workspace that stand, and return their ids.
-
-        Who changes a project's order, its tree or its numbers waits; a foreign key to it does not.
-        """
-        statement = (
-            select(Project.id)
-            .where(
-                Project.workspace_id == workspace_id,
-                Project.id.in_(project_ids),
-                Project.deleted_at.is_(None),
-            )
-            .order_by(Project.id)
-            .with_for_update(key_share=True)
-        )
-        return set((await self._session.scalars(statement)).all())
+        return await lock_projects(self._session, workspace_id, project_ids)
 
     async def get_all(self, actor: Actor, task_ids: Collection[UUID]) -> Sequence[AnyRow]:
         """Those of them that are there, in the order of their ids."""

@@ -1,6 +1,7 @@
 """Tasks that the actor may see, as the API shows them; and how they are locked and changed by the many."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -127,6 +128,10 @@ _FAMILY = (
 )
 
 
+class _FamilyGrewError(Exception):
+    """Lets go of the locks that were taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """A locked task, and it with all that is below it, deleted or not."""
@@ -172,12 +177,13 @@ async def lock_families(session: AsyncSession, actor: Actor, task_ids: Collectio
     """
     binds = actor.binds | {"task_ids": list(task_ids)}
     while True:
-        async with session.begin_nested() as attempt:
-            rows = (await session.execute(_FAMILY, binds)).all()
-            family = set((await session.scalars(_FAMILY_IDS, binds)).all())
-            if family <= {row.id for row in rows}:
+        with suppress(_FamilyGrewError):
+            async with session.begin_nested():
+                rows = (await session.execute(_FAMILY, binds)).all()
+                family = set((await session.scalars(_FAMILY_IDS, binds)).all())
+                if not family <= {row.id for row in rows}:
+                    raise _FamilyGrewError
                 return rows
-            await attempt.rollback()
 
 
 async def lock_family(session: AsyncSession, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Family:

@@ -25,6 +25,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.ordering import key_of
 from glasswork.features.accounts.access import ensure_signed_in
+from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
@@ -122,10 +123,8 @@ class TaskRepository:
     async def change_all(self, task_ids: Collection[UUID], **values: Any) -> None:
         await change_tasks(self._session, task_ids, **values)
 
-    async def lock_project(self, project_id: UUID) -> None:
-        """Against others who change its order, its tree or its numbers."""
-        statement = select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)
-        await self._session.execute(statement)
+    async def lock_project(self, task: Task) -> None:
+        await lock_projects(self._session, task.workspace_id, [task.project_id])
 
     async def ancestry(self, task_id: UUID) -> Sequence[AnyRow]:
         """Return `id`, `key`, `project_id` and `deleted_at` of the task, its parent, and so on up."""

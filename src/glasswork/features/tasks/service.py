@@ -201,7 +201,7 @@ class TaskService:
 
     async def _check_parent(self, task: Task, parent_id: UUID) -> None:
         """The project's lock keeps its tree as it is until the commit."""
-        await self._tasks.lock_project(task.project_id)
+        await self._tasks.lock_project(task)
         ancestry = await self._tasks.ancestry(parent_id)
         if not ancestry or ancestry[0].deleted_at or ancestry[0].project_id != task.project_id:
             raise unknown_parent()
