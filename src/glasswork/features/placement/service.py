@@ -69,6 +69,8 @@ class PlacementService:
         family = await self._lock(actor, task_id, precondition)
         source_id, ids = family.root.project_id, [task.id for task in family.tasks]
         before = await self._places.get_all(actor, ids)
+        if not before:
+            raise TaskNotFoundError(task_id)
         if project_id != source_id:
             both = {source_id, project_id}
             if await self._places.lock_projects(family.root.workspace_id, both) != both:

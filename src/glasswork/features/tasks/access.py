@@ -183,7 +183,7 @@ async def lock_families(session: AsyncSession, actor: Actor, task_ids: Collectio
                 family = set((await session.scalars(_FAMILY_IDS, binds)).all())
                 if not family <= {row.id for row in rows}:
                     raise _FamilyGrewError
-                return rows
+                return [row for row in rows if row.id in family]
 
 
 async def lock_family(session: AsyncSession, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Family:
