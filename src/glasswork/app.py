@@ -51,8 +51,8 @@ from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
-from glasswork.features.privacy.router import router as privacy
 from glasswork.features.placement.router import router as placement
+from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
 from glasswork.features.relations.router import router as relations
 from glasswork.features.search.router import router as search

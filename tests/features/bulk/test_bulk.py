@@ -106,7 +106,7 @@ async def test_best_effort_does_what_can_be_done(
     operations = [
         update(a, title="New", if_match=1),
         update(a, title="Stale", if_match=1),
-        update(b, label_ids=[label["id"]], status="later"),
+        update(b, title="Half", label_ids=[label["id"]], status="later"),
         {"op": "complete", "task_id": c["id"]},
         {"op": "complete", "task_id": c["id"]},
         update(a, priority="high"),
@@ -132,7 +132,6 @@ async def test_best_effort_does_what_can_be_done(
 async def test_what_is_refused_half_way_leaves_nothing(
     owner: Caller, workspace: dict[str, Any], project: dict[str, Any]
 ) -> None:
-    """A move is refused when its task has been changed already."""
     task = await make_task(owner, project)
     wrong = {"op": "create", "title": "New", "project_id": project["id"], "parent_id": str(uuid7())}
     answer = await bulk(owner, workspace, "best_effort", wrong, update(task, title="New"))

@@ -126,6 +126,7 @@ class PlacementRepository:
                 new, (new.workspace_id == old.workspace_id) & (func.lower(new.name) == func.lower(old.name))
             )
             .where(worn, old.project_id == source_id, new.project_id == target_id)
+            .with_for_update(read=True, key_share=True, of=new)  # one that is just being deleted is none
         )
         columns = ["workspace_id", "task_id", "label_id"]
         await self._session.execute(
