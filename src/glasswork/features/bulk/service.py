@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from contextlib import nullcontext
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,7 +45,7 @@ class BulkService:
         for index, operation in enumerate(bulk.operations):
             try:
                 _check_inside(operation, known)
-                async with self._session.begin_nested():
+                async with nullcontext() if bulk.mode is Mode.ATOMIC else self._session.begin_nested():
                     status, task = await self._do(actor, operation)
             except AppError as refusal:
                 _locate(refusal, index)

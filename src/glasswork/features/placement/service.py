@@ -110,7 +110,8 @@ class PlacementService:
             raise TaskNotFoundError(task_id)  # since its project, or the actor's membership, has just ended
         for was, is_ in zip(before, after, strict=True):
             self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(was), is_))
-        return await self._tasks.get(actor, task_id)
+        own = [task for task in after if task.id == task_id]
+        return own[0] if own else await self._tasks.get(actor, task_id)
 
     async def _places_in(self, project_id: UUID, family: Family) -> list[dict[str, Any]]:
         """The task first, and the others in the order that they had."""

@@ -112,7 +112,8 @@ class TaskService:
         if gone_at is not None:
             gone = [task.id for task in family.tasks if task.deleted_at == gone_at]
             await self._tasks.change_all(gone, deleted_at=None)
-            await self._tasks.detach_from_deleted(task_id)
+            if family.root.parent_id is not None:
+                await self._tasks.detach_from_deleted(task_id)
             for task in await self._tasks.get_all(actor, gone):
                 self._outbox.record(actor, TaskRestored.of(task))
         return await self._tasks.get(actor, task_id)
