@@ -3,10 +3,10 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_project, make_workspace
+from tests.features.counting import counting
 
 pytestmark = pytest.mark.anyio
 
@@ -58,15 +58,12 @@ async def test_statements_grow_by_as_many_with_each_operation(
     owner: Caller, workspace: dict[str, Any], committing_callers: Callers
 ) -> None:
     ids = await make_tasks(owner, workspace, await make_project(owner, workspace), 30)
-    seen: list[str] = []
-    engine = committing_callers.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
     counts = []
     for number in (10, 20, 30):
-        seen.clear()
         updates = [{"op": "update", "task_id": id_, "title": f"New {number}"} for id_ in ids[:number]]
-        assert (await bulk(owner, workspace, updates)).status_code == 200
-        counts.append(len(seen))
+        with counting(committing_callers.database) as statements:
+            assert (await bulk(owner, workspace, updates)).status_code == 200
+        counts.append(len(statements))
     assert counts[1] - counts[0] == counts[2] - counts[1] <= 60, counts
 
 
