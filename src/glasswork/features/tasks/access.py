@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     select,
     type_coerce,
     update,
@@ -27,7 +28,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
-from glasswork.features.projects.models import Status
+from glasswork.features.projects.models import Project, Status
 from glasswork.features.workspaces.access import access as workspace_access
 from glasswork.features.workspaces.models import Role
 
@@ -126,6 +127,42 @@ _FAMILY = (
     .order_by(Task.id)
     .with_for_update(of=Task)
 )
+
+_Parent = aliased(Task)
+_up = (
+    select(Task.workspace_id, Task.id, Task.parent_id, literal(0).label("level"))
+    .where(Task.id == bindparam("task_id"))
+    .cte("up", recursive=True)
+)
+_up = _up.union_all(
+    select(_Parent.workspace_id, _Parent.id, _Parent.parent_id, _up.c.level + 1).join(
+        _up, and_(_Parent.workspace_id == _up.c.workspace_id, _Parent.id == _up.c.parent_id)
+    )
+)
+ANCESTRY = (
+    select(
+        Task.id,
+        (Project.key + "-" + cast(Task.number, String)).label("key"),
+        Task.project_id,
+        Task.deleted_at,
+    )
+    .join(_up, _up.c.id == Task.id)
+    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+    .order_by(_up.c.level)
+)
+"""`id`, `key`, `project_id` and `deleted_at` of the task `task_id`, of its parent, and so on up."""
+_down = (
+    select(Task.workspace_id, Task.id, literal(1).label("level"))
+    .where(Task.id == bindparam("task_id"))
+    .cte("down", recursive=True)
+)
+_down = _down.union_all(
+    select(_Child.workspace_id, _Child.id, _down.c.level + 1).join(
+        _down, and_(_Child.workspace_id == _down.c.workspace_id, _Child.parent_id == _down.c.id)
+    )
+)
+HEIGHT = select(func.coalesce(func.max(_down.c.level), 0))
+"""How many levels the tree below the task `task_id` has, its own included."""
 
 
 class _FamilyGrewError(Exception):

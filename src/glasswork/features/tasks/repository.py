@@ -6,13 +6,9 @@ from uuid import UUID
 from sqlalchemy import (
     CompoundSelect,
     Row,
-    String,
     and_,
-    bindparam,
-    cast,
     delete,
     func,
-    literal,
     select,
     union_all,
     update,
@@ -30,44 +26,11 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
-from .access import TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
+from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
 from .errors import TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel
 
 _Parent = aliased(Task)
-_up = (
-    select(Task.workspace_id, Task.id, Task.parent_id, literal(0).label("level"))
-    .where(Task.id == bindparam("task_id"))
-    .cte("up", recursive=True)
-)
-_up = _up.union_all(
-    select(_Parent.workspace_id, _Parent.id, _Parent.parent_id, _up.c.level + 1).join(
-        _up, and_(_Parent.workspace_id == _up.c.workspace_id, _Parent.id == _up.c.parent_id)
-    )
-)
-_ANCESTRY = (
-    select(
-        Task.id,
-        (Project.key + "-" + cast(Task.number, String)).label("key"),
-        Task.project_id,
-        Task.deleted_at,
-    )
-    .join(_up, _up.c.id == Task.id)
-    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
-    .order_by(_up.c.level)
-)
-_down = (
-    select(Task.workspace_id, Task.id, literal(1).label("level"))
-    .where(Task.id == bindparam("task_id"))
-    .cte("down", recursive=True)
-)
-_Child = aliased(Task)
-_down = _down.union_all(
-    select(_Child.workspace_id, _Child.id, _down.c.level + 1).join(
-        _down, and_(_Child.workspace_id == _down.c.workspace_id, _Child.parent_id == _down.c.id)
-    )
-)
-_HEIGHT = select(func.coalesce(func.max(_down.c.level), 0))
 
 
 class TaskRepository:
@@ -128,11 +91,11 @@ class TaskRepository:
 
     async def ancestry(self, task_id: UUID) -> Sequence[AnyRow]:
         """Return `id`, `key`, `project_id` and `deleted_at` of the task, its parent, and so on up."""
-        return (await self._session.execute(_ANCESTRY, {"task_id": task_id})).all()
+        return (await self._session.execute(ANCESTRY, {"task_id": task_id})).all()
 
     async def height(self, task_id: UUID) -> int:
         """Count the levels of the tree below the task, its own included; 0: there is no such task."""
-        levels: int = (await self._session.execute(_HEIGHT, {"task_id": task_id})).scalar_one()
+        levels: int = (await self._session.execute(HEIGHT, {"task_id": task_id})).scalar_one()
         return levels
 
     async def detach_from_deleted(self, task_id: UUID) -> None:
