@@ -3,7 +3,10 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 
+from glasswork.core.db import Database
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_project, make_workspace
 from tests.features.counting import counting
@@ -28,6 +31,17 @@ async def bulk(
     return await caller.post(path, {"mode": mode, "operations": operations})
 
 
+def refusals_of(database: Database) -> list[str]:
+    """Return the list that the SQLSTATEs of failed statements come to."""
+    states: list[str] = []
+
+    def note(context: ExceptionContext) -> None:
+        states.append(getattr(context.original_exception, "sqlstate", None) or "unknown")
+
+    event.listen(database.engine.sync_engine, "handle_error", note)
+    return states
+
+
 async def make_tasks(
     caller: Caller, workspace: dict[str, Any], project: dict[str, Any], count: int
 ) -> list[str]:
@@ -35,7 +49,10 @@ async def make_tasks(
     return [item["task"]["id"] for item in (await bulk(caller, workspace, new)).json()["items"]]
 
 
-async def test_crossing_ones_end(owner: Caller, workspace: dict[str, Any]) -> None:
+async def test_crossing_ones_wait_for_each_other_only_one_way(
+    owner: Caller, workspace: dict[str, Any], committing_callers: Callers
+) -> None:
+    errors = refusals_of(committing_callers.database)
     projects = [await make_project(owner, workspace) for _ in range(2)]
     ids = [task_id for each in projects for task_id in await make_tasks(owner, workspace, each, 50)]
 
@@ -51,7 +68,9 @@ async def test_crossing_ones_end(owner: Caller, workspace: dict[str, Any]) -> No
         bulk(owner, workspace, operations(ids, projects)),
         bulk(owner, workspace, operations(ids[::-1], projects[::-1])),
     )
-    assert [answer.status_code for answer in answers] == [200, 200]
+    # On a slow machine the second one may have waited for too long.
+    assert errors in ([], ["57014"])
+    assert sorted(answer.status_code for answer in answers) == [200, 503 if errors else 200]
 
 
 async def test_statements_grow_by_as_many_with_each_operation(
