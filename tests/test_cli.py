@@ -92,7 +92,7 @@ class TestDemoAndImport:
         workspace = get(serving, "/workspaces", headers)["items"][0]
         assert workspace["slug"] == words["Workspace"]
         tasks = f"/workspaces/{workspace['id']}/tasks"
-        assert len(get(serving, tasks, headers)["items"]) == 6
+        assert len(get(serving, tasks, headers)["items"]) == 7
 
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]

@@ -44,20 +44,24 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.audit.router import router as audit
+from glasswork.features.bulk.router import router as bulk
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
 from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
+from glasswork.features.placement.router import router as placement
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
+from glasswork.features.relations.router import router as relations
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
+from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
@@ -84,9 +88,9 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, search, changes, labels, workflow, projects, workspaces, acceptance),
-    *(users, administration, auth, second_factors, credentials, identities, api_tokens, jobs),
-    *(audit, exports, privacy, setup.router),
+    *(tasks, placement, relations, watchers, bulk, search, changes, labels, workflow, projects),
+    *(workspaces, acceptance, users, administration, auth, second_factors, credentials, identities),
+    *(api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(

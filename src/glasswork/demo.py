@@ -1,6 +1,7 @@
 """A small workspace to look around in."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
@@ -8,16 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.commands import acting_as
 from glasswork.core.actor import Actor
-from glasswork.core.db import open_database
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import AnyRow, open_database
 from glasswork.core.settings import Settings
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
+from glasswork.features.placement.service import PlacementService
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
 from glasswork.features.projects.service import LabelService, ProjectService
+from glasswork.features.relations.schemas import RelationCreate, Side
+from glasswork.features.relations.service import RelationService
 from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import TaskCreate
 from glasswork.features.tasks.service import TaskService
+from glasswork.features.watchers.service import WatcherService
 from glasswork.features.workspaces.schemas import WorkspaceCreate
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
@@ -96,7 +102,7 @@ async def _fill(session: AsyncSession, actor: Actor, slug: str) -> None:
         name: await LabelService(session).create(actor, project.id, LabelCreate(name=name, color=color))
         for name, color in _LABELS
     }
-    now = datetime.now(UTC)
+    now, tasks = datetime.now(UTC), []
     for title, description, status, priority, days, names in _TASKS:
         new = TaskCreate(
             title=title,
@@ -107,4 +113,17 @@ async def _fill(session: AsyncSession, actor: Actor, slug: str) -> None:
             due_at=None if days is None else now + timedelta(days=days),
             label_ids=[labels[name].id for name in names],
         )
-        await TaskService(session).create(actor, project.id, new)
+        tasks.append(await TaskService(session).create(actor, project.id, new))
+    await _connect(session, actor, tasks)
+
+
+async def _connect(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow]) -> None:
+    scheduler, certificates, ports, _, backups, *_ = tasks
+    part = TaskCreate(title="Drain the first node", parent_id=scheduler.id)
+    await TaskService(session).create(actor, scheduler.project_id, part)
+    blocks = RelationCreate(kind=Side.BLOCKS, task_id=scheduler.id)
+    await RelationService(session).create(actor, certificates.id, blocks)
+    await WatcherService(session).watch(actor, scheduler.id, actor.user_id, Precondition())
+    placement = PlacementService(session)
+    await placement.put_behind(actor, ports.id, None, Precondition())
+    await placement.archive(actor, backups.id, Precondition())

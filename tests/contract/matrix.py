@@ -84,13 +84,15 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_workspace", "list_members", "get_member", "list_changes"),
             *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
-            "search_tasks",
+            *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
         ),
         MEMBERS,
     ),
     **dict.fromkeys(
         (
             *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
+            *("position_task", "move_task", "archive_task", "unarchive_task", "watch_task", "unwatch_task"),
+            *("create_relation", "delete_relation", "change_tasks"),
             *("create_label", "update_label", "delete_label"),
             "create_project",
         ),

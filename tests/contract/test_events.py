@@ -61,6 +61,15 @@ EVENTS: dict[str, list[str]] = {
     "restore_task": ["task.restored"],
     "complete_task": ["task.updated"],
     "reopen_task": ["task.updated"],
+    "position_task": ["task.updated"],
+    "move_task": ["task.updated"],
+    "archive_task": ["task.updated"],
+    "unarchive_task": ["task.updated"],
+    "watch_task": ["task.updated"],
+    "unwatch_task": ["task.updated"],
+    "create_relation": ["relation.created"],
+    "delete_relation": ["relation.deleted"],
+    "change_tasks": ["task.updated"],
 }
 
 

@@ -60,11 +60,26 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_label": {"name": "other"},
     "create_task": {"title": "T"},
     "update_task": {"title": "U", "status": "done"},
+    "position_task": {"after_id": "{done_task_id}"},
+    "move_task": {"project_id": "{other_project_id}"},
+    "create_relation": {"kind": "blocks", "task_id": "{done_task_id}"},
+    "change_tasks": {
+        "mode": "atomic",
+        "operations": [{"op": "update", "task_id": "{task_id}", "title": "V"}],
+    },
     "refresh": {"refresh_token": "{refresh_token}"},
 }
 FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
 QUERIES: dict[str, dict[str, str]] = {"search_tasks": {"q": "task"}}
-SUBJECTS = {"restore_task": {"task_id": "{deleted_task_id}"}, "reopen_task": {"task_id": "{done_task_id}"}}
+SUBJECTS = {
+    "restore_task": {"task_id": "{deleted_task_id}"},
+    "reopen_task": {"task_id": "{done_task_id}"},
+    "unarchive_task": {"task_id": "{archived_task_id}"},
+    **{
+        name: {"task_id": "{whole_task_id}"}
+        for name in ("list_subtasks", "unwatch_task", "list_relations", "get_relation", "delete_relation")
+    },
+}
 """Where an operation is not for the thing of its path parameter's name."""
 
 Things = dict[str, str]
@@ -83,6 +98,11 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
     await owner.delete(f"/tasks/{tasks[1]['id']}")
     await owner.put(f"/tasks/{tasks[2]['id']}/completion")
     member = await callers.member(workspace["id"], Role.MEMBER)
+    whole, archived = [await make_task(owner, project, title=f"{mark} task") for _ in range(2)]
+    part = await make_task(owner, project, title=f"{mark} task", parent_id=whole["id"])
+    await owner.put(f"/tasks/{whole['id']}/watchers/{member.id}")
+    await owner.put(f"/tasks/{archived['id']}/archive")
+    related = {"kind": "blocks", "task_id": part["id"]}
     invitation = {"email": "somebody@example.com", "role": "viewer"}
     pending = (await owner.post(f"/workspaces/{workspace['id']}/invitations", invitation)).json()
     logged_in = await owner.client.post(
@@ -100,6 +120,10 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
         "key": tasks[0]["key"],
         "deleted_task_id": tasks[1]["id"],
         "done_task_id": tasks[2]["id"],
+        "whole_task_id": whole["id"],
+        "archived_task_id": archived["id"],
+        "relation_id": (await owner.post(f"/tasks/{whole['id']}/relations", related)).json()["id"],
+        "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
         "user_id": str(member.id),
         "invitation_id": pending["id"],
         "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
@@ -134,8 +158,12 @@ def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
     return operation.path.format(**subjects), options
 
 
-def _filled(body: dict[str, Any], things: Things) -> dict[str, Any]:
-    return {name: value.format(**things) if isinstance(value, str) else value for name, value in body.items()}
+def _filled(value: Any, things: Things) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(inner, things) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, things) for inner in value]
+    return value.format(**things) if isinstance(value, str) else value
 
 
 async def link(callers: Callers, user: Caller) -> str:

@@ -36,11 +36,19 @@ def test_what_is_moved_to_the_end_leaves_the_place_of_what_is_made_next() -> Non
         assert key_of(number) < key_between(moved, None) < key_of(number + 1)
 
 
+def test_what_is_moved_to_the_front_takes_the_place_of_no_number() -> None:
+    """Numbers may be made later that are less than those there are: by an import."""
+    first = key_of(70)
+    for _ in range(200):
+        first = key_between(None, first)
+        assert first not in {key_of(number) for number in range(70)}
+
+
 def test_keys_stay_short_at_the_ends_and_grow_slowly_inside() -> None:
     first = key_of(1)
     for _ in range(10_000):
         first = key_between(None, first)
-    assert len(first) <= 4
+    assert len(first) <= 5
     random, keys = Random(1), [key_of(1), key_of(2)]  # noqa: S311 (nothing to hide)
     for _ in range(10_000):
         at = random.randrange(1, len(keys))

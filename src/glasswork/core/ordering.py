@@ -36,8 +36,8 @@ def key_between(before: str | None, after: str | None) -> str:
 
 
 def _ahead_of(key: str) -> str:
-    whole, fraction = _split(key)
-    return whole if fraction else _decrement(whole)
+    whole, _ = _split(key)
+    return _decrement(whole) + _middle("", None)
 
 
 def _split(key: str) -> tuple[str, str]:

@@ -56,6 +56,7 @@ ProjectId = Annotated[UUID, reference("project")]
 StatusId = Annotated[UUID, reference("status")]
 LabelId = Annotated[UUID, reference("label")]
 TaskId = Annotated[UUID, reference("task")]
+RelationId = Annotated[UUID, reference("relation")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

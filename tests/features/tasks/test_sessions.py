@@ -1,11 +1,13 @@
 from typing import Any
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from tests.factories.callers import Caller
 
 pytestmark = pytest.mark.anyio
 
+BULK = {"mode": "atomic", "operations": [{"op": "restore", "task_id": str(uuid7())}]}
 OPERATIONS = [
     ("POST", "/projects/{project}/tasks", {"title": "New"}),
     ("GET", "/projects/{project}/tasks", None),
@@ -17,6 +19,18 @@ OPERATIONS = [
     ("POST", "/tasks/{task}/restore", None),
     ("PUT", "/tasks/{task}/completion", None),
     ("DELETE", "/tasks/{task}/completion", None),
+    ("GET", "/tasks/{task}/subtasks", None),
+    ("PUT", "/tasks/{task}/position", {"after_id": None}),
+    ("POST", "/tasks/{task}/move", {"project_id": str(uuid7())}),
+    ("PUT", "/tasks/{task}/archive", None),
+    ("DELETE", "/tasks/{task}/archive", None),
+    ("GET", "/tasks/{task}/relations", None),
+    ("GET", "/tasks/{task}/relations/{task}", None),
+    ("DELETE", "/tasks/{task}/relations/{task}", None),
+    ("POST", "/tasks/{task}/relations", {"kind": "blocks", "task_id": str(uuid7())}),
+    ("PUT", "/tasks/{task}/watchers/{task}", None),
+    ("DELETE", "/tasks/{task}/watchers/{task}", None),
+    ("POST", "/workspaces/{workspace}/tasks/bulk", BULK),
 ]
 
 

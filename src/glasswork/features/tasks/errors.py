@@ -23,3 +23,19 @@ def unknown_assignee() -> ValidationError:
     return ValidationError.at(
         ["body", "assignee_id"], "must be a member of the workspace", "unknown_assignee"
     )
+
+
+def unknown_parent() -> ValidationError:
+    return ValidationError.at(["body", "parent_id"], "must be a task of the same project", "unknown_parent")
+
+
+def cyclic_parent(path: Sequence[str]) -> ValidationError:
+    """`path` are the keys from the task up to itself."""
+    message = f"would make the task a part of itself: {' > '.join(path)}"
+    refusal = ValidationError.at(["body", "parent_id"], message, "cycle")
+    refusal.details["path"] = list(path)
+    return refusal
+
+
+def too_deep(most: int) -> ValidationError:
+    return ValidationError.at(["body", "parent_id"], f"must leave at most {most} levels of tasks", "too_deep")

@@ -24,6 +24,8 @@ from glasswork.core.models import Base, TenantEntity
 from glasswork.features.projects.models import Category, Status
 
 SEARCH_CONFIG = "english"
+MAX_LEVELS = 10
+"""Of tasks that are parts of one another."""
 
 
 class Priority(StrEnum):
@@ -147,12 +149,6 @@ class Task(TenantEntity):
         is_done = status.category is Category.DONE
         self.status_id = status.id
         self.completed_at = (self.completed_at or now) if is_done else None
-
-    def delete(self, now: datetime) -> None:
-        self.deleted_at = now
-
-    def restore(self) -> None:
-        self.deleted_at = None
 
 
 class TaskLabel(Base):

@@ -1,23 +1,36 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import (
+    CompoundSelect,
+    Row,
+    and_,
+    delete,
+    func,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.ordering import key_of
 from glasswork.features.accounts.access import ensure_signed_in
-from glasswork.features.projects.access import access
+from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
-from .access import TASKS
+from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
 from .errors import TaskNotFoundError
-from .models import Task, TaskLabel
+from .models import FormerKey, Task, TaskLabel
+
+_Parent = aliased(Task)
 
 
 class TaskRepository:
@@ -34,7 +47,8 @@ class TaskRepository:
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
         project_key, _, number = key.rpartition("-")
         statement = TASKS.where(
-            Task.workspace_id == workspace_id, access.c.key == project_key, Task.number == int(number)
+            Task.workspace_id == workspace_id,
+            Task.id.in_(_ids_by_key(workspace_id, project_key, int(number))),
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         if row is None:
@@ -58,25 +72,45 @@ class TaskRepository:
         statement = TASKS.where(Task.id.in_(task_ids)).order_by(Task.id)
         return (await self._session.execute(statement, actor.binds)).all()
 
-    async def lock(self, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Row[Task, Role, datetime]:
-        """Lock a task; return it with the actor's role and the transaction's time.
+    async def lock(
+        self, actor: Actor, task_id: UUID, parent_id: UUID | None = None
+    ) -> Row[Task, Role, datetime]:
+        return await lock_task(self._session, actor, task_id, parent_id)
 
-        It joins nothing that a concurrent writer may change with the task: PostgreSQL joins a row that it
-        waited for to the rows it saw before it waited, and would find no task where its status has changed.
-        """
-        statement = (
-            select(Task, access.c.role, func.now())
-            .join(access, access.c.project_id == Task.project_id)
-            .where(Task.id == task_id)
-            .with_for_update(of=Task)
+    async def lock_all(self, actor: Actor, task_ids: Collection[UUID]) -> None:
+        await lock_tasks(self._session, actor, task_ids)
+
+    async def lock_family(self, actor: Actor, task_id: UUID, *, deleted: bool = False) -> Family:
+        return await lock_family(self._session, actor, task_id, deleted=deleted)
+
+    async def change_all(self, task_ids: Collection[UUID], **values: Any) -> None:
+        await change_tasks(self._session, task_ids, **values)
+
+    async def lock_project(self, task: Task) -> None:
+        await lock_projects(self._session, task.workspace_id, [task.project_id])
+
+    async def ancestry(self, task_id: UUID) -> Sequence[AnyRow]:
+        """Return `id`, `key`, `project_id` and `deleted_at` of the task, its parent, and so on up."""
+        return (await self._session.execute(ANCESTRY, {"task_id": task_id})).all()
+
+    async def height(self, task_id: UUID) -> int:
+        """Count the levels of the tree below the task, its own included; 0: there is no such task."""
+        levels: int = (await self._session.execute(HEIGHT, {"task_id": task_id})).scalar_one()
+        return levels
+
+    async def detach_from_deleted(self, task_id: UUID) -> None:
+        """What stands is a part only of what stands."""
+        is_gone = select(_Parent.id).where(
+            _Parent.workspace_id == Task.workspace_id,
+            _Parent.id == Task.parent_id,
+            _Parent.deleted_at.is_not(None),
         )
-        if not deleted:
-            statement = statement.where(Task.deleted_at.is_(None))
-        row = (await self._session.execute(statement, actor.binds)).one_or_none()
-        if row is None:
-            await ensure_signed_in(self._session, actor)
-            raise TaskNotFoundError(task_id)
-        return row
+        await self._session.execute(
+            update(Task)
+            .where(Task.id == task_id, is_gone.exists())
+            .values(parent_id=None, updated_at=Task.updated_at)
+            .execution_options(synchronize_session=False)
+        )
 
     async def add(self, task: Task) -> None:
         """Give the task its number and store it; from here to the commit writers of the project wait."""
@@ -152,8 +186,12 @@ class TaskRepository:
         return {(row[0], row[1]) for row in (await self._session.execute(statement)).all()}
 
     async def taken_numbers(self, project_id: UUID) -> set[int]:
-        statement = select(Task.number).where(Task.project_id == project_id)
-        return set((await self._session.scalars(statement)).all())
+        """Also of those that were moved out: they are still found by them."""
+        numbers = union_all(
+            select(Task.number).where(Task.project_id == project_id),
+            select(FormerKey.number).where(FormerKey.project_id == project_id),
+        )
+        return {row[0] for row in await self._session.execute(numbers)}
 
     async def lock_numbers(self, project_id: UUID) -> int:
         statement = select(Project.last_number).where(Project.id == project_id).with_for_update()
@@ -167,3 +205,16 @@ class TaskRepository:
             .values(last_number=last_number, updated_at=Project.updated_at)
         )
         await self._session.flush()
+
+
+def _ids_by_key(workspace_id: UUID, project_key: str, number: int) -> CompoundSelect[UUID]:
+    """Of the task that has the key now, or had it before it was moved."""
+    project = Project.workspace_id == workspace_id, Project.key == project_key, Project.deleted_at.is_(None)
+    return union_all(
+        *(
+            select(id_)
+            .join(Project, and_(Project.workspace_id == keys.workspace_id, Project.id == keys.project_id))
+            .where(*project, keys.workspace_id == workspace_id, keys.number == number)
+            for keys, id_ in ((Task, Task.id), (FormerKey, FormerKey.task_id))
+        )
+    )

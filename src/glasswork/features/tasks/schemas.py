@@ -44,6 +44,7 @@ class TaskCreate(Input):
     due_at: Timestamp | None = None
     start_at: Timestamp | None = None
     estimate_minutes: Estimate | None = None
+    parent_id: TaskId | None = Field(None, description="A task of the same project that this is a part of.")
 
 
 class TaskUpdate(Input):
@@ -56,6 +57,7 @@ class TaskUpdate(Input):
     due_at: Timestamp | None = optional()
     start_at: Timestamp | None = optional()
     estimate_minutes: Estimate | None = optional()
+    parent_id: TaskId | None = optional()
 
 
 class External(Output):

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -14,9 +15,17 @@ from glasswork.features.projects.models import Category, Status
 from glasswork.features.projects.service import LabelService, ProjectService
 
 from . import policy
-from .errors import unknown_assignee, unknown_labels, unknown_status
+from .errors import (
+    TaskNotFoundError,
+    cyclic_parent,
+    too_deep,
+    unknown_assignee,
+    unknown_labels,
+    unknown_parent,
+    unknown_status,
+)
 from .events import TaskCreated, TaskDeleted, TaskRestored, TaskUpdated
-from .models import Priority, Task
+from .models import MAX_LEVELS, Priority, Task
 from .repository import TaskRepository
 from .schemas import TaskCreate, TaskImport, TaskUpdate
 
@@ -38,6 +47,9 @@ class TaskService:
         task.move_to(await self._status(project_id, new.status), project.now)
         await self._check_assignee(task)
         await self._check_labels(task, new.label_ids)
+        if new.parent_id is not None:
+            await self._tasks.lock_all(actor, [new.parent_id])
+            await self._check_parent(task, new.parent_id)
         await self._tasks.add(task)
         await self._tasks.add_labels((task, label_id) for label_id in set(new.label_ids))
         made = await self._tasks.get(actor, task.id)
@@ -53,7 +65,7 @@ class TaskService:
     async def update(
         self, actor: Actor, task_id: UUID, changes: TaskUpdate, precondition: Precondition
     ) -> AnyRow:
-        task, role, now = await self._tasks.lock(actor, task_id)
+        task, role, now = await self._tasks.lock(actor, task_id, changes.parent_id)
         require(policy.can_write(role))
         before = await self._tasks.get(actor, task_id)
         fields = changes.sent()
@@ -62,6 +74,8 @@ class TaskService:
         task.change(fields)
         if "assignee_id" in fields:
             await self._check_assignee(task)
+        if task.parent_id is not None and task.parent_id != before.parent_id:
+            await self._check_parent(task, task.parent_id)
         if status is not None and status != before.status:
             task.move_to(await self._status(task.project_id, status), now)
         if label_ids is not None and set(label_ids) != set(before.label_ids):
@@ -77,24 +91,32 @@ class TaskService:
         return await self._move_to_category(actor, task_id, Category.TODO, precondition)
 
     async def delete(self, actor: Actor, task_id: UUID, precondition: Precondition) -> None:
-        task, role, now = await self._tasks.lock(actor, task_id)
-        require(policy.can_write(role))
-        precondition.check(task)
-        before = await self._tasks.get(actor, task_id)
-        task.delete(now)
-        await self._tasks.flush()
-        self._outbox.record(actor, TaskDeleted.of(before))
+        """With its subtasks."""
+        family = await self._tasks.lock_family(actor, task_id)
+        require(policy.can_write(family.role))
+        precondition.check(family.root)
+        before = await self._tasks.get_all(
+            actor, [task.id for task in family.tasks if task.deleted_at is None]
+        )
+        if not before:
+            raise TaskNotFoundError(task_id)  # since its project, or the actor's membership, has ended
+        await self._tasks.change_all([task.id for task in before], deleted_at=func.now())
+        for task in before:
+            self._outbox.record(actor, TaskDeleted.of(task))
 
     async def restore(self, actor: Actor, task_id: UUID) -> AnyRow:
-        task, role, _ = await self._tasks.lock(actor, task_id, deleted=True)
-        require(policy.can_write(role))
-        was_deleted = task.deleted_at is not None
-        task.restore()
-        await self._tasks.flush()
-        after = await self._tasks.get(actor, task_id)
-        if was_deleted:
-            self._outbox.record(actor, TaskRestored.of(after))
-        return after
+        """With the subtasks that went with it; a part of what is still deleted it is no longer."""
+        family = await self._tasks.lock_family(actor, task_id, deleted=True)
+        require(policy.can_write(family.role))
+        gone_at = family.root.deleted_at
+        if gone_at is not None:
+            gone = [task.id for task in family.tasks if task.deleted_at == gone_at]
+            await self._tasks.change_all(gone, deleted_at=None)
+            if family.root.parent_id is not None:
+                await self._tasks.detach_from_deleted(task_id)
+            for task in await self._tasks.get_all(actor, gone):
+                self._outbox.record(actor, TaskRestored.of(task))
+        return await self._tasks.get(actor, task_id)
 
     async def delete_label(self, actor: Actor, label_id: UUID, precondition: Precondition) -> None:
         label = await self._labels.prepare_deletion(actor, label_id, precondition)
@@ -177,6 +199,19 @@ class TaskService:
         assignee_id = task.assignee_id
         if assignee_id is not None and not await self._tasks.has_member(task.workspace_id, assignee_id):
             raise unknown_assignee()
+
+    async def _check_parent(self, task: Task, parent_id: UUID) -> None:
+        """The project's lock keeps its tree as it is until the commit."""
+        await self._tasks.lock_project(task)
+        ancestry = await self._tasks.ancestry(parent_id)
+        if not ancestry or ancestry[0].deleted_at or ancestry[0].project_id != task.project_id:
+            raise unknown_parent()
+        keys = [above.key for above in ancestry]
+        for level, above in enumerate(ancestry):
+            if above.id == task.id:
+                raise cyclic_parent([above.key, *keys[: level + 1]])
+        if len(ancestry) + (await self._tasks.height(task.id) or 1) > MAX_LEVELS:
+            raise too_deep(MAX_LEVELS)
 
     async def _check_labels(self, task: Task, label_ids: Sequence[UUID]) -> None:
         if label_ids and not await self._tasks.has_labels(task.project_id, set(label_ids)):
