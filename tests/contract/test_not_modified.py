@@ -23,7 +23,7 @@ def tagged(app: FastAPI) -> dict[str, Operation]:
         operation.name: operation
         for operation in operations(app)
         if operation.method == "GET"
-        and "ETag" in declared(app, operation)["responses"]["200"].get("headers", {})
+        and "ETag" in declared(app, operation)["responses"].get("200", {}).get("headers", {})
     }
 
 
