@@ -52,11 +52,11 @@ from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
+from glasswork.features.removals.router import router as removals
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
-from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import acceptance
@@ -83,7 +83,7 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, search, changes, labels, workflow, projects, workspaces, acceptance),
+    *(tasks, search, changes, removals, workflow, projects, workspaces, acceptance),
     *(users, administration, auth, second_factors, credentials, identities, api_tokens, jobs),
     *(audit, exports, privacy, setup.router),
 )

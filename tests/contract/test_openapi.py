@@ -24,7 +24,9 @@ schema = schemathesis.openapi.from_dict(
 BEYOND_SCHEMA = {
     "invalid_cursor",
     "malformed_etag",
+    "position_out_of_range",
     "scope_beyond_workspace",
+    "transition_not_allowed",
     "unfit_password",
     "unknown_assignee",
     "unknown_label",
@@ -48,12 +50,14 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
         project = make(f"{path}/projects", name="Contract", key="OPS")
         client.post("/auth/token", data={"username": "ada", "password": PASSWORD})
         sessions = client.get("/auth/sessions").json()["items"]
+        statuses = client.get(f"/projects/{project['id']}/statuses").json()["items"]
         return {
             "session_id": next(each["id"] for each in sessions if not each["is_current"]),
             "workspace_id": workspace["id"],
             "project_id": project["id"],
             "user_id": workspace["created_by"],
             "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
+            "status_id": statuses[1]["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
             "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
             "identity_id": str(uuid4()),  # none can be made without a provider

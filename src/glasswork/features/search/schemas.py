@@ -5,7 +5,7 @@ from pydantic import Field
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import LabelId, ProjectId, Text, Timestamp, UserId
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import StatusKey
+from glasswork.features.workflow.schemas import StatusKey
 
 SORT_KEYS = (
     "number",

@@ -1,0 +1,8 @@
+from glasswork.core.errors import ConflictError
+
+
+class LabelInUseError(ConflictError):
+    code = "LABEL_IN_USE"
+
+    def __init__(self) -> None:
+        super().__init__("Tasks keep getting the label while it is being deleted.")
