@@ -6,3 +6,10 @@ class LabelInUseError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("Tasks keep getting the label while it is being deleted.")
+
+
+class StatusInUseError(ConflictError):
+    code = "STATUS_IN_USE"
+
+    def __init__(self) -> None:
+        super().__init__("Tasks keep coming into the status while it is being deleted.")

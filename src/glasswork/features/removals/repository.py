@@ -10,12 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.features.projects.access import lock_projects
-from glasswork.features.projects.models import Category, Label
+from glasswork.features.projects.models import Category, Label, Status
 from glasswork.features.tasks.access import TASKS
 from glasswork.features.tasks.models import Task, TaskLabel
-from glasswork.features.workflow.errors import StatusInUseError
 
-from .errors import LabelInUseError
+from .errors import LabelInUseError, StatusInUseError
 
 REPEATS = 9
 
@@ -33,10 +32,13 @@ class RemovalRepository:
 
     async def lock_labelled(self, label: Label) -> Locked:
         """Lock the label's tasks, and then their projects."""
-        has_it = TaskLabel.label_id == label.id, TaskLabel.workspace_id == label.workspace_id
-        rows = await self._lock_where(
-            Task.workspace_id == label.workspace_id, Task.id.in_(select(TaskLabel.task_id).where(*has_it))
+        labelled = select(TaskLabel.task_id).where(
+            TaskLabel.workspace_id == label.workspace_id, TaskLabel.label_id == label.id
         )
+        rows = await self._lock_where(Task.workspace_id == label.workspace_id, Task.id.in_(labelled))
+        # Those that were waited for may have lost it.
+        still_labelled = set((await self._session.scalars(labelled)).all())
+        rows = [row for row in rows if row.id in still_labelled]
         project_ids = {row.project_id for row in rows}
         standing = await lock_projects(self._session, label.workspace_id, project_ids)
         living = [row.id for row in rows if row.deleted_at is None and row.project_id in standing]
@@ -93,6 +95,21 @@ class RemovalRepository:
         is_done = status.category is Category.DONE
         completed_at = func.coalesce(Task.completed_at, func.now()) if is_done else None
         await self._change_all(task_ids, status_id=status.id, completed_at=completed_at)
+
+    async def ensure_empty(self, status: AnyRow) -> None:
+        """From here on no task comes, and those that have just come are seen.
+
+        To be told so by the foreign key would not do: it waits for locks of tasks, whose holders may wait
+        for the status.
+        """
+        await self._session.execute(select(Status.id).where(Status.id == status.id).with_for_update())
+        tasks = select(Task.id).where(
+            Task.workspace_id == status.workspace_id,
+            Task.project_id == status.project_id,
+            Task.status_id == status.id,
+        )
+        if (await self._session.execute(tasks.limit(1))).first() is not None:
+            raise StatusInUseError
 
     async def _change_all(self, task_ids: Sequence[UUID], **values: Any) -> None:
         await self._session.execute(

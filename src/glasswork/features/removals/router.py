@@ -10,10 +10,10 @@ from glasswork.core.http.errors import declare
 from glasswork.core.schemas import LabelId, StatusId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import LabelNotFoundError
-from glasswork.features.workflow.errors import LastStatusError, StatusInUseError, StatusNotFoundError
+from glasswork.features.workflow.errors import LastStatusError, StatusNotFoundError
 from glasswork.features.workflow.schemas import StatusKey
 
-from .errors import LabelInUseError
+from .errors import LabelInUseError, StatusInUseError
 from .service import RemovalService
 
 router = APIRouter(tags=["projects"])

@@ -56,6 +56,7 @@ class RemovalService:
             await self._removals.move_all(locked.task_ids, removal.target)
             if not await self._record_all(actor, locked, before):
                 raise StatusNotFoundError(status_id)
+        await self._removals.ensure_empty(status)
         await self._workflow.finish_deletion(actor, removal)
 
     async def _record_all(self, actor: Actor, locked: Locked, before: Sequence[AnyRow]) -> bool:

@@ -33,13 +33,6 @@ class LastStatusError(ConflictError):
         super().__init__(f"It is the project's last status of the category {category}.", category=category)
 
 
-class StatusInUseError(ConflictError):
-    code = "STATUS_IN_USE"
-
-    def __init__(self) -> None:
-        super().__init__("Tasks keep coming into the status while it is being deleted.")
-
-
 def unknown_next(allowed: Sequence[str]) -> ValidationError:
     return ValidationError.at(["body", "next"], _one_of(allowed), "unknown_status")
 

@@ -16,19 +16,18 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, violated_constraint
+from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from glasswork.core.schemas import Int32
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access, lock_projects
 from glasswork.features.projects.models import Status, Transition
 
-from .errors import StatusInUseError, StatusNotFoundError
+from .errors import StatusNotFoundError
 
 _Following = aliased(Status)
 _NEXT = type_coerce(
@@ -143,9 +142,4 @@ class StatusRepository:
         )
 
     async def remove(self, status: AnyRow) -> None:
-        try:
-            await self._session.execute(delete(Status).where(Status.id == status.id))
-        except IntegrityError as error:
-            if violated_constraint(error) == "fk_tasks_workspace_id_project_id_status_id":
-                raise StatusInUseError from error
-            raise
+        await self._session.execute(delete(Status).where(Status.id == status.id))
