@@ -1,7 +1,10 @@
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from glasswork.core.db import Database
+from glasswork.features.projects.service import LabelService
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import (
@@ -122,6 +125,26 @@ class TestChange:
         assert (await caller.patch(path, {"color": "#000000"})).status_code == status
         assert (await caller.delete(path)).status_code == (204 if status == 200 else status)
         assert (await owner.get(path)).status_code == (404 if status == 200 else 200)
+
+
+class TestImport:
+    async def test_finds_both_by_name_the_project_s_own_first(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        label: dict[str, Any],
+        database: Database,
+    ) -> None:
+        idea = await make_workspace_label(owner, workspace, name="Idea")
+        own = await make_label(owner, project, name="BUG")
+        async with database.reading() as session:
+            ids = await LabelService(session).ids_by_name(owner.actor, UUID(project["id"]))
+        assert {name: str(label_id) for name, label_id in ids.items()} == {
+            "bug": own["id"],
+            "idea": idea["id"],
+        }
+        assert own["id"] != label["id"]
 
 
 class TestTasks:

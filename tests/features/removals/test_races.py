@@ -204,6 +204,21 @@ async def test_a_label_of_the_workspace_goes_from_the_tasks_of_all_projects(
     await check_versions(owner, project)
 
 
+async def test_a_task_that_loses_the_label_in_the_last_moment_is_left_alone(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    label = await make_label(owner, project)
+    task = await make_task(owner, project, label_ids=[label["id"]])
+    async with database.transaction() as session:
+        bare = TaskUpdate(label_ids=[])
+        await TaskService(session).update(owner.actor, UUID(task["id"]), bare, Precondition())
+        answer = await start(database, owner.delete(f"/labels/{label['id']}"))
+        assert not answer.done()
+    assert (await answer).status_code == 204
+    assert (await owner.get(f"/tasks/{task['id']}")).json()["version"] == 2
+    assert (await changes_in(owner, project))[-1]["type"] == "label.deleted"
+
+
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_a_label_that_is_given_in_the_last_moment_is_taken_off(
     owner: Caller, project: dict[str, Any], database: Database, *, is_new: bool
