@@ -55,11 +55,11 @@ from glasswork.features.placement.router import router as placement
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
 from glasswork.features.relations.router import router as relations
+from glasswork.features.removals.router import router as removals
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
-from glasswork.features.tasks.router import labels
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
@@ -88,7 +88,7 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, placement, relations, watchers, bulk, search, changes, labels, workflow, projects),
+    *(tasks, placement, relations, watchers, bulk, search, changes, removals, workflow, projects),
     *(workspaces, acceptance, users, administration, auth, second_factors, credentials, identities),
     *(api_tokens, jobs, audit, exports, privacy, setup.router),
 )

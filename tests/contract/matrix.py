@@ -83,6 +83,7 @@ DUE: dict[str, Mapping[str, int]] = {
         (
             *("get_workspace", "list_members", "get_member", "list_changes"),
             *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
+            *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
         ),
@@ -101,6 +102,7 @@ DUE: dict[str, Mapping[str, int]] = {
     **dict.fromkeys(
         (
             *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
+            *("create_status", "update_status", "delete_status", "create_workspace_label"),
             *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
             "list_workspace_audit",
         ),

@@ -26,9 +26,11 @@ BEYOND_SCHEMA = {
     "cycle",
     "invalid_cursor",
     "malformed_etag",
+    "position_out_of_range",
     "scope_beyond_workspace",
     "too_deep",
     "too_many",
+    "transition_not_allowed",
     "unfit_password",
     "unknown_assignee",
     "unknown_label",
@@ -58,12 +60,14 @@ def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
         sessions = client.get("/auth/sessions").json()["items"]
         tasks = [make(f"/projects/{project['id']}/tasks", title="Contract")["id"] for _ in range(2)]
         related = {"kind": "relates", "task_id": tasks[1]}
+        statuses = client.get(f"/projects/{project['id']}/statuses").json()["items"]
         return {
             "session_id": next(each["id"] for each in sessions if not each["is_current"]),
             "workspace_id": workspace["id"],
             "project_id": project["id"],
             "user_id": workspace["created_by"],
             "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
+            "status_id": statuses[1]["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
             "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
             "identity_id": str(uuid4()),  # none can be made without a provider

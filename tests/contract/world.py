@@ -9,7 +9,14 @@ from glasswork.core.tokens import digest
 from glasswork.features.identities.models import Identity
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
-from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import (
+    make_api_token,
+    make_label,
+    make_project,
+    make_task,
+    make_workspace,
+    make_workspace_label,
+)
 from tests.features.second_factors.authenticator import (
     RECOVERY_CODE,
     begin,
@@ -58,6 +65,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_project": {"name": "Q"},
     "create_label": {"name": "new"},
     "update_label": {"name": "other"},
+    "create_workspace_label": {"name": "new"},
+    "create_status": {"key": "review", "name": "Review", "category": "in_progress", "position": 2},
+    "update_status": {"name": "Doing", "position": 0},
     "create_task": {"title": "T"},
     "update_task": {"title": "U", "status": "done"},
     "position_task": {"after_id": "{done_task_id}"},
@@ -70,7 +80,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "refresh": {"refresh_token": "{refresh_token}"},
 }
 FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
-QUERIES: dict[str, dict[str, str]] = {"search_tasks": {"q": "task"}}
+QUERIES = {"search_tasks": {"q": "task"}, "delete_status": {"move_to": "todo"}}
 SUBJECTS = {
     "restore_task": {"task_id": "{deleted_task_id}"},
     "reopen_task": {"task_id": "{done_task_id}"},
@@ -95,6 +105,10 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
     label = await make_label(owner, project, name=f"{mark} label")
     tasks = [await make_task(owner, project, title=f"{mark} task", label_ids=[label["id"]])]
     tasks += [await make_task(owner, project, title=f"{mark} task") for _ in range(2)]
+    await make_task(owner, project, title=f"{mark} task", status="in_progress")
+    statuses = (await owner.get(f"/projects/{project['id']}/statuses")).json()["items"]
+    await owner.patch(f"/statuses/{statuses[1]['id']}", {"name": f"{mark} status"})
+    await make_workspace_label(owner, workspace, name=f"{mark} label of all")
     await owner.delete(f"/tasks/{tasks[1]['id']}")
     await owner.put(f"/tasks/{tasks[2]['id']}/completion")
     member = await callers.member(workspace["id"], Role.MEMBER)
@@ -115,6 +129,7 @@ async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: b
     return {
         "workspace_id": workspace["id"],
         "project_id": project["id"],
+        "status_id": statuses[1]["id"],
         "label_id": label["id"],
         "task_id": tasks[0]["id"],
         "key": tasks[0]["key"],

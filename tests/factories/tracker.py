@@ -35,6 +35,17 @@ async def make_label(member: Caller, project: dict[str, Any], **fields: Any) -> 
     return await _make(member, f"/projects/{project['id']}/labels", {"name": f"label {number}"} | fields)
 
 
+async def make_workspace_label(admin: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(admin, f"/workspaces/{workspace['id']}/labels", {"name": f"label {number}"} | fields)
+
+
+async def make_status(admin: Caller, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    new = {"key": f"status_{number}", "name": f"Status {number}", "category": "in_progress"}
+    return await _make(admin, f"/projects/{project['id']}/statuses", new | fields)
+
+
 async def make_task(member: Caller, project: dict[str, Any], **fields: Any) -> dict[str, Any]:
     number = next(_numbers)
     return await _make(member, f"/projects/{project['id']}/tasks", {"title": f"Task {number}"} | fields)

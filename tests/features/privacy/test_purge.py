@@ -17,7 +17,14 @@ from glasswork.features.tasks.service import TaskService
 from glasswork.worker import Resources
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_label, make_project, make_task, make_workspace, multiply_tasks
+from tests.factories.tracker import (
+    make_label,
+    make_project,
+    make_status,
+    make_task,
+    make_workspace,
+    multiply_tasks,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -195,6 +202,27 @@ async def tables_of_workspaces(database: Database) -> set[str]:
 
 
 class TestTraces:
+    async def test_events_of_statuses_that_went_are_blanked_in_time(
+        self, committing_callers: Callers, server: Server
+    ) -> None:
+        database = committing_callers.database
+        owner = await committing_callers.user()
+        workspace = await make_workspace(owner)
+        project = await make_project(owner, workspace)
+        gone, kept = await make_status(owner, project), await make_status(owner, project)
+        assert (await owner.delete(f"/statuses/{gone['id']}")).status_code == 204
+        # The role that serves may not do this.
+        await server.execute(
+            "UPDATE workspace_events SET at = now() - interval '31 days'",
+            database=database.engine.url.database,
+        )
+        await purge(database)
+        told = {
+            item["subject"]["id"]: bool(item["before"] or item["after"])
+            for item in await events(owner, workspace)
+        }
+        assert (told[gone["id"]], told[kept["id"]]) == (False, True)
+
     async def test_events_of_labels_and_invitations_are_blanked_in_time(
         self, committing_callers: Callers, server: Server
     ) -> None:

@@ -65,6 +65,7 @@ class TestCreate:
         made = response.json()
         assert made == new | {
             "id": made["id"],
+            "workspace_id": project["workspace_id"],
             "project_id": project["id"],
             "version": 1,
             "created_at": made["created_at"],

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from glasswork.features.projects import policy
 from glasswork.features.workspaces.models import Role
@@ -10,7 +11,8 @@ from glasswork.features.workspaces.models import Role
     ("policy_of", "lowest"),
     [
         (policy.can_create, Role.MEMBER),
-        (policy.can_label, Role.MEMBER),
+        (lambda role: policy.can_label(role, uuid7()), Role.MEMBER),
+        (lambda role: policy.can_label(role, None), Role.ADMIN),
         (policy.can_edit, Role.ADMIN),
         (policy.can_delete, Role.ADMIN),
     ],

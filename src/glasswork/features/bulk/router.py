@@ -10,7 +10,7 @@ from glasswork.core.http.errors import declare
 from glasswork.core.schemas import WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import ProjectNotFoundError
-from glasswork.features.tasks.errors import TaskNotFoundError
+from glasswork.features.tasks.errors import StatusRemovedError, TaskNotFoundError, TransitionNotAllowedError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .schemas import Bulk, BulkRead
@@ -34,6 +34,8 @@ async def get_bulk(session: Session) -> BulkService:
         TaskNotFoundError,
         PermissionDeniedError,
         StaleVersionError,
+        StatusRemovedError,
+        TransitionNotAllowedError,
     ),
 )
 async def change_tasks(

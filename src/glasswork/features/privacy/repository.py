@@ -33,6 +33,7 @@ from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
+from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.events import InvitationDeleted
 from glasswork.features.workspaces.models import Invitation, Membership, Role, Workspace
 
@@ -77,7 +78,7 @@ class PurgeRepository:
         gone = (
             select(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id)
             .where(
-                WorkspaceEvent.type.in_((LabelDeleted.type, InvitationDeleted.type)),
+                WorkspaceEvent.type.in_((LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type)),
                 WorkspaceEvent.before.is_not(None),
                 WorkspaceEvent.at < func.now() - self._age,
             )

@@ -28,4 +28,4 @@ class LabelNameTakenError(ConflictError):
     code = "LABEL_NAME_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("There is a label with this name in the project.")
+        super().__init__("There is a label with this name there.")

@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base, TenantEntity
 
+MAX_STATUSES = 50
+"""Of a project."""
+
 
 class Category(StrEnum):
     """What a status means, whatever its name."""

@@ -2,7 +2,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,16 +37,25 @@ _PROJECT_SORT_KEYS = {
     "name": SortKey.of(Project.name.collate("C"), str),
     "created_at": SortKey.of(Project.created_at, AwareDatetime),
 }
-_LABELS = select(
-    Label.id,
-    Label.project_id,
-    Label.name,
-    Label.color,
-    Label.description,
-    Label.version,
-    Label.created_at,
-    Label.updated_at,
-).join(access, access.c.project_id == Label.project_id)
+_STANDS = or_(
+    Label.project_id.is_(None),
+    exists(select(Project.id).where(Project.id == Label.project_id, Project.deleted_at.is_(None))),
+)
+_LABELS = (
+    select(
+        Label.id,
+        Label.workspace_id,
+        Label.project_id,
+        Label.name,
+        Label.color,
+        Label.description,
+        Label.version,
+        Label.created_at,
+        Label.updated_at,
+    )
+    .join(workspace_access, workspace_access.c.workspace_id == Label.workspace_id)
+    .where(_STANDS)
+)
 _LABEL_SORT_KEYS = {
     "name": SortKey.of(func.lower(Label.name).collate("C"), str),
     "created_at": SortKey.of(Label.created_at, AwareDatetime),
@@ -134,22 +143,28 @@ class LabelRepository:
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         return row if row is not None else await self._miss(actor, label_id)
 
-    async def page(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
-        statement = _LABELS.where(Label.project_id == project_id)
+    async def page_of_project(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _LABELS.where(*_fits(project_id))
+        return await fetch_page(self._session, statement, query, _LABEL_SORT_KEYS, Label.id, actor.binds)
+
+    async def page_of_workspace(self, actor: Actor, workspace_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _LABELS.where(Label.workspace_id == workspace_id, Label.project_id.is_(None))
         return await fetch_page(self._session, statement, query, _LABEL_SORT_KEYS, Label.id, actor.binds)
 
     async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
-        statement = _LABELS.with_only_columns(Label.name, Label.id)
-        rows = await self._session.execute(statement.where(Label.project_id == project_id), actor.binds)
+        # The project's own come last, and so take precedence.
+        statement = _LABELS.with_only_columns(Label.name, Label.id).order_by(Label.project_id.nulls_first())
+        rows = await self._session.execute(statement.where(*_fits(project_id)), actor.binds)
         # Not PostgreSQL's lower(): who looks a name up has only Python's, and for some letters they differ.
         return {name.lower(): label_id for name, label_id in rows}
 
     async def lock(self, actor: Actor, label_id: UUID) -> Row[Label, Role]:
         statement = (
-            select(Label, access.c.role)
-            .join(access, access.c.project_id == Label.project_id)
-            .where(Label.id == label_id)
-            .with_for_update(of=Label)
+            select(Label, workspace_access.c.role)
+            .join(workspace_access, workspace_access.c.workspace_id == Label.workspace_id)
+            .where(Label.id == label_id, _STANDS)
+            .with_for_update(of=Label, key_share=True)
+            .execution_options(populate_existing=True)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         return row if row is not None else await self._miss(actor, label_id)
@@ -157,3 +172,10 @@ class LabelRepository:
     async def _miss(self, actor: Actor, label_id: UUID) -> NoReturn:
         await ensure_signed_in(self._session, actor)
         raise LabelNotFoundError(label_id)
+
+
+def _fits(project_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Labels that tasks of the project may have: its own, and those of its workspace."""
+    workspace_id = select(Project.workspace_id).where(Project.id == project_id, Project.deleted_at.is_(None))
+    is_own = Label.project_id == project_id
+    return Label.workspace_id == workspace_id.scalar_subquery(), or_(is_own, Label.project_id.is_(None))

@@ -132,8 +132,34 @@ async def create_label(
 async def list_labels(
     project_id: ProjectId, query: Annotated[LabelQuery, Query()], actor: Reader, labels: Labels
 ) -> Page[Any]:
-    """List the project's labels."""
+    """List the project's own labels, and those of its workspace."""
     return await labels.page(actor, project_id, query)
+
+
+@router.post(
+    "/workspaces/{workspace_id}/labels",
+    status_code=201,
+    response_model=LabelRead,
+    responses=CREATED
+    | declare(*AUTHORIZED, WorkspaceNotFoundError, PermissionDeniedError, LabelNameTakenError),
+)
+async def create_workspace_label(
+    workspace_id: WorkspaceId, new: LabelCreate, actor: Writer, labels: Labels, response: Response
+) -> Label:
+    """Make a label for the tasks of all projects. For admins of the workspace."""
+    return created(response, "/labels", await labels.create_in_workspace(actor, workspace_id, new))
+
+
+@router.get(
+    "/workspaces/{workspace_id}/labels",
+    response_model=PageRead[LabelRead],
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+)
+async def list_workspace_labels(
+    workspace_id: WorkspaceId, query: Annotated[LabelQuery, Query()], actor: Reader, labels: Labels
+) -> Page[Any]:
+    """List the labels that are for the tasks of all projects."""
+    return await labels.page_of_workspace(actor, workspace_id, query)
 
 
 @router.get(
@@ -162,5 +188,5 @@ async def update_label(
     response: Response,
     if_match: IfMatch,
 ) -> Label:
-    """Change a label."""
+    """Change a label. One of the workspace is for its admins to change."""
     return tagged(response, await labels.update(actor, label_id, changes, if_match))

@@ -67,7 +67,8 @@ class LabelUpdate(Input):
 
 class LabelRead(Output):
     id: LabelId
-    project_id: ProjectId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None = Field(description="Null: for the tasks of every project.")
     name: str
     color: str
     description: str

@@ -94,37 +94,49 @@ class ProjectService:
 
 
 class LabelService:
-    """The labels of a project; taking one off its tasks is the task slice's work, and so is deleting it."""
+    """The labels of projects and of whole workspaces.
+
+    Taking one off its tasks is the task slice's work, and so is deleting it.
+    """
 
     def __init__(self, session: AsyncSession) -> None:
         self._labels = LabelRepository(session)
         self._projects = ProjectRepository(session)
+        self._workspaces = WorkspaceService(session)
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: LabelCreate) -> Label:
         project = await self._projects.access_to(actor, project_id)
-        require(policy.can_label(project.role))
-        label = Label(workspace_id=project.workspace_id, project_id=project_id, **new.model_dump())
-        await self._labels.add(label)
-        self._outbox.record(actor, LabelCreated.of(label))
-        return label
+        require(policy.can_label(project.role, project_id))
+        return await self._add(actor, project.workspace_id, project_id, new)
+
+    async def create_in_workspace(self, actor: Actor, workspace_id: UUID, new: LabelCreate) -> Label:
+        require(policy.can_label(await self._workspaces.role_of(actor, workspace_id), None))
+        return await self._add(actor, workspace_id, None, new)
 
     async def get(self, actor: Actor, label_id: UUID) -> AnyRow:
         return await self._labels.get(actor, label_id)
 
     async def page(self, actor: Actor, project_id: UUID, query: LabelQuery) -> Page[AnyRow]:
-        page = await self._labels.page(actor, project_id, query)
+        """Of the project's own labels, and its workspace's."""
+        page = await self._labels.page_of_project(actor, project_id, query)
         if not page.items:
             await self._projects.access_to(actor, project_id)
         return page
 
+    async def page_of_workspace(self, actor: Actor, workspace_id: UUID, query: LabelQuery) -> Page[AnyRow]:
+        page = await self._labels.page_of_workspace(actor, workspace_id, query)
+        if not page.items:
+            await self._workspaces.role_of(actor, workspace_id)
+        return page
+
     async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
-        """All labels of the project, by their names in lower case."""
+        """All labels that the project's tasks may have, by their names in lower case."""
         return await self._labels.ids_by_name(actor, project_id)
 
     async def prepare_deletion(self, actor: Actor, label_id: UUID, precondition: Precondition) -> Label:
         label, role = await self._labels.lock(actor, label_id)
-        require(policy.can_label(role))
+        require(policy.can_label(role, label.project_id))
         precondition.check(label)
         self._outbox.record(actor, LabelDeleted.of(label))
         return label
@@ -133,9 +145,17 @@ class LabelService:
         self, actor: Actor, label_id: UUID, changes: LabelUpdate, precondition: Precondition
     ) -> Label:
         label, role = await self._labels.lock(actor, label_id)
-        require(policy.can_label(role))
+        require(policy.can_label(role, label.project_id))
         precondition.check(label, changes.sent())
         with self._outbox.updating(actor, LabelUpdated, label):
             label.change(changes.sent())
             await self._labels.flush()
+        return label
+
+    async def _add(
+        self, actor: Actor, workspace_id: UUID, project_id: UUID | None, new: LabelCreate
+    ) -> Label:
+        label = Label(workspace_id=workspace_id, project_id=project_id, **new.model_dump())
+        await self._labels.add(label)
+        self._outbox.record(actor, LabelCreated.of(label))
         return label

@@ -10,7 +10,8 @@ from glasswork.core.query_values import choice, days, key, minutes, name, rank
 from glasswork.core.schemas import LabelId, Output, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import StatusKey, TaskRead
+from glasswork.features.tasks.schemas import TaskRead
+from glasswork.features.workflow.schemas import StatusKey
 
 RANKED: Final = 2_000
 """So many matches are ranked, the newest: a word of every task takes no longer where there are more tasks."""

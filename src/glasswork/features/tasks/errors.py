@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from glasswork.core.errors import NotFoundError, ValidationError
+from glasswork.core.errors import ConflictError, NotFoundError, ValidationError
 
 
 class TaskNotFoundError(NotFoundError):
@@ -11,12 +11,33 @@ class TaskNotFoundError(NotFoundError):
         super().__init__(f"There is no task {task}.")
 
 
+class TransitionNotAllowedError(ConflictError):
+    code = "TRANSITION_NOT_ALLOWED"
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__("The task's status leads to none of that kind.", allowed=list(allowed))
+
+
+class StatusRemovedError(ConflictError):
+    code = "STATUS_REMOVED"
+
+    def __init__(self) -> None:
+        super().__init__("The status has just been deleted.")
+
+
+def transition_not_allowed(allowed: Sequence[str]) -> ValidationError:
+    message = f"must be one of: {', '.join(allowed)}" if allowed else "cannot change: nothing may follow it"
+    return ValidationError.at(["body", "status"], message, "transition_not_allowed")
+
+
 def unknown_status(allowed: Sequence[str]) -> ValidationError:
     return ValidationError.at(["body", "status"], f"must be one of: {', '.join(allowed)}", "unknown_status")
 
 
 def unknown_labels() -> ValidationError:
-    return ValidationError.at(["body", "label_ids"], "must be labels of the task's project", "unknown_label")
+    return ValidationError.at(
+        ["body", "label_ids"], "must be labels of the task's project or its workspace", "unknown_label"
+    )
 
 
 def unknown_assignee() -> ValidationError:

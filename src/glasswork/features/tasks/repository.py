@@ -9,16 +9,18 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    or_,
     select,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
+from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.ordering import key_of
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import lock_projects
@@ -27,7 +29,7 @@ from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
 from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
-from .errors import TaskNotFoundError
+from .errors import StatusRemovedError, TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel
 
 _Parent = aliased(Task)
@@ -55,17 +57,6 @@ class TaskRepository:
             await ensure_signed_in(self._session, actor)
             raise TaskNotFoundError(key)
         return row
-
-    async def lock_labelled(self, label: Label) -> list[UUID]:
-        """Lock the label's tasks, in one order for all who do; return the ids of those not deleted."""
-        has_it = TaskLabel.label_id == label.id, TaskLabel.workspace_id == label.workspace_id
-        labelled = (
-            Task.workspace_id == label.workspace_id,
-            Task.id.in_(select(TaskLabel.task_id).where(*has_it)),
-        )
-        statement = select(Task.id, Task.deleted_at).where(*labelled).order_by(Task.id).with_for_update()
-        rows = await self._session.execute(statement)
-        return [task_id for task_id, deleted_at in rows if deleted_at is None]
 
     async def get_all(self, actor: Actor, task_ids: Sequence[UUID]) -> Sequence[AnyRow]:
         """Those of them that are there, in the order of their ids."""
@@ -125,10 +116,16 @@ class TaskRepository:
             raise ProjectNotFoundError(task.project_id)
         task.number, task.position = number, key_of(number)
         self._session.add(task)
-        await self._session.flush()
+        await self.flush()
 
     async def flush(self) -> None:
-        await self._session.flush()
+        """Store what has changed now, so that a constraint is violated here and not at commit."""
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            if violated_constraint(error) == "fk_tasks_workspace_id_project_id_status_id":
+                raise StatusRemovedError from error
+            raise
 
     async def statuses(self, project_id: UUID) -> Sequence[Status]:
         statement = select(Status).where(Status.project_id == project_id).order_by(Status.position)
@@ -142,8 +139,13 @@ class TaskRepository:
         )
         return (await self._session.execute(statement)).first() is not None
 
-    async def has_labels(self, project_id: UUID, label_ids: set[UUID]) -> bool:
-        statement = select(func.count()).where(Label.project_id == project_id, Label.id.in_(label_ids))
+    async def has_labels(self, task: Task, label_ids: set[UUID]) -> bool:
+        """Whether all of them are the project's or the workspace's."""
+        statement = select(func.count()).where(
+            Label.workspace_id == task.workspace_id,
+            or_(Label.project_id == task.project_id, Label.project_id.is_(None)),
+            Label.id.in_(label_ids),
+        )
         return (await self._session.execute(statement)).scalar_one() == len(label_ids)
 
     async def set_labels(self, task: Task, label_ids: Collection[UUID]) -> None:
@@ -164,19 +166,6 @@ class TaskRepository:
         ]
         if rows:
             await self._session.execute(insert(TaskLabel).on_conflict_do_nothing(), rows)
-
-    async def take_label_off(self, label: Label) -> None:
-        """Its tasks get a new version, since what is shown of them changes."""
-        labelled = select(TaskLabel.task_id).where(
-            TaskLabel.workspace_id == label.workspace_id, TaskLabel.label_id == label.id
-        )
-        await self._session.execute(
-            update(Task)
-            .where(Task.workspace_id == label.workspace_id, Task.id.in_(labelled))
-            .values(version=Task.version + 1, updated_at=func.now())
-        )
-        await self._session.delete(label)
-        await self._session.flush()
 
     async def imported_ids(self, project_id: UUID) -> set[tuple[str, str]]:
         """The sources and ids of what came from elsewhere."""

@@ -8,23 +8,22 @@ from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
-from glasswork.core.schemas import LabelId, ProjectId, TaskId, WorkspaceId
+from glasswork.core.schemas import ProjectId, TaskId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
-from glasswork.features.projects.errors import LabelNotFoundError, ProjectNotFoundError
+from glasswork.features.projects.errors import ProjectNotFoundError
 
-from .errors import TaskNotFoundError
+from .errors import StatusRemovedError, TaskNotFoundError, TransitionNotAllowedError
 from .schemas import Key, TaskCreate, TaskRead, TaskUpdate
 from .service import TaskService
 
 router = APIRouter(tags=["tasks"])
-labels = APIRouter(prefix="/labels", tags=["projects"])
 
 Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
 Writer = Annotated[Actor, acting(Scope.TASKS_WRITE)]
-LabelWriter = Annotated[Actor, acting(Scope.PROJECTS_WRITE)]
 
 INSIDE = (*AUTHORIZED, TaskNotFoundError)
 WRITES = (*INSIDE, PermissionDeniedError, StaleVersionError)
+MOVES = (*WRITES, TransitionNotAllowedError, StatusRemovedError)
 
 
 async def get_tasks(session: Session) -> TaskService:
@@ -38,7 +37,7 @@ Tasks = Annotated[TaskService, Depends(get_tasks)]
     "/projects/{project_id}/tasks",
     status_code=201,
     response_model=TaskRead,
-    responses=CREATED | declare(*AUTHORIZED, ProjectNotFoundError, PermissionDeniedError),
+    responses=CREATED | declare(*AUTHORIZED, ProjectNotFoundError, PermissionDeniedError, StatusRemovedError),
 )
 async def create_task(
     project_id: ProjectId, new: TaskCreate, actor: Writer, tasks: Tasks, response: Response
@@ -70,7 +69,9 @@ async def get_task(
     return shown(response, await tasks.get(actor, task_id), if_none_match)
 
 
-@router.patch("/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+@router.patch(
+    "/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*WRITES, StatusRemovedError)
+)
 async def update_task(
     task_id: TaskId,
     changes: TaskUpdate,
@@ -99,27 +100,17 @@ async def restore_task(task_id: TaskId, actor: Writer, tasks: Tasks, response: R
     return tagged(response, await tasks.restore(actor, task_id))
 
 
-@router.put("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+@router.put("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*MOVES))
 async def complete_task(
     task_id: TaskId, actor: Writer, tasks: Tasks, response: Response, if_match: IfMatch
 ) -> Any:
-    """Mark a task done. Repeating it changes nothing."""
+    """Move a task to the first done status that may follow its own. Repeating it changes nothing."""
     return tagged(response, await tasks.complete(actor, task_id, if_match))
 
 
-@router.delete("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*WRITES))
+@router.delete("/tasks/{task_id}/completion", response_model=TaskRead, responses=TAGGED | declare(*MOVES))
 async def reopen_task(
     task_id: TaskId, actor: Writer, tasks: Tasks, response: Response, if_match: IfMatch
 ) -> Any:
-    """Mark a done task as still to do. Repeating it changes nothing."""
+    """Move a done task to the first status to do that may follow its own. Repeating it changes nothing."""
     return tagged(response, await tasks.reopen(actor, task_id, if_match))
-
-
-@labels.delete(
-    "/{label_id}",
-    status_code=204,
-    responses=declare(*AUTHORIZED, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
-)
-async def delete_label(label_id: LabelId, actor: LabelWriter, tasks: Tasks, if_match: IfMatch) -> None:
-    """Delete a label and take it off its tasks."""
-    await tasks.delete_label(actor, label_id, if_match)

@@ -17,14 +17,12 @@ from glasswork.core.schemas import (
     WorkspaceId,
     optional,
 )
+from glasswork.features.workflow.schemas import StatusKey
 
 from .models import Priority
 
 Title = Annotated[Line, Field(max_length=256, examples=["Write the changelog"])]
 Description = Annotated[Text, Field(max_length=65_536, description="Markdown.")]
-StatusKey = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Key of the status.", examples=["in_progress"])
-]
 Estimate = Annotated[int, Field(ge=0, le=1_000_000), JsonNumber]
 LabelIds = Annotated[
     list[LabelId],

@@ -10,15 +10,17 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
-from glasswork.features.projects.errors import LabelNotFoundError
 from glasswork.features.projects.models import Category, Status
-from glasswork.features.projects.service import LabelService, ProjectService
+from glasswork.features.projects.service import ProjectService
+from glasswork.features.workflow.service import StatusService
 
 from . import policy
 from .errors import (
     TaskNotFoundError,
+    TransitionNotAllowedError,
     cyclic_parent,
     too_deep,
+    transition_not_allowed,
     unknown_assignee,
     unknown_labels,
     unknown_parent,
@@ -34,8 +36,8 @@ class TaskService:
     def __init__(self, session: AsyncSession) -> None:
         self._tasks = TaskRepository(session)
         self._outbox = Outbox(session)
-        self._labels = LabelService(session)
         self._projects = ProjectService(session)
+        self._workflow = StatusService(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
         project = await self._projects.access_to(actor, project_id)
@@ -77,7 +79,7 @@ class TaskService:
         if task.parent_id is not None and task.parent_id != before.parent_id:
             await self._check_parent(task, task.parent_id)
         if status is not None and status != before.status:
-            task.move_to(await self._status(task.project_id, status), now)
+            task.move_to(await self._following(task, status), now)
         if label_ids is not None and set(label_ids) != set(before.label_ids):
             await self._check_labels(task, label_ids)
             await self._tasks.set_labels(task, set(label_ids))
@@ -117,17 +119,6 @@ class TaskService:
             for task in await self._tasks.get_all(actor, gone):
                 self._outbox.record(actor, TaskRestored.of(task))
         return await self._tasks.get(actor, task_id)
-
-    async def delete_label(self, actor: Actor, label_id: UUID, precondition: Precondition) -> None:
-        label = await self._labels.prepare_deletion(actor, label_id, precondition)
-        task_ids = await self._tasks.lock_labelled(label)
-        before = await self._tasks.get_all(actor, task_ids)
-        await self._tasks.take_label_off(label)
-        after = await self._tasks.get_all(actor, task_ids)
-        if not len(task_ids) == len(before) == len(after):
-            raise LabelNotFoundError(label_id)  # since its project, or the actor's membership, has just ended
-        for was, is_ in zip(before, after, strict=True):
-            self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(was), is_))
 
     async def import_all(
         self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport], highest: int
@@ -177,7 +168,10 @@ class TaskService:
         statuses = await self._tasks.statuses(task.project_id)
         current = next(status for status in statuses if status.id == task.status_id)
         if (current.category is Category.DONE) != (category is Category.DONE):
-            task.move_to(_first(statuses, category), now)
+            following = await self._workflow.following(current, statuses)
+            if not any(status.category is category for status in following):
+                raise TransitionNotAllowedError([status.key for status in following])
+            task.move_to(_first(following, category), now)
         return await self._store(actor, task, before)
 
     async def _store(self, actor: Actor, task: Task, before: AnyRow) -> AnyRow:
@@ -186,14 +180,20 @@ class TaskService:
         self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(before), after))
         return after
 
+    async def _following(self, task: Task, key: str) -> Status:
+        statuses = await self._tasks.statuses(task.project_id)
+        wanted = _with_key(statuses, key)
+        current = next(status for status in statuses if status.id == task.status_id)
+        following = await self._workflow.following(current, statuses)
+        if wanted not in following:
+            raise transition_not_allowed([status.key for status in following])
+        return wanted
+
     async def _status(self, project_id: UUID, key: str | None) -> Status:
         statuses = await self._tasks.statuses(project_id)
         if key is None:
             return statuses[0]
-        for status in statuses:
-            if status.key == key:
-                return status
-        raise unknown_status([status.key for status in statuses])
+        return _with_key(statuses, key)
 
     async def _check_assignee(self, task: Task) -> None:
         assignee_id = task.assignee_id
@@ -214,9 +214,16 @@ class TaskService:
             raise too_deep(MAX_LEVELS)
 
     async def _check_labels(self, task: Task, label_ids: Sequence[UUID]) -> None:
-        if label_ids and not await self._tasks.has_labels(task.project_id, set(label_ids)):
+        if label_ids and not await self._tasks.has_labels(task, set(label_ids)):
             raise unknown_labels()
 
 
 def _first(statuses: Sequence[Status], category: Category) -> Status:
     return next(status for status in statuses if status.category is category)
+
+
+def _with_key(statuses: Sequence[Status], key: str) -> Status:
+    for status in statuses:
+        if status.key == key:
+            return status
+    raise unknown_status([status.key for status in statuses])
