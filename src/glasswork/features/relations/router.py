@@ -5,9 +5,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, created, shown
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import RelationId, TaskId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -56,13 +56,18 @@ async def list_relations(
 @router.get(
     "/{relation_id}",
     response_model=RelationRead,
-    responses=TAGGED | declare(*INSIDE, RelationNotFoundError),
+    responses=SHOWN | declare(*INSIDE, RelationNotFoundError),
 )
 async def get_relation(
-    task_id: TaskId, relation_id: RelationId, actor: Reader, relations: Relations, response: Response
+    task_id: TaskId,
+    relation_id: RelationId,
+    actor: Reader,
+    relations: Relations,
+    response: Response,
+    if_none_match: IfNoneMatch,
 ) -> Any:
     """Show what a task is to another one, from its side."""
-    return tagged(response, await relations.get(actor, task_id, relation_id))
+    return shown(response, await relations.get(actor, task_id, relation_id), if_none_match)
 
 
 @router.delete(
