@@ -86,7 +86,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
-            "list_task_history",
+            *("list_task_history", "get_board", "get_summary"),
         ),
         MEMBERS,
     ),
