@@ -32,6 +32,12 @@ class TestRefusals:
         caller = await with_role(callers, workspace, role)
         assert (await caller.post(f"/tasks/{task['id']}/undo")).status_code == status
 
+    async def test_a_viewer_before_all_else(
+        self, callers: Callers, workspace: dict[str, Any], task: dict[str, Any]
+    ) -> None:
+        viewer = await callers.member(workspace["id"], Role.VIEWER)
+        assert (await viewer.post(f"/tasks/{task['id']}/undo")).status_code == 403
+
     async def test_a_stale_etag(self, owner: Caller, task: dict[str, Any]) -> None:
         path = f"/tasks/{task['id']}"
         changed = (await owner.patch(path, {"title": "New"})).json()

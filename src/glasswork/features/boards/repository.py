@@ -1,9 +1,26 @@
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, Integer, Text, Uuid, and_, bindparam, cast, func, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
@@ -18,39 +35,65 @@ from glasswork.features.tasks.models import Task
 MAX_COLUMNS: Final = 50
 
 _PROJECT_ID = bindparam("project_id", type_=Uuid())
-_SHOWN = Task.deleted_at.is_(None), Task.archived_at.is_(None)
 _SORT_KEYS = {"position": SortKey.of(Task.position, TextValue)}
 
+# What is counted and put in order are lean rows; those that are shown are completed afterwards.
+_counted, _placed = aliased(Task), aliased(Task)
+
+
+def _in_column(task: type[Task], status_id: Any) -> ColumnElement[bool]:
+    return and_(
+        task.project_id == _PROJECT_ID,
+        task.status_id == status_id,
+        task.deleted_at.is_(None),
+        task.archived_at.is_(None),
+    )
+
+
 _columns = (
-    select(Status.id, Status.key, Status.name, Status.category, Status.color, Status.position)
+    select(
+        Status.id,
+        Status.key,
+        Status.name,
+        Status.category,
+        Status.color,
+        Status.position,
+        select(func.count())
+        .select_from(_counted)
+        .where(_in_column(_counted, Status.id))
+        .scalar_subquery()
+        .label("count"),
+    )
     .join(access, access.c.project_id == Status.project_id)
     .where(Status.project_id == _PROJECT_ID)
     .order_by(Status.position, Status.id)
     .limit(MAX_COLUMNS)
     .cte("columns")
 )
-_firsts = (
-    TASKS.add_columns(Task.position.label("sort_0"), Task.id.label("sort_1"))
-    .where(Task.project_id == _PROJECT_ID, Task.status_id == _columns.c.id, *_SHOWN)
-    .order_by(Task.position, Task.id)
-    .limit(bindparam("limit", type_=Integer()))
-    .lateral("firsts")
-)
-_count = (
-    select(func.count())
-    .select_from(Task)
-    .where(Task.project_id == _PROJECT_ID, Task.status_id == _columns.c.id, *_SHOWN)
-    .scalar_subquery()
-)
-_BOARD = (
-    select(
-        *(column.label(f"column_{column.name}") for column in _columns.c),
-        _count.label("column_count"),
-        *_firsts.c,
+_tasks = TASKS.subquery("shown")
+
+
+@cache
+def _board(limit: int) -> Select[*tuple[Any, ...]]:
+    """The planner must see the limit: for one that is a parameter it gets ready to show a tenth of all."""
+    places = (
+        select(_placed.id, _placed.position)
+        .where(_in_column(_placed, _columns.c.id))
+        .order_by(_placed.position)
+        .limit(literal_column(str(limit), Integer()))
+        .lateral("places")
     )
-    .select_from(_columns.outerjoin(_firsts, true()))
-    .order_by(_columns.c.position, _columns.c.id, _firsts.c.sort_0)
-)
+    return (
+        select(
+            *(column.label(f"column_{column.name}") for column in _columns.c),
+            *_tasks.c,
+            places.c.position.label("sort_0"),
+            places.c.id.label("sort_1"),
+        )
+        .select_from(_columns.outerjoin(places, true()).outerjoin(_tasks, _tasks.c.id == places.c.id))
+        .order_by(_columns.c.position, _columns.c.id, places.c.position)
+    )
+
 
 _IS_OPEN = Task.completed_at.is_(None)
 _zone = bindparam("time_zone", type_=Text())
@@ -76,7 +119,7 @@ _SUMMARY = (
     )
     .select_from(Status)
     .join(access, access.c.project_id == Status.project_id)
-    .outerjoin(Task, and_(Task.project_id == _PROJECT_ID, Task.status_id == Status.id, *_SHOWN))
+    .outerjoin(Task, _in_column(Task, Status.id))
     .where(Status.project_id == _PROJECT_ID)
     .group_by(
         func.grouping_sets(
@@ -97,8 +140,8 @@ class BoardRepository:
 
     async def board(self, actor: Actor, project_id: UUID, limit: int) -> Sequence[AnyRow]:
         """Return the rows of tasks, up to `limit` of each status, which is in `column_...`; id null: none."""
-        binds = actor.binds | {"project_id": project_id, "limit": limit}
-        return (await self._session.execute(_BOARD, binds)).all()
+        binds = actor.binds | {"project_id": project_id}
+        return (await self._session.execute(_board(limit), binds)).all()
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Mapping[int, Sequence[AnyRow]]:
         """Return the counts by what they are of, those of statuses in their order."""
