@@ -13,6 +13,7 @@ from glasswork.core.events import WorkspaceEvent
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
+from glasswork.features.tasks.access import lock_task
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.models import Role
@@ -92,15 +93,7 @@ class HistoryRepository:
 
     async def lock(self, actor: Actor, task_id: UUID) -> Role:
         """From here on the last event is the last; return the actor's role."""
-        statement = (
-            _VISIBLE.with_only_columns(access.c.role)
-            .where(Task.id == task_id, Task.deleted_at.is_(None))
-            .with_for_update(of=Task)
-        )
-        role: Role | None = (await self._session.execute(statement, actor.binds)).scalar_one_or_none()
-        if role is None:
-            await ensure_signed_in(self._session, actor)
-            raise TaskNotFoundError(task_id)
+        _, role, _ = await lock_task(self._session, actor, task_id)
         return role
 
     async def last(self, actor: Actor, task_id: UUID) -> AnyRow | None:

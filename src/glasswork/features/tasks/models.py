@@ -187,6 +187,7 @@ class Task(TenantEntity):
             recurrence=recurrence,
         )
 
+
 class TaskLabel(Base):
     __tablename__ = "task_labels"
 
