@@ -92,7 +92,18 @@ class TestDemoAndImport:
         workspace = get(serving, "/workspaces", headers)["items"][0]
         assert workspace["slug"] == words["Workspace"]
         tasks = f"/workspaces/{workspace['id']}/tasks"
-        assert len(get(serving, tasks, headers)["items"]) == 7
+        shown = get(serving, tasks, headers)["items"]
+        assert len(shown) == 9
+        following, report = (task for task in shown if task["title"] == "Write the weekly report")
+        assert (report["status"], following["status"]) == ("done", "todo")
+        assert following["recurrence"]["rule"] == "FREQ=WEEKLY;BYDAY=MO"
+        history = get(serving, f"/tasks/{report['id']}/history", headers)["items"]
+        edits = [
+            change["after"] for entry in history for change in entry["changes"] if change["field"] == "title"
+        ]
+        assert edits == [report["title"], "Wirte the report", report["title"]]
+        board = get(serving, f"/projects/{report['project_id']}/board", headers)["columns"]
+        assert [column["count"] for column in board] == [4, 2, 2]
 
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]

@@ -44,9 +44,11 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.audit.router import router as audit
+from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
+from glasswork.features.history.router import router as history
 from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
@@ -88,9 +90,9 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, placement, relations, watchers, bulk, search, changes, removals, workflow, projects),
-    *(workspaces, acceptance, users, administration, auth, second_factors, credentials, identities),
-    *(api_tokens, jobs, audit, exports, privacy, setup.router),
+    *(tasks, history, placement, relations, watchers, bulk, search, boards, changes, removals),
+    *(workflow, projects, workspaces, acceptance, users, administration, auth, second_factors, credentials),
+    *(identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,18 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.commands import acting_as
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, open_database
+from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.settings import Settings
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
+from glasswork.features.history.service import HistoryService
 from glasswork.features.placement.service import PlacementService
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
 from glasswork.features.projects.service import LabelService, ProjectService
 from glasswork.features.relations.schemas import RelationCreate, Side
 from glasswork.features.relations.service import RelationService
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import TaskCreate
+from glasswork.features.tasks.schemas import Recurrence, TaskCreate, TaskUpdate
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.watchers.service import WatcherService
 from glasswork.features.workspaces.schemas import WorkspaceCreate
@@ -85,15 +87,15 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
     async with open_database(settings, SUBSCRIBERS) as database:
         async with database.transaction() as session:
             await AccountService(session, PasswordRules.of(settings)).register(new)
-        async with (
-            acting_as(database, settings, login, "glasswork demo") as actor,
-            database.transaction() as session,
-        ):
-            await _fill(session, actor, slug)
+        async with acting_as(database, settings, login, "glasswork demo") as actor:
+            async with database.transaction() as session:
+                task_id = await _fill(session, actor, slug)
+            await _undo_an_edit(database, actor, task_id)
     return slug, login, password
 
 
-async def _fill(session: AsyncSession, actor: Actor, slug: str) -> None:
+async def _fill(session: AsyncSession, actor: Actor, slug: str) -> UUID:
+    """Return the id of a task."""
     workspace = await WorkspaceService(session).create(actor, WorkspaceCreate(name="Demo", slug=slug))
     project = await ProjectService(session).create(
         actor, workspace.id, ProjectCreate(name="Operations", key="OPS", description="What keeps it running.")
@@ -115,6 +117,7 @@ async def _fill(session: AsyncSession, actor: Actor, slug: str) -> None:
         )
         tasks.append(await TaskService(session).create(actor, project.id, new))
     await _connect(session, actor, tasks)
+    return await _recur(session, actor, project.id, now)
 
 
 async def _connect(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow]) -> None:
@@ -127,3 +130,26 @@ async def _connect(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow])
     placement = PlacementService(session)
     await placement.put_behind(actor, ports.id, None, Precondition())
     await placement.archive(actor, backups.id, Precondition())
+
+
+async def _recur(session: AsyncSession, actor: Actor, project_id: UUID, now: datetime) -> UUID:
+    """Make a task that is done each Monday, and do it once, so that the next one is there; return its id."""
+    tasks = TaskService(session)
+    report = TaskCreate(
+        title="Write the weekly report",
+        due_at=now,
+        recurrence=Recurrence(rule="FREQ=WEEKLY;BYDAY=MO", time_zone="Europe/Berlin"),
+    )
+    task_id: UUID = (await tasks.create(actor, project_id, report)).id
+    await tasks.complete(actor, task_id, Precondition())
+    return task_id
+
+
+async def _undo_an_edit(database: Database, actor: Actor, task_id: UUID) -> None:
+    """Each in a transaction of its own: what is undone has happened."""
+    async with database.transaction() as session:
+        await TaskService(session).update(
+            actor, task_id, TaskUpdate(title="Wirte the report"), Precondition()
+        )
+    async with database.transaction() as session:
+        await HistoryService(session).undo(actor, task_id, Precondition())

@@ -18,7 +18,7 @@ from .walker import Operation, operations
 
 pytestmark = pytest.mark.anyio
 
-NAMELESS = {"get_member", "list_members"}
+NAMELESS = {"get_member", "get_summary", "list_members"}
 """They show nothing that the workspace's people have named."""
 
 

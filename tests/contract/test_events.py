@@ -74,6 +74,7 @@ EVENTS: dict[str, list[str]] = {
     "create_relation": ["relation.created"],
     "delete_relation": ["relation.deleted"],
     "change_tasks": ["task.updated"],
+    "undo_task_change": ["task.updated"],
 }
 
 

@@ -25,6 +25,7 @@ BEYOND_SCHEMA = {
     "filter_syntax",
     "cycle",
     "invalid_cursor",
+    "invalid_recurrence",
     "malformed_etag",
     "position_out_of_range",
     "scope_beyond_workspace",

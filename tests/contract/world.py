@@ -89,6 +89,7 @@ SUBJECTS = {
         name: {"task_id": "{whole_task_id}"}
         for name in ("list_subtasks", "unwatch_task", "list_relations", "get_relation", "delete_relation")
     },
+    "undo_task_change": {"task_id": "{done_task_id}"},
 }
 """Where an operation is not for the thing of its path parameter's name."""
 

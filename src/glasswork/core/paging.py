@@ -116,6 +116,11 @@ async def fetch_page(
     )
 
 
+def cursor_behind(query: PageQuery, keys: Mapping[str, SortKey], id_column: Any, row: Any) -> str:
+    """Return the cursor of a page that ends with this row; `sort_0` and so on are what it is sorted by."""
+    return _write_cursor(query, _orders(query.sort, keys, id_column), row)
+
+
 async def _count(session: AsyncSession, statement: AnySelect, binds: dict[str, Any]) -> int:
     everything = select(func.count()).select_from(statement.subquery())
     return (await session.execute(everything, binds)).scalar_one()

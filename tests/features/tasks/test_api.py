@@ -95,6 +95,7 @@ class TestCreate:
             "due_at": "2026-03-01T12:00:00+02:00",
             "start_at": "2026-02-28T00:00:00.123456Z",
             "estimate_minutes": 90,
+            "recurrence": {"rule": "FREQ=MONTHLY;BYMONTHDAY=-1", "time_zone": "Europe/Berlin"},
         }
         doubled = new | {"title": " Close port 8080 ", "label_ids": [label["id"] for label in labels * 2]}
         response = await owner.post(f"/projects/{project['id']}/tasks", doubled)

@@ -73,6 +73,7 @@ def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
         Task.estimate_minutes,
         Task.parent_id,
         Task.position,
+        Task.recurrence,
         WATCHER_IDS.label("watcher_ids"),
         Task.external,
         Task.version,

@@ -34,6 +34,16 @@ def unknown_status(allowed: Sequence[str]) -> ValidationError:
     return ValidationError.at(["body", "status"], f"must be one of: {', '.join(allowed)}", "unknown_status")
 
 
+def invalid_recurrence(field: str, message: str) -> ValidationError:
+    return ValidationError.at(["body", "recurrence", field], message, "invalid_recurrence")
+
+
+def recurrence_without_date() -> ValidationError:
+    return ValidationError.at(
+        ["body", "recurrence"], "needs a due_at or a start_at to begin with", "invalid_recurrence"
+    )
+
+
 def unknown_labels() -> ValidationError:
     return ValidationError.at(
         ["body", "label_ids"], "must be labels of the task's project or its workspace", "unknown_label"

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base, TenantEntity
+from glasswork.core.recurrence import Recurrence
 from glasswork.features.projects.models import Category, Status
 
 SEARCH_CONFIG = "english"
@@ -86,6 +87,7 @@ class Task(TenantEntity):
     position: Mapped[str] = mapped_column(Text(collation="C"))
     """Of the manual order within the project, as core/ordering.py makes it."""
     recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """`rule`, `time_zone`, and as `anchor` the date of the first task, from which the rule counts."""
     created_by: Mapped[UUID]
     completed_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
@@ -149,6 +151,41 @@ class Task(TenantEntity):
         is_done = status.category is Category.DONE
         self.status_id = status.id
         self.completed_at = (self.completed_at or now) if is_done else None
+
+    def recur(self, rule: str, time_zone: str) -> None:
+        """Raise InvalidRecurrenceError; a rule that it has already goes on as it is."""
+        anchor = self.due_at or self.start_at
+        if anchor is None:
+            raise ValueError("a recurrence begins with a date")
+        wanted = {"rule": rule, "time_zone": time_zone}
+        if self.recurrence is None or wanted != {name: self.recurrence[name] for name in wanted}:
+            Recurrence.of(rule, time_zone, anchor).check()
+            self.recurrence = wanted | {"anchor": anchor.isoformat()}
+
+    def pass_on(self, now: datetime) -> "Task | None":
+        """Hand the recurrence to a task for its next date, which is returned; None: it has ended."""
+        recurrence, self.recurrence = self.recurrence, None
+        date = self.due_at or self.start_at
+        if recurrence is None or date is None:
+            return None
+        anchor = datetime.fromisoformat(recurrence["anchor"])
+        rule = Recurrence.of(recurrence["rule"], recurrence["time_zone"], anchor)
+        next_date = rule.next_after(max(date, now))
+        if next_date is None:
+            return None
+        return Task(
+            workspace_id=self.workspace_id,
+            project_id=self.project_id,
+            title=self.title,
+            description=self.description,
+            priority=self.priority,
+            assignee_id=self.assignee_id,
+            due_at=self.due_at and next_date,
+            start_at=self.start_at and rule.shift(self.start_at, date, next_date),
+            estimate_minutes=self.estimate_minutes,
+            parent_id=self.parent_id,
+            recurrence=recurrence,
+        )
 
 
 class TaskLabel(Base):

@@ -9,6 +9,7 @@ from sqlalchemy import (
     and_,
     delete,
     func,
+    literal,
     or_,
     select,
     union_all,
@@ -30,7 +31,7 @@ from glasswork.features.workspaces.models import Membership, Role
 
 from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
 from .errors import StatusRemovedError, TaskNotFoundError
-from .models import FormerKey, Task, TaskLabel
+from .models import FormerKey, Task, TaskLabel, Watcher
 
 _Parent = aliased(Task)
 
@@ -166,6 +167,24 @@ class TaskRepository:
         ]
         if rows:
             await self._session.execute(insert(TaskLabel).on_conflict_do_nothing(), rows)
+
+    async def copy_watchers(self, task_id: UUID, to: Task) -> None:
+        """Those who are still members."""
+        watching = (
+            select(Watcher.workspace_id, literal(to.id), Watcher.user_id)
+            .join(
+                Membership,
+                and_(Membership.workspace_id == Watcher.workspace_id, Membership.user_id == Watcher.user_id),
+            )
+            .where(
+                Watcher.workspace_id == to.workspace_id,
+                Watcher.task_id == task_id,
+                Membership.removed_at.is_(None),
+            )
+        )
+        await self._session.execute(
+            insert(Watcher).from_select(["workspace_id", "task_id", "user_id"], watching)
+        )
 
     async def imported_ids(self, project_id: UUID) -> set[tuple[str, str]]:
         """The sources and ids of what came from elsewhere."""

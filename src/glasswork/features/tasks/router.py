@@ -61,14 +61,6 @@ async def get_task_by_key(
     return shown(response, await tasks.get_by_key(actor, workspace_id, key), if_none_match)
 
 
-@router.get("/tasks/{task_id}", response_model=TaskRead, responses=SHOWN | declare(*INSIDE))
-async def get_task(
-    task_id: TaskId, actor: Reader, tasks: Tasks, response: Response, if_none_match: IfNoneMatch
-) -> Any:
-    """Show a task."""
-    return shown(response, await tasks.get(actor, task_id), if_none_match)
-
-
 @router.patch(
     "/tasks/{task_id}", response_model=TaskRead, responses=TAGGED | declare(*WRITES, StatusRemovedError)
 )

@@ -32,6 +32,26 @@ LabelIds = Annotated[
 Key = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}$", examples=["OPS-42"])]
 
 
+class Recurrence(Input):
+    """When the task is done, the next one is made, for the first day of the rule after now and its date."""
+
+    rule: str = Field(
+        description="A rule of RFC 5545 of at most 200 characters, counted from the task's due date, or from"
+        " its start where it has none: FREQ (DAILY, WEEKLY, MONTHLY, YEARLY), INTERVAL, COUNT or UNTIL, WKST,"
+        " BYDAY, BYMONTH, BYMONTHDAY, BYSETPOS.",
+        examples=["FREQ=WEEKLY;BYDAY=MO"],
+    )
+    time_zone: str = Field(
+        description="The zone of the IANA database in which the time of day stays the same.",
+        examples=["Europe/Berlin"],
+    )
+
+
+class RecurrenceRead(Output):
+    rule: str
+    time_zone: str
+
+
 class TaskCreate(Input):
     title: Title
     description: Description = ""
@@ -43,6 +63,7 @@ class TaskCreate(Input):
     start_at: Timestamp | None = None
     estimate_minutes: Estimate | None = None
     parent_id: TaskId | None = Field(None, description="A task of the same project that this is a part of.")
+    recurrence: Recurrence | None = None
 
 
 class TaskUpdate(Input):
@@ -56,6 +77,7 @@ class TaskUpdate(Input):
     start_at: Timestamp | None = optional()
     estimate_minutes: Estimate | None = optional()
     parent_id: TaskId | None = optional()
+    recurrence: Recurrence | None = optional()
 
 
 class External(Output):
@@ -84,6 +106,7 @@ class TaskRead(Output):
     estimate_minutes: int | None
     parent_id: TaskId | None = Field(description="The task that this is a part of.")
     position: str = Field(description="Of the manual order: sorts as text.", examples=["a1", "a1V"])
+    recurrence: RecurrenceRead | None = Field(description="Moves on to the next task when this one is done.")
     watcher_ids: list[UserId]
     external: External | None
     version: int

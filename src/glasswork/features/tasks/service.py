@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func
@@ -10,6 +11,7 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
+from glasswork.core.recurrence import InvalidRecurrenceError
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.projects.service import ProjectService
 from glasswork.features.workflow.service import StatusService
@@ -19,6 +21,8 @@ from .errors import (
     TaskNotFoundError,
     TransitionNotAllowedError,
     cyclic_parent,
+    invalid_recurrence,
+    recurrence_without_date,
     too_deep,
     transition_not_allowed,
     unknown_assignee,
@@ -29,7 +33,7 @@ from .errors import (
 from .events import TaskCreated, TaskDeleted, TaskRestored, TaskUpdated
 from .models import MAX_LEVELS, Priority, Task
 from .repository import TaskRepository
-from .schemas import TaskCreate, TaskImport, TaskUpdate
+from .schemas import Recurrence, TaskCreate, TaskImport, TaskUpdate
 
 
 class TaskService:
@@ -42,10 +46,11 @@ class TaskService:
     async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
         project = await self._projects.access_to(actor, project_id)
         require(policy.can_write(project.role))
-        fields = new.model_dump(exclude={"status", "label_ids"})
+        fields = new.model_dump(exclude={"status", "label_ids", "recurrence"})
         task = Task(
             workspace_id=project.workspace_id, project_id=project_id, created_by=actor.user_id, **fields
         )
+        _recur(task, new.recurrence)
         task.move_to(await self._status(project_id, new.status), project.now)
         await self._check_assignee(task)
         await self._check_labels(task, new.label_ids)
@@ -73,7 +78,11 @@ class TaskService:
         fields = changes.sent()
         precondition.check(before, fields)
         label_ids, status = fields.pop("label_ids", None), fields.pop("status", None)
-        task.change(fields)
+        task.change({name: value for name, value in fields.items() if name != "recurrence"})
+        if "recurrence" in fields:
+            _recur(task, changes.recurrence)
+        if task.recurrence is not None and not (task.due_at or task.start_at):
+            raise recurrence_without_date()
         if "assignee_id" in fields:
             await self._check_assignee(task)
         if task.parent_id is not None and task.parent_id != before.parent_id:
@@ -175,9 +184,13 @@ class TaskService:
         return await self._store(actor, task, before)
 
     async def _store(self, actor: Actor, task: Task, before: AnyRow) -> AnyRow:
+        done_at = task.completed_at if before.completed_at is None else None
+        following = task.pass_on(done_at) if done_at is not None else None
         await self._tasks.flush()
         after = await self._tasks.get(actor, task.id)
         self._outbox.record(actor, TaskUpdated.between(TaskUpdated.show(before), after))
+        if following is not None and done_at is not None:
+            await self._add_next(actor, following, after, done_at)
         return after
 
     async def _following(self, task: Task, key: str) -> Status:
@@ -188,6 +201,17 @@ class TaskService:
         if wanted not in following:
             raise transition_not_allowed([status.key for status in following])
         return wanted
+
+    async def _add_next(self, actor: Actor, task: Task, done: AnyRow, now: datetime) -> None:
+        """As the one that is done, but to do; those who have left the workspace are not taken along."""
+        task.created_by = actor.user_id
+        task.move_to(_first(await self._tasks.statuses(task.project_id), Category.TODO), now)
+        if task.assignee_id and not await self._tasks.has_member(task.workspace_id, task.assignee_id):
+            task.assignee_id = None
+        await self._tasks.add(task)
+        await self._tasks.add_labels((task, label_id) for label_id in done.label_ids)
+        await self._tasks.copy_watchers(done.id, task)
+        self._outbox.record(actor, TaskCreated.of(await self._tasks.get(actor, task.id)))
 
     async def _status(self, project_id: UUID, key: str | None) -> Status:
         statuses = await self._tasks.statuses(project_id)
@@ -216,6 +240,18 @@ class TaskService:
     async def _check_labels(self, task: Task, label_ids: Sequence[UUID]) -> None:
         if label_ids and not await self._tasks.has_labels(task, set(label_ids)):
             raise unknown_labels()
+
+
+def _recur(task: Task, wanted: Recurrence | None) -> None:
+    if wanted is None:
+        task.recurrence = None
+        return
+    if not (task.due_at or task.start_at):
+        raise recurrence_without_date()
+    try:
+        task.recur(wanted.rule, wanted.time_zone)
+    except InvalidRecurrenceError as error:
+        raise invalid_recurrence(error.field, str(error)) from error
 
 
 def _first(statuses: Sequence[Status], category: Category) -> Status:

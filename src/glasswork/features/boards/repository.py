@@ -1,0 +1,156 @@
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow
+from glasswork.core.paging import SortKey, cursor_behind
+from glasswork.core.schemas import Text as TextValue
+from glasswork.features.projects.access import access
+from glasswork.features.projects.models import Status
+from glasswork.features.search.schemas import TaskQuery
+from glasswork.features.tasks.access import TASKS
+from glasswork.features.tasks.models import Task
+
+MAX_COLUMNS: Final = 50
+
+_PROJECT_ID = bindparam("project_id", type_=Uuid())
+_SORT_KEYS = {"position": SortKey.of(Task.position, TextValue)}
+
+# What is counted and put in order are lean rows; those that are shown are completed afterwards.
+_counted, _placed = aliased(Task), aliased(Task)
+
+
+def _in_column(task: type[Task], status_id: Any) -> ColumnElement[bool]:
+    return and_(
+        task.project_id == _PROJECT_ID,
+        task.status_id == status_id,
+        task.deleted_at.is_(None),
+        task.archived_at.is_(None),
+    )
+
+
+_columns = (
+    select(
+        Status.id,
+        Status.key,
+        Status.name,
+        Status.category,
+        Status.color,
+        Status.position,
+        select(func.count())
+        .select_from(_counted)
+        .where(_in_column(_counted, Status.id))
+        .scalar_subquery()
+        .label("count"),
+    )
+    .join(access, access.c.project_id == Status.project_id)
+    .where(Status.project_id == _PROJECT_ID)
+    .order_by(Status.position, Status.id)
+    .limit(MAX_COLUMNS)
+    .cte("columns")
+)
+_tasks = TASKS.subquery("shown")
+
+
+@cache
+def _board(limit: int) -> Select[*tuple[Any, ...]]:
+    """The planner must see the limit: for one that is a parameter it gets ready to show a tenth of all."""
+    places = (
+        select(_placed.id, _placed.position)
+        .where(_in_column(_placed, _columns.c.id))
+        .order_by(_placed.position)
+        .limit(literal_column(str(limit), Integer()))
+        .lateral("places")
+    )
+    return (
+        select(
+            *(column.label(f"column_{column.name}") for column in _columns.c),
+            *_tasks.c,
+            places.c.position.label("sort_0"),
+            places.c.id.label("sort_1"),
+        )
+        .select_from(_columns.outerjoin(places, true()).outerjoin(_tasks, _tasks.c.id == places.c.id))
+        .order_by(_columns.c.position, _columns.c.id, places.c.position)
+    )
+
+
+_IS_OPEN = Task.completed_at.is_(None)
+_zone = bindparam("time_zone", type_=Text())
+_today = cast(func.timezone(_zone, func.now()), Date)
+_open = func.count(Task.id).filter(_IS_OPEN)
+_SUMMARY = (
+    select(
+        # Which of the sets a row is of: 3, 5, 6 or 7.
+        func.grouping(Status.id, Task.priority, Task.assignee_id).label("set"),
+        Status.key.label("status"),
+        Status.category,
+        Task.priority,
+        Task.assignee_id,
+        func.count(Task.id).label("count"),
+        _open.label("open"),
+        func.count(Task.id).filter(_IS_OPEN, Task.due_at < func.now()).label("overdue"),
+        func.count(Task.id)
+        .filter(_IS_OPEN, cast(func.timezone(_zone, Task.due_at), Date) == _today)
+        .label("due_today"),
+        func.count(Task.id).filter(_IS_OPEN, Task.assignee_id.is_(None)).label("unassigned"),
+        func.coalesce(func.sum(Task.estimate_minutes), 0).label("estimate_minutes"),
+        func.coalesce(func.sum(Task.estimate_minutes).filter(_IS_OPEN), 0).label("open_estimate_minutes"),
+    )
+    .select_from(Status)
+    .join(access, access.c.project_id == Status.project_id)
+    .outerjoin(Task, _in_column(Task, Status.id))
+    .where(Status.project_id == _PROJECT_ID)
+    .group_by(
+        func.grouping_sets(
+            tuple_(Status.id, Status.key, Status.category, Status.position),
+            tuple_(Task.priority),
+            tuple_(Task.assignee_id),
+            tuple_(),
+        )
+    )
+    .order_by(Status.position, func.count(Task.id).desc(), Task.assignee_id)
+)
+BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL = 3, 5, 6, 7
+
+
+class BoardRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def board(self, actor: Actor, project_id: UUID, limit: int) -> Sequence[AnyRow]:
+        """Return the rows of tasks, up to `limit` of each status, which is in `column_...`; id null: none."""
+        binds = actor.binds | {"project_id": project_id}
+        return (await self._session.execute(_board(limit), binds)).all()
+
+    async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Mapping[int, Sequence[AnyRow]]:
+        """Return the counts by what they are of, those of statuses in their order."""
+        binds = actor.binds | {"project_id": project_id, "time_zone": time_zone}
+        rows = (await self._session.execute(_SUMMARY, binds)).all()
+        sets = (BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL)
+        return {each: [row for row in rows if row.set == each] for each in sets}
+
+
+def cursor_in(status: str, row: Any) -> str:
+    """The cursor behind this task in the list of all of its status."""
+    return cursor_behind(TaskQuery(status=[status], sort="position"), _SORT_KEYS, Task.id, row)

@@ -1,0 +1,42 @@
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from glasswork.core.actor import Actor, Scope
+from glasswork.core.http.dependencies import Session
+from glasswork.core.http.errors import declare
+from glasswork.core.schemas import ProjectId
+from glasswork.features.accounts.auth import AUTHORIZED, acting
+from glasswork.features.projects.errors import ProjectNotFoundError
+
+from .schemas import Board, BoardQuery, Summary, SummaryQuery
+from .service import BoardService
+
+router = APIRouter(prefix="/projects/{project_id}", tags=["tasks"])
+
+Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
+
+INSIDE = (*AUTHORIZED, ProjectNotFoundError)
+
+
+async def get_boards(session: Session) -> BoardService:
+    return BoardService(session)
+
+
+Boards = Annotated[BoardService, Depends(get_boards)]
+
+
+@router.get("/board", responses=declare(*INSIDE))
+async def get_board(
+    project_id: ProjectId, query: Annotated[BoardQuery, Query()], actor: Reader, boards: Boards
+) -> Board:
+    """Show the project's statuses as columns, each with its first tasks; archived ones are left out."""
+    return await boards.board(actor, project_id, query)
+
+
+@router.get("/summary", responses=declare(*INSIDE))
+async def get_summary(
+    project_id: ProjectId, query: Annotated[SummaryQuery, Query()], actor: Reader, boards: Boards
+) -> Summary:
+    """Count the project's tasks by what matters of them."""
+    return await boards.summary(actor, project_id, query.time_zone)

@@ -1,0 +1,68 @@
+from collections.abc import Sequence
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow
+from glasswork.features.projects.models import Category
+from glasswork.features.projects.service import ProjectService
+from glasswork.features.tasks.models import Priority
+from glasswork.features.tasks.schemas import TaskRead
+
+from .repository import ALL, BY_ASSIGNEE, BY_PRIORITY, BY_STATUS, BoardRepository, cursor_in
+from .schemas import AssigneeCount, Board, BoardQuery, Column, ColumnStatus, StatusCount, Summary
+
+_MAX_ASSIGNEES = 100
+
+
+class BoardService:
+    """A project at one glance."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._boards = BoardRepository(session)
+        self._projects = ProjectService(session)
+
+    async def board(self, actor: Actor, project_id: UUID, query: BoardQuery) -> Board:
+        rows = await self._boards.board(actor, project_id, query.limit + 1)
+        if not rows:
+            await self._projects.access_to(actor, project_id)
+        by_status = groupby(rows, key=lambda row: row.column_id)
+        return Board(columns=[_column(list(tasks), query.limit) for _, tasks in by_status])
+
+    async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Summary:
+        sets = await self._boards.summary(actor, project_id, time_zone)
+        if not sets[BY_STATUS]:
+            await self._projects.access_to(actor, project_id)
+        by_status = [StatusCount.model_validate(row) for row in sets[BY_STATUS]]
+        by_priority = {row.priority: row.count for row in sets[BY_PRIORITY]}
+        assignees = [row for row in sets[BY_ASSIGNEE] if row.assignee_id is not None]
+        (everything,) = sets[ALL]
+        return Summary(
+            count=everything.count,
+            open=everything.open,
+            overdue=everything.overdue,
+            due_today=everything.due_today,
+            unassigned=everything.unassigned,
+            estimate_minutes=everything.estimate_minutes,
+            open_estimate_minutes=everything.open_estimate_minutes,
+            by_status=by_status,
+            by_category={
+                category: sum(each.count for each in by_status if each.category is category)
+                for category in Category
+            },
+            by_priority={priority: by_priority.get(priority, 0) for priority in Priority},
+            by_assignee=[AssigneeCount.model_validate(row) for row in assignees[:_MAX_ASSIGNEES]],
+        )
+
+
+def _column(rows: Sequence[AnyRow], limit: int) -> Column:
+    status = {name: getattr(rows[0], f"column_{name}") for name in ColumnStatus.model_fields}
+    tasks = [row for row in rows if row.id is not None]
+    return Column(
+        status=ColumnStatus.model_validate(status),
+        count=rows[0].column_count,
+        items=[TaskRead.model_validate(task) for task in tasks[:limit]],
+        next_cursor=cursor_in(status["key"], tasks[limit - 1]) if len(tasks) > limit else None,
+    )
