@@ -5,9 +5,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
-from glasswork.core.http.dependencies import IfMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.resources import CREATED, TAGGED, created, tagged
+from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import ProjectId, StatusId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -58,11 +58,17 @@ async def list_statuses(
 @router.get(
     "/statuses/{status_id}",
     response_model=StatusRead,
-    responses=TAGGED | declare(*AUTHORIZED, StatusNotFoundError),
+    responses=SHOWN | declare(*AUTHORIZED, StatusNotFoundError),
 )
-async def get_status(status_id: StatusId, actor: Reader, statuses: Statuses, response: Response) -> Any:
+async def get_status(
+    status_id: StatusId,
+    actor: Reader,
+    statuses: Statuses,
+    response: Response,
+    if_none_match: IfNoneMatch,
+) -> Any:
     """Show a status."""
-    return tagged(response, await statuses.get(actor, status_id))
+    return shown(response, await statuses.get(actor, status_id), if_none_match)
 
 
 @router.patch(
