@@ -93,7 +93,7 @@ class TestDemoAndImport:
         assert workspace["slug"] == words["Workspace"]
         tasks = f"/workspaces/{workspace['id']}/tasks"
         shown = get(serving, tasks, headers)["items"]
-        assert len(shown) == 9
+        assert len(shown) == 8
         following, report = (task for task in shown if task["title"] == "Write the weekly report")
         assert (report["status"], following["status"]) == ("done", "todo")
         assert following["recurrence"]["rule"] == "FREQ=WEEKLY;BYDAY=MO"
@@ -103,7 +103,7 @@ class TestDemoAndImport:
         ]
         assert edits == [report["title"], "Wirte the report", report["title"]]
         board = get(serving, f"/projects/{report['project_id']}/board", headers)["columns"]
-        assert [column["count"] for column in board] == [4, 2, 2]
+        assert [column["count"] for column in board] == [5, 2, 1]
 
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]
