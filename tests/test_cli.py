@@ -103,7 +103,15 @@ class TestDemoAndImport:
         ]
         assert edits == [report["title"], "Wirte the report", report["title"]]
         board = get(serving, f"/projects/{report['project_id']}/board", headers)["columns"]
-        assert [column["count"] for column in board] == [5, 2, 1]
+        assert [(column["status"]["key"], column["count"]) for column in board] == [
+            ("todo", 5),
+            ("in_progress", 2),
+            ("review", 0),
+            ("done", 1),
+        ]
+        labels = get(serving, f"/workspaces/{workspace['id']}/labels", headers)["items"]
+        secured = [task for task in shown if labels[0]["id"] in task["label_ids"]]
+        assert (labels[0]["name"], len(secured)) == ("security", 2)
 
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]

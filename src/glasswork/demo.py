@@ -16,8 +16,11 @@ from glasswork.core.settings import Settings
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
+from glasswork.features.bulk.schemas import Bulk, Mode, Update
+from glasswork.features.bulk.service import BulkService
 from glasswork.features.history.service import HistoryService
 from glasswork.features.placement.service import PlacementService
+from glasswork.features.projects.models import Category
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
 from glasswork.features.projects.service import LabelService, ProjectService
 from glasswork.features.relations.schemas import RelationCreate, Side
@@ -26,6 +29,8 @@ from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import Recurrence, TaskCreate, TaskUpdate
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.watchers.service import WatcherService
+from glasswork.features.workflow.schemas import StatusCreate
+from glasswork.features.workflow.service import StatusService
 from glasswork.features.workspaces.schemas import WorkspaceCreate
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
@@ -117,6 +122,7 @@ async def _fill(session: AsyncSession, actor: Actor, slug: str) -> UUID:
         )
         tasks.append(await TaskService(session).create(actor, project.id, new))
     await _connect(session, actor, tasks)
+    await _review(session, actor, tasks[1:3])
     return await _recur(session, actor, project.id, now)
 
 
@@ -130,6 +136,21 @@ async def _connect(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow])
     placement = PlacementService(session)
     await placement.put_behind(actor, ports.id, None, Precondition())
     await placement.archive(actor, backups.id, Precondition())
+
+
+async def _review(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow]) -> None:
+    """With a status of the project's own, and a label of the whole workspace on several tasks at once."""
+    workspace_id, project_id = tasks[0].workspace_id, tasks[0].project_id
+    review = StatusCreate(
+        key="review", name="In review", category=Category.IN_PROGRESS, position=2, next=["done", "todo"]
+    )
+    await StatusService(session).create(actor, project_id, review)
+    security = LabelCreate(name="security", color="#b60205")
+    label = await LabelService(session).create_in_workspace(actor, workspace_id, security)
+    operations = [
+        Update(op="update", task_id=task.id, label_ids=[*task.label_ids, label.id]) for task in tasks
+    ]
+    await BulkService(session).run(actor, workspace_id, Bulk(mode=Mode.ATOMIC, operations=[*operations]))
 
 
 async def _recur(session: AsyncSession, actor: Actor, project_id: UUID, now: datetime) -> UUID:
