@@ -62,7 +62,7 @@ class Traffic:
         self.requests: list[Request] = []
         self.wanted: set[str] = set()
         """Operations that every second request is of, when there are any."""
-        self.words: dict[str, list[str]] = {}
+        self.words: dict[str, list[Any]] = {"recurrence": [None]}
         self.mailed: list[str] = []
         """Tokens that prove an e-mail address."""
         self.invited: dict[str, str] = {}
