@@ -84,7 +84,7 @@ def standing(copy: Copy) -> Copy:
             name: fields[name] for name in fields.keys() - (BORROWED if kind == "member" else set())
         }
         for (kind, id_), fields in copy.items()
-        if "project_id" not in fields or ("project", fields["project_id"]) in copy
+        if fields.get("project_id") is None or ("project", fields["project_id"]) in copy
     }
 
 
@@ -92,12 +92,13 @@ async def show(traffic: Traffic, person: Person, workspace_id: str) -> Copy:
     """All that the lists hold of a workspace, for one of its owners."""
     path = f"/workspaces/{workspace_id}"
     projects = await traffic.get_all(person, f"{path}/projects")
-    labels = [await traffic.get_all(person, f"/projects/{project['id']}/labels") for project in projects]
+    paths = [path, *(f"/projects/{project['id']}" for project in projects)]
+    labels = [await traffic.get_all(person, f"{each}/labels") for each in paths]
     shown = {
         "workspace": [await traffic.get(person, path)],
         "project": projects,
         "label": [label for labels_of_one in labels for label in labels_of_one],
-        "task": await traffic.get_all(person, f"{path}/tasks"),
+        "task": await traffic.get_all(person, f"{path}/tasks", archived="all"),
         "member": await traffic.get_all(person, f"{path}/members"),
         "invitation": await traffic.get_all(person, f"{path}/invitations"),
     }

@@ -125,7 +125,8 @@ async def check_feeds(
     owners = """
         SELECT workspace_id::text, min(email) AS email FROM memberships
         JOIN workspaces ON workspaces.id = workspace_id JOIN users ON users.id = user_id
-        WHERE memberships.role = 'owner' AND removed_at IS NULL AND deleted_at IS NULL GROUP BY workspace_id
+        WHERE memberships.role = 'owner' AND removed_at IS NULL AND workspaces.deleted_at IS NULL
+        GROUP BY workspace_id
     """
     people = traffic.people | {cast.host.email: cast.host}
     over = asyncio.Event()

@@ -104,9 +104,9 @@ class Traffic:
                 return response.json()
             await self._sign_in(person)
 
-    async def get_all(self, person: Person, path: str) -> list[Any]:
+    async def get_all(self, person: Person, path: str, **query: str) -> list[Any]:
         items: list[Any] = []
-        query = {"limit": "100"}
+        query["limit"] = "100"
         while True:
             page = await self.get(person, path, **query)
             items += page["items"]
