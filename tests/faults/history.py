@@ -119,20 +119,23 @@ def _check_version(event: Event, last: int | None) -> None:
 async def check_letters(database: Database, recipients: Iterable[str], events: Iterable[Event]) -> None:
     """To each account that was opened one letter, and one to each who was invited and still is.
 
-    An invitation that no longer stands when its turn comes needs none. No job is left over, or dead.
+    Who is shut off when its turn comes, or no longer invited, needs none. No job is left over, or dead.
     """
     stored = list(events)
+    changed = [event for event in stored if event.type == "user.updated" and event.after]
+    shut_off = {event.subject_id for event in changed if (event.after or {}).get("is_active") is False}
     gone = {event.subject_id for event in stored if event.type in {"invitation.deleted", "workspace.deleted"}}
-    opened = Counter(event.after["email"] for event in stored if event.type == "user.created" and event.after)
+    opened = [event for event in stored if event.type == "user.created" and event.after]
+    active = [event for event in opened if event.subject_id not in shut_off]
     invited = [event for event in stored if event.type == "invitation.created" and event.after]
     stands = [event for event in invited if gone.isdisjoint({event.subject_id, event.workspace_id})]
     received = Counter(recipients)
-    assert opened + _addresses(stands) <= received <= opened + _addresses(invited)
+    assert _addresses([*active, *stands]) <= received <= _addresses([*opened, *invited])
     assert await jobs_of(database) == []
 
 
-def _addresses(invitations: Iterable[Event]) -> Counter[str]:
-    return Counter(event.after["email"] for event in invitations if event.after)
+def _addresses(events: Iterable[Event]) -> Counter[str]:
+    return Counter(event.after["email"] for event in events if event.after)
 
 
 async def check_locks(database: Database) -> None:

@@ -200,6 +200,11 @@ class Metrics:
             self.job_wait_seconds.labels(job)
             for outcome in ("ok", "retry", "dead", "returned"):
                 self.jobs.labels(job, outcome)
+        for whose in ("account", "address", "pair"):
+            self.guesses_refused.labels(whose)
+        for method in ("GET", "POST"):
+            for outcome in ("ok", "error"):
+                self.outgoing_seconds.labels(method, outcome)
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """Return what Prometheus scrapes and its media type; OpenMetrics, with exemplars, when asked for."""
