@@ -9,7 +9,7 @@ from sqlalchemy.engine import ExceptionContext
 from glasswork.core.db import Database
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_project, make_workspace
-from tests.features.counting import counting
+from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -80,9 +80,9 @@ async def test_statements_grow_by_as_many_with_each_operation(
     counts = []
     for number in (10, 20, 30):
         updates = [{"op": "update", "task_id": id_, "title": f"New {number}"} for id_ in ids[:number]]
-        with counting(committing_callers.database) as statements:
+        with statements(committing_callers.database) as sent:
             assert (await bulk(owner, workspace, updates)).status_code == 200
-        counts.append(len(statements))
+        counts.append(len(sent))
     assert counts[1] - counts[0] == counts[2] - counts[1] <= 60, counts
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_project, make_task, make_workspace
-from tests.features.counting import counting
+from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -30,13 +30,13 @@ async def test_a_read_is_one(owner: Caller, workspace: dict[str, Any], committin
         await owner.post(f"/tasks/{task['id']}/relations", related)
         paths = ("subtasks", "relations") if number in {0, 2} else ()
         for path in paths:
-            with counting(committing_callers.database) as statements:
+            with statements(committing_callers.database) as sent:
                 page = (await owner.get(f"/tasks/{task['id']}/{path}")).json()
-            assert (len(page["items"]), len(statements)) == (number + 1, 1)
+            assert (len(page["items"]), len(sent)) == (number + 1, 1)
     await owner.post(f"/tasks/{task['id']}/move", {"project_id": projects[1]["id"]})
-    with counting(committing_callers.database) as statements:
+    with statements(committing_callers.database) as sent:
         found = await owner.get(f"/workspaces/{workspace['id']}/tasks/{task['key']}")
-    assert (found.json()["id"], len(statements)) == (task["id"], 1)
+    assert (found.json()["id"], len(sent)) == (task["id"], 1)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ async def test_a_write_is_as_many_with_ten_subtasks_as_with_two(
         if path == "/restore":
             await owner.delete(f"/tasks/{task['id']}")
         body = {"project_id": projects[1]["id"]} if path == "/move" else None
-        with counting(committing_callers.database) as statements:
+        with statements(committing_callers.database) as sent:
             answer = await owner.request(method, f"/tasks/{task['id']}{path}", json=body)
         assert answer.is_success, answer.text
-        counts.append(len(statements))
+        counts.append(len(sent))
     assert counts[0] == counts[1] <= 20
