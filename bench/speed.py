@@ -97,13 +97,13 @@ async def client_of(url: str, actor: Actor) -> AsyncIterator[httpx2.AsyncClient]
 
 
 async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    project = f"/projects/{plan.projects[0]}/tasks"
+    project = f"/projects/{plan.projects[0]}"
     workspace = f"/workspaces/{plan.workspace_id}"
     task_id = await connection.fetchval(
         "SELECT id FROM tasks WHERE project_id = $1 LIMIT 1", plan.projects[0]
     )
     sorts = [sort for key in SORT_KEYS for sort in (key, f"-{key}")]
-    lists = {"a project": project, "a workspace": f"{workspace}/tasks"}
+    lists = {"a project": f"{project}/tasks", "a workspace": f"{workspace}/tasks"}
     return {
         "a task": (f"/tasks/{task_id}", {}),
         **{
@@ -115,6 +115,8 @@ async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, tuple[s
         "of a workspace, status=todo": (lists["a workspace"], {"status": "todo"}),
         "of a workspace, label:“label 3”": (lists["a workspace"], {"filter": 'label:"label 3"'}),
         "of a workspace, due=today": (lists["a workspace"], {"due": "today"}),
+        "the board of a project": (f"{project}/board", {}),
+        "the summary of a project": (f"{project}/summary", {}),
         "search for a rare word": (f"{workspace}/search", {"q": RARE}),
         "search for a word of every task": (f"{workspace}/search", {"q": "task"}),
     }

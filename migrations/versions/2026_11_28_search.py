@@ -29,7 +29,6 @@ _SORTS = {
 _PLACES = ("project", "workspace")
 _OTHERS = (
     ("status_id", "id"),
-    ("status_id", "position"),
     ("workspace_id", "number", "id"),
     ("workspace_id", "position", "id"),
 )
@@ -44,9 +43,16 @@ def upgrade() -> None:
             )
     for columns in _OTHERS:
         op.create_index(op.f(f"ix_tasks_{'_'.join(columns)}"), "tasks", list(columns))
+    op.create_index(
+        "ix_tasks_board",
+        "tasks",
+        ["status_id", "position"],
+        postgresql_where=sa.text("deleted_at IS NULL AND archived_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_tasks_board", table_name="tasks")
     for columns in _OTHERS:
         op.drop_index(op.f(f"ix_tasks_{'_'.join(columns)}"), table_name="tasks")
     for place in _PLACES:

@@ -149,10 +149,17 @@ async def test_filters(big: Big) -> None:
         assert faults(await big.nodes(workspace, **query)) == [], query
 
 
-async def test_a_column_of_a_board(big: Big) -> None:
-    """By status and position, as a board asks for its columns."""
-    statement = "SELECT id FROM tasks WHERE status_id = $1 AND deleted_at IS NULL ORDER BY position LIMIT 50"
-    assert faults(await big.explain(statement, [big.plan.statuses[0][0]])) == []
+async def test_the_board_of_a_project(big: Big) -> None:
+    """It counts each column by the index alone, and visits only the tasks that it shows."""
+    nodes = await big.nodes(f"/projects/{big.plan.projects[0]}/board")
+    counts = [node for node in nodes if node["Node Type"] == "Index Only Scan" and is_of_board(node)]
+    assert len(counts) >= 1
+    assert faults([node for node in nodes if node not in counts]) == []
+    assert all(node["Heap Fetches"] == 0 for node in counts)
+
+
+def is_of_board(node: dict[str, Any]) -> bool:
+    return bool(node.get("Index Name") == "ix_tasks_board")
 
 
 @pytest.mark.parametrize("words", [(RARE, "task"), ("task", RARE)], ids="-".join)

@@ -90,7 +90,7 @@ class Task(TenantEntity):
     """`rule`, `time_zone`, and as `anchor` the date of the first task, from which the rule counts."""
     created_by: Mapped[UUID]
     completed_at: Mapped[datetime | None]
-    archived_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None] = mapped_column()
     deleted_at: Mapped[datetime | None] = mapped_column()
     external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     search: Mapped[str] = mapped_column(
@@ -128,7 +128,12 @@ class Task(TenantEntity):
         Index(None, "project_id", "created_at", "id"),
         Index(None, "workspace_id", "created_at", "id"),
         Index(None, "status_id", "id"),
-        Index(None, "status_id", "position"),
+        Index(
+            "ix_tasks_board",
+            "status_id",
+            "position",
+            postgresql_where=deleted_at.is_(None) & archived_at.is_(None),
+        ),
         Index(None, "workspace_id", "number", "id"),
         Index(None, "workspace_id", "position", "id"),
         *sorted_by("project", priority, due_at, start_at),
