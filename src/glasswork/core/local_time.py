@@ -23,6 +23,9 @@ _DAYS_FROM_TODAY = {Period.YESTERDAY: -1, Period.TODAY: 0, Period.TOMORROW: 1}
 _WEEKS_FROM_THIS = {Period.LAST_WEEK: -1, Period.THIS_WEEK: 0, Period.NEXT_WEEK: 1}
 _HOUR = timedelta(hours=1)
 
+Zone = str | ColumnElement[str]
+"""A name of the IANA database, or where it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -41,13 +44,12 @@ class Moments:
     end: ColumnElement[datetime]
 
     @classmethod
-    def of(cls, days: date | Period | Amount, zone: str) -> "Moments":
-        """`zone` is a name of the IANA database."""
+    def of(cls, days: date | Period | Amount, zone: Zone) -> "Moments":
         first, end = _days(days, zone)
         return cls(_start_of(first, zone), _start_of(end, zone))
 
 
-def _days(days: date | Period | Amount, zone: str) -> tuple[Any, Any]:
+def _days(days: date | Period | Amount, zone: Zone) -> tuple[Any, Any]:
     match days:
         case Period() if days in _DAYS_FROM_TODAY:
             first = _today(zone) + _DAYS_FROM_TODAY[days]
@@ -62,7 +64,7 @@ def _days(days: date | Period | Amount, zone: str) -> tuple[Any, Any]:
     return first, first + 1
 
 
-def _today(zone: str) -> ColumnElement[date]:
+def _today(zone: Zone) -> ColumnElement[date]:
     return cast(func.timezone(zone, func.now()), Date)
 
 
@@ -72,7 +74,7 @@ def _interval(count: int, unit: str) -> ColumnElement[timedelta]:
     return func.make_interval(years, months, weeks, days)
 
 
-def _start_of(day: ColumnElement[date], zone: str) -> ColumnElement[datetime]:
+def _start_of(day: ColumnElement[date], zone: Zone) -> ColumnElement[datetime]:
     """Where clocks are put back over midnight the day has two of them, and begins with the first."""
     midnight = cast(day, DateTime)
     moment = func.timezone(zone, midnight)

@@ -4,8 +4,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
-    Date,
     Integer,
     Select,
     Text,
@@ -24,6 +24,7 @@ from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
+from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
 from glasswork.core.schemas import Text as TextValue
 from glasswork.features.projects.access import access
@@ -96,40 +97,54 @@ def _board(limit: int) -> Select[*tuple[Any, ...]]:
 
 
 _IS_OPEN = Task.completed_at.is_(None)
-_zone = bindparam("time_zone", type_=Text())
-_today = cast(func.timezone(_zone, func.now()), Date)
-_open = func.count(Task.id).filter(_IS_OPEN)
-_SUMMARY = (
+_today = Moments.of(Period.TODAY, bindparam("time_zone", type_=Text()))
+# As subqueries they are computed once, and not for every task.
+_midnight, _next_midnight = (select(moment).scalar_subquery() for moment in (_today.first, _today.end))
+_COUNTS: dict[str, ColumnElement[int]] = {
+    "count": func.count(Task.id),
+    "open": func.count(Task.id).filter(_IS_OPEN),
+    "overdue": func.count(Task.id).filter(_IS_OPEN, Task.due_at < func.now()),
+    "due_today": func.count(Task.id).filter(_IS_OPEN, Task.due_at >= _midnight, Task.due_at < _next_midnight),
+    "unassigned": func.count(Task.id).filter(_IS_OPEN, Task.assignee_id.is_(None)),
+    "estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes), 0),
+    "open_estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes).filter(_IS_OPEN), 0),
+}
+# Tasks are read once, into a group for each status, priority and assignee; the sets are sums of those few.
+_groups = (
     select(
-        # Which of the sets a row is of: 3, 5, 6 or 7.
-        func.grouping(Status.id, Task.priority, Task.assignee_id).label("set"),
-        Status.key.label("status"),
-        Status.category,
+        Status.id.label("status_id"),
         Task.priority,
         Task.assignee_id,
-        func.count(Task.id).label("count"),
-        _open.label("open"),
-        func.count(Task.id).filter(_IS_OPEN, Task.due_at < func.now()).label("overdue"),
-        func.count(Task.id)
-        .filter(_IS_OPEN, cast(func.timezone(_zone, Task.due_at), Date) == _today)
-        .label("due_today"),
-        func.count(Task.id).filter(_IS_OPEN, Task.assignee_id.is_(None)).label("unassigned"),
-        func.coalesce(func.sum(Task.estimate_minutes), 0).label("estimate_minutes"),
-        func.coalesce(func.sum(Task.estimate_minutes).filter(_IS_OPEN), 0).label("open_estimate_minutes"),
+        *(count.label(name) for name, count in _COUNTS.items()),
     )
     .select_from(Status)
     .join(access, access.c.project_id == Status.project_id)
     .outerjoin(Task, _in_column(Task, Status.id))
     .where(Status.project_id == _PROJECT_ID)
+    .group_by(Status.id, Task.priority, Task.assignee_id)
+    .cte("groups")
+)
+_SUMMARY = (
+    select(
+        # Which of the sets a row is of: 3, 5, 6 or 7.
+        func.grouping(Status.id, _groups.c.priority, _groups.c.assignee_id).label("set"),
+        Status.key.label("status"),
+        Status.category,
+        _groups.c.priority,
+        _groups.c.assignee_id,
+        *(cast(func.sum(_groups.c[name]), BigInteger()).label(name) for name in _COUNTS),
+    )
+    .select_from(_groups)
+    .join(Status, Status.id == _groups.c.status_id)
     .group_by(
         func.grouping_sets(
             tuple_(Status.id, Status.key, Status.category, Status.position),
-            tuple_(Task.priority),
-            tuple_(Task.assignee_id),
+            tuple_(_groups.c.priority),
+            tuple_(_groups.c.assignee_id),
             tuple_(),
         )
     )
-    .order_by(Status.position, func.count(Task.id).desc(), Task.assignee_id)
+    .order_by(Status.position, func.sum(_groups.c["count"]).desc(), _groups.c.assignee_id)
 )
 BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL = 3, 5, 6, 7
 

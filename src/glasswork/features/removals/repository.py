@@ -14,9 +14,11 @@ from glasswork.features.projects.models import Category, Label, Status
 from glasswork.features.tasks.access import TASKS
 from glasswork.features.tasks.models import Task, TaskLabel
 
-from .errors import LabelInUseError, StatusInUseError
+from .errors import LabelInUseError, StatusInUseError, TooManyTasksError
 
 REPEATS = 9
+MAX_TASKS = 10_000
+"""That change at once: each has its event, and all of it must be done within the time of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,11 @@ class RemovalRepository:
     async def _lock_where(self, *conditions: ColumnElement[bool]) -> Sequence[AnyRow]:
         """Lock tasks, in one order for all who do."""
         columns = Task.id, Task.project_id, Task.deleted_at
-        statement = select(*columns).where(*conditions).order_by(Task.id).with_for_update()
-        return (await self._session.execute(statement)).all()
+        statement = select(*columns).where(*conditions).order_by(Task.id).limit(MAX_TASKS + 1)
+        rows = (await self._session.execute(statement.with_for_update())).all()
+        if len(rows) > MAX_TASKS:
+            raise TooManyTasksError(MAX_TASKS)
+        return rows
 
     async def repeat_while_used(self, delete: Callable[[], Awaitable[None]]) -> None:
         """Let go of all locks and begin again when tasks have come to what is being deleted.

@@ -13,7 +13,7 @@ from glasswork.features.projects.errors import LabelNotFoundError
 from glasswork.features.workflow.errors import LastStatusError, StatusNotFoundError
 from glasswork.features.workflow.schemas import StatusKey
 
-from .errors import LabelInUseError, StatusInUseError
+from .errors import LabelInUseError, StatusInUseError, TooManyTasksError
 from .service import RemovalService
 
 router = APIRouter(tags=["projects"])
@@ -32,7 +32,8 @@ Removals = Annotated[RemovalService, Depends(get_removals)]
     "/labels/{label_id}",
     status_code=204,
     responses=declare(
-        *AUTHORIZED, LabelNotFoundError, PermissionDeniedError, StaleVersionError, LabelInUseError
+        *(*AUTHORIZED, LabelNotFoundError, PermissionDeniedError, StaleVersionError),
+        *(LabelInUseError, TooManyTasksError),
     ),
 )
 async def delete_label(label_id: LabelId, actor: Writer, removals: Removals, if_match: IfMatch) -> None:
@@ -45,7 +46,7 @@ async def delete_label(label_id: LabelId, actor: Writer, removals: Removals, if_
     status_code=204,
     responses=declare(
         *(*AUTHORIZED, StatusNotFoundError, PermissionDeniedError, StaleVersionError),
-        *(LastStatusError, StatusInUseError),
+        *(LastStatusError, StatusInUseError, TooManyTasksError),
     ),
 )
 async def delete_status(
