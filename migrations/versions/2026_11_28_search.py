@@ -47,6 +47,7 @@ def upgrade() -> None:
         "ix_tasks_board",
         "tasks",
         ["status_id", "position"],
+        postgresql_include=["workspace_id", "id", "priority", "assignee_id", "due_at", "estimate_minutes"],
         postgresql_where=sa.text("deleted_at IS NULL AND archived_at IS NULL"),
     )
 

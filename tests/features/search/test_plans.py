@@ -149,17 +149,18 @@ async def test_filters(big: Big) -> None:
         assert faults(await big.nodes(workspace, **query)) == [], query
 
 
-async def test_the_board_of_a_project(big: Big) -> None:
-    """It counts each column by the index alone, and visits only the tasks that it shows."""
-    nodes = await big.nodes(f"/projects/{big.plan.projects[0]}/board")
-    counts = [node for node in nodes if node["Node Type"] == "Index Only Scan" and is_of_board(node)]
+@pytest.mark.parametrize("view", ["board", "summary"])
+async def test_counts_visit_no_task(big: Big, view: str) -> None:
+    """A board visits only those that it shows."""
+    nodes = await big.nodes(f"/projects/{big.plan.projects[0]}/{view}")
+    counts = [
+        node
+        for node in nodes
+        if (node["Node Type"], node.get("Index Name")) == ("Index Only Scan", "ix_tasks_board")
+    ]
     assert len(counts) >= 1
+    assert sum(node["Heap Fetches"] for node in counts) == 0
     assert faults([node for node in nodes if node not in counts]) == []
-    assert all(node["Heap Fetches"] == 0 for node in counts)
-
-
-def is_of_board(node: dict[str, Any]) -> bool:
-    return bool(node.get("Index Name") == "ix_tasks_board")
 
 
 @pytest.mark.parametrize("words", [(RARE, "task"), ("task", RARE)], ids="-".join)

@@ -28,7 +28,7 @@ from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
 from glasswork.core.schemas import Text as TextValue
 from glasswork.features.projects.access import access
-from glasswork.features.projects.models import Status
+from glasswork.features.projects.models import Category, Status
 from glasswork.features.search.schemas import TaskQuery
 from glasswork.features.tasks.access import TASKS
 from glasswork.features.tasks.models import Task
@@ -43,7 +43,7 @@ _counted, _placed = aliased(Task), aliased(Task)
 
 
 def _in_column(task: type[Task], status_id: Any) -> ColumnElement[bool]:
-    """No more than the index of boards holds, so that a count need not visit the rows."""
+    """No more than the index of boards holds, so that to count does not visit the rows."""
     return and_(
         task.status_id == status_id,
         task.deleted_at.is_(None),
@@ -96,7 +96,7 @@ def _board(limit: int) -> Select[*tuple[Any, ...]]:
     )
 
 
-_IS_OPEN = Task.completed_at.is_(None)
+_IS_OPEN = Status.category != Category.DONE
 _today = Moments.of(Period.TODAY, bindparam("time_zone", type_=Text()))
 # As subqueries they are computed once, and not for every task.
 _midnight, _next_midnight = (select(moment).scalar_subquery() for moment in (_today.first, _today.end))
@@ -109,7 +109,7 @@ _COUNTS: dict[str, ColumnElement[int]] = {
     "estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes), 0),
     "open_estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes).filter(_IS_OPEN), 0),
 }
-# Tasks are read once, into a group for each status, priority and assignee; the sets are sums of those few.
+# Tasks are counted once, into a group for each status, priority and assignee; the sets are sums of those few.
 _groups = (
     select(
         Status.id.label("status_id"),

@@ -69,6 +69,10 @@ def sorted_by(place: str, priority: Any, due_at: Any, start_at: Any) -> Iterator
         yield Index(f"ix_tasks_{place}_{name}", f"{place}_id", key, "id")
 
 
+BOARD_COLUMNS = ["workspace_id", "id", "priority", "assignee_id", "due_at", "estimate_minutes"]
+"""What a project's board and summary ask of every task, so that the index alone answers them."""
+
+
 class Task(TenantEntity):
     __tablename__ = "tasks"
 
@@ -132,6 +136,7 @@ class Task(TenantEntity):
             "ix_tasks_board",
             "status_id",
             "position",
+            postgresql_include=BOARD_COLUMNS,
             postgresql_where=deleted_at.is_(None) & archived_at.is_(None),
         ),
         Index(None, "workspace_id", "number", "id"),
