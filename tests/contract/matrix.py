@@ -219,7 +219,7 @@ async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> di
     removed = await owner.delete(f"/workspaces/{workspace_id}/members/{people['ex_member'].id}")
     assert removed.status_code == 204
     await people["signed_out"].post("/auth/logout")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         disabled = text("UPDATE users SET is_active = false WHERE id = :id")
         await session.execute(disabled, {"id": people["disabled"].id})
     return people
@@ -238,7 +238,7 @@ async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> 
         "expired_token": await make_api_token(owner, *Scope),
     }
     assert (await owner.delete(f"/auth/api-tokens/{made['revoked_token']['id']}")).status_code == 204
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         expired = text("UPDATE api_tokens SET expires_at = now() WHERE id = :id")
         await session.execute(expired, {"id": made["expired_token"]["id"]})
     return {name: token["token"] for name, token in made.items()}

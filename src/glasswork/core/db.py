@@ -1,7 +1,7 @@
 """The way to the database: connections, transactions, and what its refusals mean."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from glasswork.core.actor import Actor
 from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
+from glasswork.core.row_security import SETTINGS, SYSTEM, TellingConnection, settings_of
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import Signals
 
@@ -39,11 +41,21 @@ class Database:
             engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
 
+    def transaction(self, actor: Actor | None = None) -> AbstractAsyncContextManager[AsyncSession]:
+        """Commit at the end, or roll back: all of a use case is stored, or nothing.
+
+        It can write in the actor's workspaces alone; without an actor, in none.
+        """
+        return self._transaction(settings_of(actor))
+
+    def system_transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """One that can write in every workspace: its conditions alone decide."""
+        return self._transaction(SYSTEM)
+
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Commit at the end, or roll back: all of a use case is stored, or nothing."""
+    async def _transaction(self, settings: str) -> AsyncIterator[AsyncSession]:
         with _translated():
-            async with self._writes() as session:
+            async with self._writes(info={SETTINGS: settings}) as session:
                 try:
                     yield session
                 except AppError as refusal:
@@ -92,6 +104,7 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
         connect_args={
+            "connection_class": TellingConnection,
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_SECONDS,
             "server_settings": {
