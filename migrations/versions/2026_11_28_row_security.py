@@ -15,27 +15,23 @@ _TABLES = (
     *("workspace_events", "event_counters"),
 )
 
-# It sees all memberships, as the policies' callers need not. Who leaves a workspace belongs to it until the
-# commit: that they have left is still to be written down there.
+# It sees all memberships, as its callers need not, and what it names was bound when it was made: no search_path
+# can bend it. Who leaves a workspace belongs to it until the commit, for that is still written down there.
 _ACTOR_WORKSPACES = """
     CREATE FUNCTION actor_workspaces() RETURNS uuid[]
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS $$
-    DECLARE
-        actor uuid := nullif(current_setting('glasswork.user_id', true), '');
-        token uuid := nullif(current_setting('glasswork.api_token_id', true), '');
-    BEGIN
-        RETURN ARRAY(
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+        SELECT ARRAY(
             SELECT workspace_id FROM public.memberships
-            WHERE user_id = actor AND (removed_at IS NULL OR removed_at >= now())
-            AND (token IS NULL OR EXISTS (
+            WHERE user_id = nullif(current_setting('glasswork.user_id', true), '')::uuid
+            AND (removed_at IS NULL OR removed_at >= now())
+            AND (nullif(current_setting('glasswork.api_token_id', true), '') IS NULL OR EXISTS (
                 SELECT FROM public.api_tokens
-                WHERE id = token AND coalesce(api_tokens.workspace_id, memberships.workspace_id)
-                    = memberships.workspace_id
+                WHERE id = nullif(current_setting('glasswork.api_token_id', true), '')::uuid
+                AND coalesce(api_tokens.workspace_id, memberships.workspace_id) = memberships.workspace_id
             ))
         );
     END
-    $$
 """
 _IS_THE_ACTORS = "user_id = (SELECT nullif(current_setting('glasswork.user_id', true), '')::uuid)"
 

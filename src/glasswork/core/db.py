@@ -5,17 +5,32 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import Row, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.actor import Actor
-from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
+from glasswork.core.errors import (
+    AppError,
+    ConflictError,
+    NotFoundError,
+    ServiceUnavailableError,
+    ValidationError,
+)
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
-from glasswork.core.row_security import SETTINGS, SYSTEM, TellingConnection, settings_of
+from glasswork.core.row_security import (
+    SETTINGS,
+    SYSTEM,
+    TellingConnection,
+    is_refused_by_policy,
+    settings_of,
+)
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import Signals
+
+log = structlog.get_logger()
 
 AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name."""
@@ -54,7 +69,7 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, settings: str) -> AsyncIterator[AsyncSession]:
-        with _translated():
+        with self._translated():
             async with self._writes(info={SETTINGS: settings}) as session:
                 try:
                     yield session
@@ -67,7 +82,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        with _translated():
+        with self._translated():
             async with self._reads() as session:
                 yield session
 
@@ -82,6 +97,26 @@ class Database:
             await session.commit()
         for type_ in types:
             self._signals.metrics.events.labels(type_).inc()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if is_refused_by_policy(error):
+                self._tell_of_policy(error)
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        except (PoolTimeoutError, TimeoutError, OSError) as error:
+            raise ServiceUnavailableError("The database does not answer.") from error
+
+    def _tell_of_policy(self, error: Exception) -> None:
+        """The statement should have seen to it: its own condition has a hole."""
+        log.error("row_security.refused", exc_info=error)
+        if self._signals is not None:
+            self._signals.metrics.row_security_refusals.inc()
 
 
 @asynccontextmanager
@@ -132,19 +167,6 @@ def _refuse_closed_connection(connection: Any, _record: object, _proxy: object) 
         raise DisconnectionError
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, asyncpg.PostgresError) as error:
-        refusal = _refusal(error)
-        if refusal is None:
-            raise
-        raise refusal from error
-    except (PoolTimeoutError, TimeoutError, OSError) as error:
-        raise ServiceUnavailableError("The database does not answer.") from error
-
-
 def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
     """What an SQLSTATE means to the caller; None: a bug of ours."""
     driver_error = error.orig if isinstance(error, DBAPIError) else error
@@ -154,6 +176,8 @@ def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
         return ServiceUnavailableError("The database does not answer.")
     if state.startswith(("22", "54")):
         return ValidationError("The request holds a value that cannot be stored.")
+    if is_refused_by_policy(error):
+        return NotFoundError("There is no such thing here.")
     if state in {"23505", "23503", "23P01"}:
         return ConflictError("The request clashes with what is stored.")
     return None

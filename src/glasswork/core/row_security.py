@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import Session, SessionTransaction
 
 from glasswork.core.actor import Actor
@@ -23,6 +25,15 @@ NOBODY: Final = ""
 IS_MINE: Final = "workspace_id = ANY ((SELECT actor_workspaces())::uuid[])"
 """A subquery that looks at no row is carried out once a statement, not once a row."""
 _IS_SYSTEM: Final = "(SELECT current_setting('glasswork.scope', true) = 'system')"
+
+_WHY_BYPASSED: Final = text("""
+    SELECT CASE
+        WHEN rolsuper THEN 'is a superuser'
+        WHEN rolbypassrls THEN 'has BYPASSRLS'
+        WHEN pg_has_role(relowner, 'USAGE') THEN 'owns the tables'
+    END
+    FROM pg_roles, pg_class WHERE rolname = current_user AND pg_class.oid = to_regclass('public.tasks')
+""")
 
 
 def settings_of(actor: Actor | None) -> str:
@@ -53,6 +64,18 @@ def _note(session: Session, transaction: SessionTransaction, connection: Connect
     if SETTINGS in session.info and not transaction.nested:
         driver: Any = connection.connection.driver_connection
         driver.next_settings = session.info[SETTINGS]
+
+
+def is_refused_by_policy(error: Exception) -> bool:
+    """Whether a policy refused a row; a right that was never granted has the same SQLSTATE."""
+    driver_error = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
+    return getattr(driver_error, "server_source_function", None) == "ExecWithCheckOptions"
+
+
+async def why_bypassed(connection: AsyncConnection) -> str | None:
+    """Return why no policy holds for the role that serves, if that is so."""
+    reason: str | None = await connection.scalar(_WHY_BYPASSED)
+    return reason
 
 
 def policies(table: str, is_mine: str = IS_MINE) -> Iterator[str]:
