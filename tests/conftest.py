@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,15 @@ def app(settings: Settings) -> FastAPI:
 @pytest.fixture(scope="session")
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
     """To a database of this worker, in which nothing is ever committed."""
+    async with open_engine(server, SERVING) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def open_engine(server: Server, role: str) -> AsyncIterator[AsyncEngine]:
     async with server.clone() as name:
         engine = create_async_engine(
-            server.url(SERVING, name), pool_size=1, connect_args={"connection_class": TellingConnection}
+            server.url(role, name), pool_size=1, connect_args={"connection_class": TellingConnection}
         )
         yield engine
         await engine.dispose()

@@ -44,7 +44,7 @@ SYSTEM = {
     ("features/workspaces/router.py", "get_acceptance"),
     ("features/workspaces/router.py", "get_accounts"),
 }
-"""What may write in every workspace: accounts and the purge know none; who makes or joins one is in none yet."""
+"""What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
 SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}
