@@ -11,17 +11,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util import await_only
 
 from glasswork.app import create_app
 from glasswork.core.db import Database
+from glasswork.core.row_security import NOBODY, TellingConnection
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.sink import LogHandler
 from glasswork.worker import SUBSCRIBERS
@@ -99,10 +104,21 @@ def app(settings: Settings) -> FastAPI:
 @pytest.fixture(scope="session")
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
     """To a database of this worker, in which nothing is ever committed."""
+    async with open_engine(server, SERVING) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def open_engine(server: Server, role: str) -> AsyncIterator[AsyncEngine]:
     async with server.clone() as name:
-        engine = create_async_engine(server.url(SERVING, name), pool_size=1)
+        engine = create_async_engine(
+            server.url(role, name), pool_size=1, connect_args={"connection_class": TellingConnection}
+        )
         yield engine
         await engine.dispose()
+
+
+FORGET = "".join(f"SET LOCAL glasswork.{name} = '';" for name in ("scope", "user_id", "api_token_id"))
 
 
 class RolledBackDatabase(Database):
@@ -118,6 +134,15 @@ class RolledBackDatabase(Database):
             info=self._info,
             join_transaction_mode="create_savepoint",
         )
+
+
+@event.listens_for(Session, "after_begin")
+def _tell(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    """Send the settings that come with BEGIN elsewhere: here a savepoint stands in for it."""
+    if isinstance(session.bind, Connection) and not transaction.nested:
+        driver: Any = connection.connection.driver_connection
+        settings, driver.next_settings = driver.next_settings, NOBODY
+        await_only(driver.execute(f"{FORGET} {settings}"))
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from sqlalchemy.engine import URL
 from glasswork.core import migrations
 from glasswork.core.embedded import EmbeddedPostgres
 
-OWNER, SERVING = "glasswork_test_owner", "glasswork_test"
+OWNER, SERVING, UNHELD = "glasswork_test_owner", "glasswork_test", "glasswork_test_unheld"
+ROLES = {OWNER: "", SERVING: "", UNHELD: f"BYPASSRLS IN ROLE {SERVING}"}
+"""The last one serves too, but no policy holds it."""
 PASSWORD = "only-for-tests"
 
 
@@ -57,9 +59,9 @@ class Server:
         try:
             if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", self.template):
                 return
-            for role in (OWNER, SERVING):
+            for role, attributes in ROLES.items():
                 if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
-                    await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+                    await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}' {attributes}")
             await connection.execute(f"CREATE DATABASE {self.template}_draft OWNER {OWNER}")
             draft = f"{self.template}_draft"
             await migrations.upgrade(self.url(OWNER, draft), self.url(SERVING, draft))

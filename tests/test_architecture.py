@@ -3,10 +3,15 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grimp
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+
+from glasswork.app import ROUTERS
+from glasswork.core.http.dependencies import get_system_session
 
 SOURCE = Path(__file__).parents[1] / "src" / "glasswork"
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -29,6 +34,18 @@ PUBLIC_OPERATIONS = {
     "ready",
 }
 LAZY = {"cli.py", "installation.py"}
+SYSTEM = {
+    ("core/http/dependencies.py", "get_system_session"),
+    ("demo.py", "make_demo"),
+    ("features/accounts/router.py", "get_administration"),
+    ("features/privacy/router.py", "get_deletions"),
+    ("features/privacy/service.py", "_step"),
+    ("features/workspaces/router.py", "get_founding"),
+    ("features/workspaces/router.py", "get_acceptance"),
+    ("features/workspaces/router.py", "get_accounts"),
+}
+"""What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
+SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}
 
@@ -93,6 +110,30 @@ def test_sql_stands_in_repositories_only() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SQL
     ]
     assert not spoken
+
+
+def test_few_write_beyond_the_workspaces_of_who_asks() -> None:
+    names = {"system_transaction", "SystemSession"}
+    reaching = {
+        (str(path), function.name)
+        for path, tree in trees()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if getattr(node, "attr", None) in names or getattr(node, "id", None) in names
+    }
+    assert reaching == SYSTEM
+
+
+def test_few_operations_do() -> None:
+    routes: list[Any] = [route for router in ROUTERS for route in router.routes]
+    assert {
+        route.name for route in routes if depends_on(route.dependant, get_system_session)
+    } == SYSTEM_OPERATIONS
+
+
+def depends_on(dependant: Dependant, call: object) -> bool:
+    return dependant.call is call or any(depends_on(inner, call) for inner in dependant.dependencies)
 
 
 def test_only_core_commits() -> None:

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.database_checks import DatabaseProbe
+from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
 from glasswork.core.db import Database, open_database
 from glasswork.core.draining import draining
 from glasswork.core.errors import (
@@ -163,6 +163,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         open_outgoing(settings, signals) as outgoing,
         _worker(settings, database, outgoing, signals),
     ):
+        await tell_of_bypass(database)
         app.state.database, app.state.outgoing = database, outgoing
         app.state.oidc = providers_of(settings, outgoing)
         if others is not None:

@@ -160,12 +160,13 @@ def migrate(
 @app.command()
 def doctor(data_dir: DataDir = None) -> None:
     """Check that everything that the server and the worker need is there."""
-    from glasswork.installation import installation, refuse_other_schema
+    from glasswork.installation import installation, refuse_other_schema, row_security_state
 
     with installation(data_dir) as settings:
-        typer.echo(f"settings  ok ({settings.environment})\ndatabase  ok")
+        typer.echo(f"settings      ok ({settings.environment})\ndatabase      ok")
         asyncio.run(refuse_other_schema(settings))
-        typer.echo("schema    ok")
+        typer.echo("schema        ok")
+        typer.echo(f"row security  {asyncio.run(row_security_state(settings))}")
 
 
 @app.command("create-admin")

@@ -93,7 +93,7 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
         async with database.transaction() as session:
             await AccountService(session, PasswordRules.of(settings)).register(new)
         async with acting_as(database, settings, login, "glasswork demo") as actor:
-            async with database.transaction() as session:
+            async with database.system_transaction() as session:  # it makes a workspace
                 task_id = await _fill(session, actor, slug)
             await _undo_an_edit(database, actor, task_id)
     return slug, login, password
@@ -168,9 +168,9 @@ async def _recur(session: AsyncSession, actor: Actor, project_id: UUID, now: dat
 
 async def _undo_an_edit(database: Database, actor: Actor, task_id: UUID) -> None:
     """Each in a transaction of its own: what is undone has happened."""
-    async with database.transaction() as session:
+    async with database.transaction(actor) as session:
         await TaskService(session).update(
             actor, task_id, TaskUpdate(title="Wirte the report"), Precondition()
         )
-    async with database.transaction() as session:
+    async with database.transaction(actor) as session:
         await HistoryService(session).undo(actor, task_id, Precondition())

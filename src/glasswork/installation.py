@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from glasswork.core import migrations
+from glasswork.core import migrations, row_security
 from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError
 from glasswork.core.settings import Environment, LocalSettings, Settings
 
@@ -61,6 +61,15 @@ async def refuse_other_schema(settings: Settings) -> None:
     if state != "ok":
         message = f"The database's schema is {state}. Run: glasswork migrate"
         raise StartError(message, EXIT_CONFIGURATION)
+
+
+async def row_security_state(settings: Settings) -> str:
+    """`ok`, or why the policies of the database hold nobody back."""
+    engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
+    async with engine.connect() as connection:
+        reason = await row_security.why_bypassed(connection)
+    await engine.dispose()
+    return f"off: the serving role {reason}" if reason else "ok"
 
 
 def _start_embedded(data_dir: Path, stack: ExitStack) -> None:

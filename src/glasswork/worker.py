@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.database_checks import DatabaseProbe
+from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
 from glasswork.core.db import Database, open_database
 from glasswork.core.health import OK, UNAVAILABLE, Check, Health
 from glasswork.core.http import internal, peers
@@ -124,6 +124,7 @@ async def work(settings: Settings) -> None:
         open_database(settings, SUBSCRIBERS, signals) as database,
         open_outgoing(settings, signals) as outgoing,
     ):
+        await tell_of_bypass(database)
         runner = create_runner(settings, database, outgoing, signals, finish_seconds=10)
         health = create_health(probe, runner, signals)
 

@@ -6,6 +6,7 @@ A row of `DUE` names who is let in; the rest follows from the document.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
+from uuid import UUID
 
 from httpx2 import Response
 from sqlalchemy import text
@@ -146,6 +147,7 @@ class World:
     connection: AsyncConnection
     callers: Callers
     things: Things
+    owner_id: UUID
     bearers: Mapping[str, str | None]
 
     @classmethod
@@ -158,7 +160,7 @@ class World:
         people = await _make_people(callers, owner, things["workspace_id"])
         tokens = await _make_tokens(callers, owner, scope)
         bearers = {name: person.token for name, person in people.items()} | tokens
-        return cls(connection, callers, things, {"nobody": None, **bearers})
+        return cls(connection, callers, things, owner.id, {"nobody": None, **bearers})
 
     async def deviations(self, operation: Operation, people: tuple[str, ...] = PEOPLE) -> dict[str, str]:
         """Return how the answers differ from what is due, by person."""
@@ -172,17 +174,20 @@ class World:
         url = f"{API_PREFIX}{path}"
         return await self.callers.client.request(operation.method, url, headers=headers, **options)
 
-    async def _knock(self, operation: Operation, person: str) -> str | None:
-        """As that person, in a transaction of its own that is rolled back."""
+    async def attempt(self, operation: Operation, person: str) -> tuple[Response, list[str]]:
+        """Return the answer and the tables that changed, in a transaction that is rolled back."""
         async with self.connection.begin_nested() as savepoint:
             before = await self._snapshot()
             answer = await self.answer(operation, person)
             after = await self._snapshot()
             await savepoint.rollback()
+        return answer, [table for table in before if before[table] != after[table]]
+
+    async def _knock(self, operation: Operation, person: str) -> str | None:
+        answer, changed = await self.attempt(operation, person)
         expected = due(operation, person)
         if answer.status_code != expected:
             return f"{answer.status_code} instead of {expected}: {answer.text}"
-        changed = [table for table in before if before[table] != after[table]]
         if changed and (expected >= 400 or operation.method == "GET"):
             return f"changed {changed}"
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
@@ -219,7 +224,7 @@ async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> di
     removed = await owner.delete(f"/workspaces/{workspace_id}/members/{people['ex_member'].id}")
     assert removed.status_code == 204
     await people["signed_out"].post("/auth/logout")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         disabled = text("UPDATE users SET is_active = false WHERE id = :id")
         await session.execute(disabled, {"id": people["disabled"].id})
     return people
@@ -238,7 +243,7 @@ async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> 
         "expired_token": await make_api_token(owner, *Scope),
     }
     assert (await owner.delete(f"/auth/api-tokens/{made['revoked_token']['id']}")).status_code == 204
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         expired = text("UPDATE api_tokens SET expires_at = now() WHERE id = :id")
         await session.execute(expired, {"id": made["expired_token"]["id"]})
     return {name: token["token"] for name, token in made.items()}

@@ -108,7 +108,7 @@ async def leaving(callers: Callers) -> Caller:
 
 async def without_admin(callers: Callers) -> Caller:
     """Nobody administers the installation."""
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(text("UPDATE users SET role = 'user'"))
     return await callers.user()
 

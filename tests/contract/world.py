@@ -184,7 +184,7 @@ def _filled(value: Any, things: Things) -> Any:
 
 async def link(callers: Callers, user: Caller) -> str:
     identity = Identity(id=uuid7(), user_id=user.id, provider="acme", subject="1")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         session.add(identity)
     return str(identity.id)
 
@@ -205,7 +205,7 @@ async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
         " VALUES (:token_hash, :user_id, :purpose, now() + interval '1 day', 'new@example.com')"
     )
     values = {"token_hash": digest(purpose), "user_id": user.id, "purpose": purpose}
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(statement, values)
     return purpose
 
@@ -213,7 +213,7 @@ async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
 async def setup_token(callers: Callers) -> str:
     """As `serve` printed it when there was no admin."""
     printed = text("INSERT INTO setup_tokens (token_hash) VALUES (:token_hash)")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(printed, {"token_hash": digest("setup")})
     return "setup"
 
@@ -224,6 +224,6 @@ async def dead_job(callers: Callers) -> int:
         "UPDATE jobs.pgqueuer SET status = 'failed', attempts = 9"
         " WHERE id = (SELECT max(id) FROM jobs.pgqueuer) RETURNING id"
     )
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         job_id: int = (await session.execute(killed)).scalar_one()
     return job_id

@@ -75,7 +75,7 @@ class Callers:
             role=role,
         )
         actor = Actor(user.id, uuid7())
-        async with self.database.transaction() as session:
+        async with self.database.system_transaction() as session:
             session.add(user)
             await session.flush()
             session.add(UserSession(id=actor.session_id, user_id=user.id, sequence=0))
@@ -84,6 +84,6 @@ class Callers:
 
     async def member(self, workspace_id: UUID | str, role: Role = Role.MEMBER) -> Caller:
         caller = await self.user()
-        async with self.database.transaction() as session:
+        async with self.database.system_transaction() as session:
             session.add(Membership(workspace_id=UUID(str(workspace_id)), user_id=caller.id, role=role))
         return caller

@@ -13,5 +13,5 @@ _PASS = text("""
 
 
 async def wait(database: Database, *, seconds: float = 0, days: float = 0) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(_PASS, {"seconds": seconds + days * 86_400})

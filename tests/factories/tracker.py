@@ -57,7 +57,7 @@ async def multiply_tasks(database: Database, times: int) -> None:
         "SELECT string_agg(column_name, ', ') FROM information_schema.columns WHERE table_name = 'tasks'"
         " AND column_name NOT IN ('id', 'number', 'position', 'search')"
     )
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         others = (await session.scalars(columns)).one()
         copy = text(
             f"INSERT INTO tasks (id, number, position, {others})"

@@ -44,7 +44,7 @@ ABANDONED = """
 
 async def open_accounts(database: Database, burst: int) -> None:
     begin_request(OURS)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         for number in range(burst * BURST, (burst + 1) * BURST):
             user = User(
                 email=f"burst{number}@example.com",

@@ -67,7 +67,7 @@ class Giver:
         return await challenge_of(self.ada)
 
     async def setup(self) -> str:
-        async with self.database.transaction() as session:
+        async with self.database.system_transaction() as session:
             token = await SetupService(session, PasswordRules(12)).issue()
         assert token is not None
         return token

@@ -115,7 +115,7 @@ async def _open_accounts(app: FastAPI, port: int) -> None:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         for account in (ADMIN, MEMBER):
             assert (await client.post("/api/v1/auth/register", json=account)).status_code == 201
-    async with app.state.database.transaction() as session:
+    async with app.state.database.system_transaction() as session:
         await session.execute(text("UPDATE users SET role = 'admin' WHERE username = 'ada'"))
 
 

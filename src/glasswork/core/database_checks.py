@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import asyncpg
+import structlog
 from sqlalchemy import make_url
 
-from glasswork.core import migrations
+from glasswork.core import migrations, row_security
+from glasswork.core.db import Database
+from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.health import OK, Check
+
+log = structlog.get_logger()
 
 
 class DatabaseProbe:
@@ -54,3 +60,11 @@ class DatabaseProbe:
                 self._connection.terminate()
                 raise
         return value
+
+
+async def tell_of_bypass(database: Database) -> None:
+    """Warn when the second line of isolation does not hold; without an answer nothing is known of it."""
+    with suppress(ServiceUnavailableError):
+        async with database.reading() as session:
+            if reason := await row_security.why_bypassed(await session.connection()):
+                log.warning("row_security.bypassed", reason=f"the serving role {reason}")

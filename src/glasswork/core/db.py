@@ -1,19 +1,36 @@
 """The way to the database: connections, transactions, and what its refusals mean."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import Row, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from glasswork.core.errors import AppError, ConflictError, ServiceUnavailableError, ValidationError
+from glasswork.core.actor import Actor
+from glasswork.core.errors import (
+    AppError,
+    ConflictError,
+    NotFoundError,
+    ServiceUnavailableError,
+    ValidationError,
+)
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
+from glasswork.core.row_security import (
+    SETTINGS,
+    SYSTEM,
+    TellingConnection,
+    is_refused_by_policy,
+    settings_of,
+)
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import Signals
+
+log = structlog.get_logger()
 
 AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name."""
@@ -39,11 +56,21 @@ class Database:
             engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
 
+    def transaction(self, actor: Actor | None = None) -> AbstractAsyncContextManager[AsyncSession]:
+        """Commit at the end, or roll back: all of a use case is stored, or nothing.
+
+        It can write in the actor's workspaces alone; without an actor, in none.
+        """
+        return self._transaction(settings_of(actor))
+
+    def system_transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """One that can write in every workspace: its conditions alone decide."""
+        return self._transaction(SYSTEM)
+
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Commit at the end, or roll back: all of a use case is stored, or nothing."""
-        with _translated():
-            async with self._writes() as session:
+    async def _transaction(self, settings: str) -> AsyncIterator[AsyncSession]:
+        with self._translated():
+            async with self._writes(info={SETTINGS: settings}) as session:
                 try:
                     yield session
                 except AppError as refusal:
@@ -55,7 +82,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        with _translated():
+        with self._translated():
             async with self._reads() as session:
                 yield session
 
@@ -70,6 +97,26 @@ class Database:
             await session.commit()
         for type_ in types:
             self._signals.metrics.events.labels(type_).inc()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            if is_refused_by_policy(error):
+                self._tell_of_policy(error)
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        except (PoolTimeoutError, TimeoutError, OSError) as error:
+            raise ServiceUnavailableError("The database does not answer.") from error
+
+    def _tell_of_policy(self, error: Exception) -> None:
+        """The statement should have seen to it: its own condition has a hole."""
+        log.error("row_security.refused", exc_info=error)
+        if self._signals is not None:
+            self._signals.metrics.row_security_refusals.inc()
 
 
 @asynccontextmanager
@@ -92,6 +139,7 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
         connect_args={
+            "connection_class": TellingConnection,
             "timeout": CONNECT_SECONDS,
             "command_timeout": STATEMENT_SECONDS,
             "server_settings": {
@@ -119,19 +167,6 @@ def _refuse_closed_connection(connection: Any, _record: object, _proxy: object) 
         raise DisconnectionError
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, asyncpg.PostgresError) as error:
-        refusal = _refusal(error)
-        if refusal is None:
-            raise
-        raise refusal from error
-    except (PoolTimeoutError, TimeoutError, OSError) as error:
-        raise ServiceUnavailableError("The database does not answer.") from error
-
-
 def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
     """What an SQLSTATE means to the caller; None: a bug of ours."""
     driver_error = error.orig if isinstance(error, DBAPIError) else error
@@ -141,6 +176,8 @@ def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
         return ServiceUnavailableError("The database does not answer.")
     if state.startswith(("22", "54")):
         return ValidationError("The request holds a value that cannot be stored.")
+    if is_refused_by_policy(error):
+        return NotFoundError("There is no such thing here.")
     if state in {"23505", "23503", "23P01"}:
         return ConflictError("The request clashes with what is stored.")
     return None

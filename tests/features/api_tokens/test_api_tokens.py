@@ -33,7 +33,7 @@ async def script_of(owner: Caller, *scopes: str, **fields: Any) -> Caller:
 
 
 async def set_token(database: Database, **values: Any) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(update(ApiToken).values(**values))
 
 

@@ -53,7 +53,7 @@ async def admin(committing_callers: Callers, server: Server) -> Caller:
 
 
 async def write(database: Database, statement: str) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(text(f"{statement} ({HAPPENED}) AS happened"))
 
 

@@ -56,7 +56,7 @@ async def test_leaves_out_what_is_archived_deleted_or_elsewhere(
     kept, archived, deleted = [await make_task(owner, project) for _ in range(3)]
     await make_task(owner, await make_project(owner, workspace))
     await owner.delete(f"/tasks/{deleted['id']}")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         statement = text("UPDATE tasks SET archived_at = now() WHERE id = :id")
         await session.execute(statement, {"id": archived["id"]})
     todo = (await board_of(owner, project))[0]

@@ -67,7 +67,7 @@ async def test_counts(
     await make_task(owner, project, due_at="2199-01-01T00:00:00Z", estimate_minutes=1)
     deleted, archived = [await make_task(owner, project, due_at=past, estimate_minutes=100) for _ in "ab"]
     await owner.delete(f"/tasks/{deleted['id']}")
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         statement = text("UPDATE tasks SET archived_at = now() WHERE id = :id")
         await session.execute(statement, {"id": archived["id"]})
     await make_task(owner, await make_project(owner, workspace))

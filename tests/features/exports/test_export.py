@@ -80,7 +80,7 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_api_token(ada, "tasks:read", name="Ada's script")
     await log_in(ada.client, ada.email)
     await turn_on(ada, database)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         session.add(Identity(user_id=ada.id, provider="acme", subject="17", email=ada.email))
     await ada.patch("/users/me", {"name": "Ada"})
     await ada.post("/auth/change-email", {"email": "ada@new.example", "password": PASSWORD})

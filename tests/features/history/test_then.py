@@ -73,7 +73,7 @@ async def test_with_events_of_before_there_were_such_fields(
     owner: Caller, callers: Callers, task: dict[str, Any]
 ) -> None:
     added = ["parent_id", "position", "recurrence", "watcher_ids", "archived_at"]
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(
             text("UPDATE workspace_events SET after = after - CAST(:added AS text[]) WHERE subject_id = :id"),
             {"added": added, "id": task["id"]},

@@ -200,7 +200,7 @@ class TestAgain:
         await make_task(owner, await make_project(owner, workspace, key="OPS"))
         archive = make_archive(pulls=[make_issue(1)])
         first, _ = await load(callers, owner, workspace, archive, "OPS")
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(text("UPDATE projects SET updated_at = now() - interval '1 day'"))
         before = await rows(callers)
         again, progress = await load(callers, owner, workspace, archive, "OPS")

@@ -184,7 +184,7 @@ async def test_a_write_finds_the_task_while_it_moves(
     workspace = await make_workspace(owner)
     project, other = [await make_project(owner, workspace) for _ in range(2)]
     task = await make_task(owner, project)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         placement = PlacementService(session)
         await placement.move(owner.actor, UUID(task["id"]), UUID(other["id"]), Precondition())
         answer = await start(database, owner.request(method, f"/tasks/{task['id']}{path}", json=body))

@@ -72,7 +72,7 @@ class TestRefusals:
         self, callers: Callers, database: Database, hash_: str | None, status: int
     ) -> None:
         ada = await callers.user()
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             statement = text("UPDATE users SET password_hash = :hash WHERE id = :id")
             await session.execute(statement, {"hash": hash_, "id": ada.id})
         assert (await ada.request("DELETE", "/users/me", json={})).status_code == status
@@ -182,7 +182,7 @@ class TestWhatStays:
         ada, _ = [await callers.user(SystemRole.ADMIN) for _ in range(2)]
         other = await callers.user()
         await ada.patch(f"/users/{other.id}", {"is_active": False})
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await session.execute(
                 text(
                     "INSERT INTO installation_events (id, type, subject_id, actor_id, request_id, after)"

@@ -38,7 +38,7 @@ async def purge(database: Database) -> None:
 
 async def delete(caller: Caller, database: Database, kind: str, thing: dict[str, Any], ago: str) -> None:
     assert (await caller.delete(f"/{kind}/{thing['id']}")).status_code == 204
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(
             text(f"UPDATE {kind} SET deleted_at = now() - CAST(:ago AS text)::interval WHERE id = :id"),
             {"ago": ago, "id": UUID(thing["id"])},
@@ -120,7 +120,7 @@ class TestTasks:
         owner = await committing_callers.user()
         task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
         await delete(owner, database, "tasks", task, OLD)
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await TaskService(session).restore(owner.actor, UUID(task["id"]))
             async with asyncio.timeout(4):
                 await purge(database)
@@ -248,7 +248,7 @@ class TestTraces:
         self, callers: Callers, database: Database
     ) -> None:
         await callers.user()
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await session.execute(
                 text(
                     "INSERT INTO kept_mails (job_id, recipient, subject, body, kept_at) VALUES"
@@ -269,7 +269,7 @@ class TestTraces:
     async def test_wrong_guesses_are_forgotten_and_known_addresses_are_kept_for_long(
         self, database: Database
     ) -> None:
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await session.execute(
                 text("""
                     INSERT INTO guess_counts (key, wrong, counted_at, right_at) VALUES

@@ -50,7 +50,7 @@ async def test_who_is_just_accepting_an_invitation_leaves_again(committing_calle
     database = committing_callers.database
     ada = await committing_callers.user()
     token = await invite_again(committing_callers, ada)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         keys = committing_callers._keys  # noqa: SLF001 (those of the app)
         await InvitationService(session, keys).accept(ada.actor, token)
         answer = await start(database, delete_account(ada))
@@ -63,7 +63,7 @@ async def test_who_has_just_gone_accepts_no_invitation(committing_callers: Calle
     database = committing_callers.database
     ada = await committing_callers.user()
     token = await invite_again(committing_callers, ada)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await DeletionService(session).delete_me(ada.actor, PASSWORD)
         answer = await start(database, ada.post("/invitations/accept", {"token": token}))
         assert not answer.done()
@@ -76,7 +76,7 @@ async def test_who_has_just_become_the_owner_stays(committing_callers: Callers) 
     owner = await committing_callers.user()
     workspace_id = UUID((await make_workspace(owner))["id"])
     ada = await committing_callers.member(workspace_id, Role.MEMBER)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await MemberService(session).transfer(owner.actor, workspace_id, ada.id)
         answer = await start(database, delete_account(ada))
         assert not answer.done()
@@ -88,7 +88,7 @@ async def test_who_has_just_gone_becomes_no_owner(committing_callers: Callers) -
     owner = await committing_callers.user()
     workspace_id = UUID((await make_workspace(owner))["id"])
     ada = await committing_callers.member(workspace_id, Role.MEMBER)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await DeletionService(session).delete_me(ada.actor, PASSWORD)
         body = {"user_id": str(ada.id)}
         answer = await start(database, owner.post(f"/workspaces/{workspace_id}/transfer", body))
@@ -107,7 +107,7 @@ async def test_whoever_asks_twice_goes_once(committing_callers: Callers) -> None
 async def test_of_two_admins_who_go_one_stays(committing_callers: Callers) -> None:
     database = committing_callers.database
     ada, bob = [await committing_callers.user(SystemRole.ADMIN) for _ in range(2)]
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await DeletionService(session).delete_me(ada.actor, PASSWORD)
         answer = await start(database, delete_account(bob))
         assert not answer.done()

@@ -136,7 +136,7 @@ class TestRefusals:
             ") INSERT INTO relations (workspace_id, id, kind, from_id, to_id, version)"
             " SELECT workspace_id, gen_random_uuid(), 'duplicates', id, :id, 1 FROM made"
         )
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(many, {"id": UUID(tasks[0]["id"])})
         for one, other in ((0, 1), (1, 0)):
             answer = await relate(owner, tasks[one], "blocks", tasks[other])
@@ -213,7 +213,7 @@ async def test_of_crossing_blocks_one_is_refused(committing_callers: Callers) ->
     a, b, c, d = [await make_task(owner, project) for _ in range(4)]
     await relate(owner, b, "blocks", c)
     await relate(owner, d, "blocks", a)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         new = RelationCreate(kind=Side.BLOCKS, task_id=UUID(b["id"]))
         await RelationService(session).create(owner.actor, UUID(a["id"]), new)
         answer = await start(database, relate(owner, c, "blocks", d))

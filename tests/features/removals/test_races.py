@@ -125,7 +125,7 @@ async def test_a_task_that_comes_in_the_last_moment_is_moved_too(
 ) -> None:
     status = (await statuses_of(owner, project))["in_progress"]
     task = await make_task(owner, project)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         coming = TaskUpdate(status="in_progress")
         await TaskService(session).update(owner.actor, UUID(task["id"]), coming, Precondition())
         answer = await start(database, owner.delete(f"/statuses/{status['id']}?move_to=done"))
@@ -144,7 +144,7 @@ async def test_a_task_that_comes_too_late_is_told_why(
     status = (await statuses_of(owner, project))["in_progress"]
     task = await make_task(owner, project)
     path = f"/tasks/{task['id']}" if method == "PATCH" else f"/projects/{project['id']}/tasks"
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await RemovalService(session).delete_status(owner.actor, UUID(status["id"]), None, Precondition())
         body = {"title": "Late", "status": "in_progress"}
         answer = await start(database, owner.request(method, path, json=body))
@@ -159,7 +159,7 @@ async def test_a_status_stays_when_tasks_keep_coming(
     monkeypatch.setattr("glasswork.features.removals.repository.REPEATS", 0)
     status = (await statuses_of(owner, project))["in_progress"]
     task = await make_task(owner, project)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         coming = TaskUpdate(status="in_progress")
         await TaskService(session).update(owner.actor, UUID(task["id"]), coming, Precondition())
         answer = await start(database, owner.delete(f"/statuses/{status['id']}"))
@@ -209,7 +209,7 @@ async def test_a_task_that_loses_the_label_in_the_last_moment_is_left_alone(
 ) -> None:
     label = await make_label(owner, project)
     task = await make_task(owner, project, label_ids=[label["id"]])
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         bare = TaskUpdate(label_ids=[])
         await TaskService(session).update(owner.actor, UUID(task["id"]), bare, Precondition())
         answer = await start(database, owner.delete(f"/labels/{label['id']}"))
@@ -226,7 +226,7 @@ async def test_a_label_that_is_given_in_the_last_moment_is_taken_off(
     label = await make_label(owner, project)
     task = await make_task(owner, project)
     label_ids = [UUID(label["id"])]
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         service = TaskService(session)
         if is_new:
             new = TaskCreate(title="New", label_ids=label_ids)

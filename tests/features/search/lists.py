@@ -31,7 +31,7 @@ async def make_tasks(caller: Caller, project: dict[str, Any], **fields: dict[str
 async def put(callers: Callers, task_id: str, **columns: Any) -> None:
     """Straight into the database, what the API sets by itself or in another slice."""
     values = ", ".join(f"{name} = :{name}" for name in columns)
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(
             text(f"UPDATE tasks SET {values} WHERE id = :id"), columns | {"id": UUID(task_id)}
         )

@@ -51,7 +51,7 @@ async def test_people(owner: Caller, callers: Callers, project: dict[str, Any]) 
     mine, theirs = {"assignee_id": str(owner.id)}, {"assignee_id": str(other.id)}
     ids = await make_tasks(owner, project, a=mine, b=theirs)
     ids |= await make_tasks(other, project, c={})
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         for title in "ab":
             watched = {"workspace_id": UUID(project["workspace_id"]), "task_id": UUID(ids[title])}
             session.add(Watcher(**watched, user_id=owner.id if title == "a" else other.id))
@@ -95,7 +95,7 @@ async def test_blocked_is_what_waits_for_something_open(
 ) -> None:
     ids = await make_tasks(owner, project, a={}, b={}, c={}, d={})
     relations = [(Kind.BLOCKS, "a", "b"), (Kind.RELATES, "c", "d")]
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         for kind, blocker, blocked in relations:
             session.add(
                 Relation(

@@ -175,7 +175,7 @@ class TestFilters:
         self, owner: Caller, callers: Callers, project: dict[str, Any], moment: str
     ) -> None:
         await make_tasks(owner, project, a={}, b={}, c={}, d={})
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(
                 text(
                     f"UPDATE tasks SET {moment}_at = timestamptz '2026-01-01Z' + interval '1 day' * number"
@@ -215,7 +215,7 @@ class TestFilters:
 
 async def watch(callers: Callers, project: dict[str, Any], task_id: str, user: Caller) -> None:
     watcher = Watcher(workspace_id=UUID(project["workspace_id"]), task_id=UUID(task_id), user_id=user.id)
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         session.add(watcher)
 
 

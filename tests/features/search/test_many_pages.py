@@ -36,7 +36,7 @@ async def fill(callers: Callers, owner: Caller, project: dict[str, Any]) -> list
         )
         for n in range(TASKS)
     ]
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         session.add_all(rows)
     return [str(row.id) for row in rows]
 

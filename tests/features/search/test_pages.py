@@ -40,7 +40,7 @@ async def tasks(owner: Caller, callers: Callers, project: dict[str, Any]) -> lis
         )
         for n, title in enumerate(TITLES)
     ]
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         session.add_all(rows)
     items: list[dict[str, Any]] = (await owner.get(path_of(project))).json()["items"]
     assert len(items) == len(TITLES)

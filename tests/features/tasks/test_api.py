@@ -147,7 +147,7 @@ class TestCreate:
     async def test_leaves_the_project_as_it_was(
         self, owner: Caller, callers: Callers, project: dict[str, Any]
     ) -> None:
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(text("UPDATE projects SET updated_at = now() - interval '1 day'"))
         before = (await owner.get(f"/projects/{project['id']}")).json()
         await make_task(owner, project)

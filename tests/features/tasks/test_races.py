@@ -89,7 +89,7 @@ async def test_a_write_finds_the_task_while_its_status_changes(
     owner: Caller, project: dict[str, Any], database: Database, method: str, path: str, body: Any, status: int
 ) -> None:
     task = await make_task(owner, project)
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await TaskService(session).complete(owner.actor, UUID(task["id"]), Precondition())
         answer = await start(database, owner.request(method, f"/tasks/{task['id']}{path}", json=body))
         assert not answer.done()
@@ -125,7 +125,7 @@ async def test_a_label_that_goes_is_told_of_without_what_another_one_changes(
 ) -> None:
     label = await make_label(owner, project)
     task = await make_task(owner, project, label_ids=[label["id"]])
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         title = TaskUpdate(title="Another's")
         await TaskService(session).update(owner.actor, UUID(task["id"]), title, Precondition())
         answer = await start(database, owner.delete(f"/labels/{label['id']}"))
@@ -142,7 +142,7 @@ async def test_a_label_that_goes_leaves_a_task_that_comes_back_at_the_same_time(
     label = await make_label(owner, project)
     task = await make_task(owner, project, label_ids=[label["id"]])
     await owner.delete(f"/tasks/{task['id']}")
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await TaskService(session).restore(owner.actor, UUID(task["id"]))
         answer = await start(database, owner.delete(f"/labels/{label['id']}"))
         assert not answer.done()
@@ -156,7 +156,7 @@ async def test_a_label_may_go_while_its_task_goes(
 ) -> None:
     label = await make_label(owner, project)
     task = await make_task(owner, project, label_ids=[label["id"]])
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await TaskService(session).delete(owner.actor, UUID(task["id"]), Precondition())
         answer = await start(database, owner.delete(f"/labels/{label['id']}"))
         assert not answer.done()
@@ -170,7 +170,7 @@ async def test_a_task_gets_a_label_while_another_one_of_its_labels_goes(
     """Neither waits for the other one's lock."""
     going, new = await make_label(owner, project), await make_label(owner, project)
     task = await make_task(owner, project, label_ids=[going["id"]])
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         service, task_id = TaskService(session), UUID(task["id"])
         await service.update(owner.actor, task_id, TaskUpdate(title="Locked"), Precondition())
         answer = await start(database, owner.delete(f"/labels/{going['id']}"))
@@ -186,7 +186,7 @@ async def test_a_task_gets_a_label_while_another_one_of_its_labels_goes(
 async def test_a_task_that_comes_while_its_project_goes_is_refused(
     owner: Caller, project: dict[str, Any], database: Database
 ) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await ProjectService(session).delete(owner.actor, UUID(project["id"]), Precondition())
         await session.flush()
         answer = await start(database, owner.post(f"/projects/{project['id']}/tasks", {"title": "Late"}))

@@ -92,7 +92,7 @@ class TestNext:
             estimate_minutes=5,
             recurrence=WEEKLY,
         )
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(
                 text(
                     "INSERT INTO watchers (workspace_id, task_id, user_id) VALUES (:workspace, :task, :user)"
@@ -161,7 +161,7 @@ class TestNext:
     ) -> None:
         member = await callers.member(project["workspace_id"])
         task = await make_task(owner, project, due_at=DUE, recurrence=WEEKLY, assignee_id=str(member.id))
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(
                 text(
                     "INSERT INTO watchers (workspace_id, task_id, user_id) VALUES (:workspace, :task, :user)"

@@ -98,7 +98,7 @@ class TestParent:
         project = await make_project(owner, await make_workspace(owner))
         a, d = await make_chain(owner, project, 2)
         c, b = await make_chain(owner, project, 2)
-        async with committing_callers.database.transaction() as session:
+        async with committing_callers.database.system_transaction() as session:
             change = TaskUpdate(parent_id=UUID(b["id"]))
             await TaskService(session).update(owner.actor, UUID(a["id"]), change, Precondition())
             crossing = owner.patch(f"/tasks/{c['id']}", {"parent_id": d["id"]})
@@ -158,7 +158,7 @@ class TestDeletion:
         whole = await make_task(owner, project)
         create = owner.post(f"/projects/{project['id']}/tasks", {"title": "Part", "parent_id": whole["id"]})
         delete = owner.delete(f"/tasks/{whole['id']}")
-        async with committing_callers.database.transaction() as session:
+        async with committing_callers.database.system_transaction() as session:
             title = TaskUpdate(title="Held")
             await TaskService(session).update(owner.actor, UUID(whole["id"]), title, Precondition())
             answers = [await start(committing_callers.database, delete if first == "delete" else create)]

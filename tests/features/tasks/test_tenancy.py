@@ -41,7 +41,7 @@ async def make_tenant(owner: Caller) -> dict[str, Any]:
 
 async def refusal_of(callers: Callers, statement: TextClause, values: dict[str, Any]) -> str | None:
     """Return the SQLSTATE of what PostgreSQL has against the statement."""
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         try:
             async with session.begin_nested():
                 await session.execute(statement, values)

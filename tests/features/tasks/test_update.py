@@ -17,7 +17,7 @@ NOBODY = "018f0000-0000-7000-8000-000000000000"
 async def age(callers: Callers, task: dict[str, Any]) -> dict[str, Any]:
     """Let a day pass since the task was changed."""
     statement = "UPDATE tasks SET updated_at = now() - interval '1 day' WHERE id = :id RETURNING updated_at"
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         at: datetime = (await session.execute(text(statement), {"id": task["id"]})).scalar_one()
     return task | {"updated_at": at.isoformat().replace("+00:00", "Z")}
 

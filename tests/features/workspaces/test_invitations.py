@@ -27,7 +27,7 @@ async def invite(inviter: Caller, workspace: dict[str, Any], email: str, role: s
 
 
 async def expire(callers: Callers, invitation: dict[str, Any]) -> None:
-    async with callers.database.transaction() as session:
+    async with callers.database.system_transaction() as session:
         await session.execute(
             text("UPDATE invitations SET expires_at = now() WHERE id = :id"), {"id": invitation["id"]}
         )
@@ -202,7 +202,7 @@ class TestAccept:
     async def test_refuses_a_member(self, owner: Caller, callers: Callers, workspace: dict[str, Any]) -> None:
         invited = await callers.user()
         token = (await invite(owner, workspace, invited.email, "owner"))["token"]
-        async with callers.database.transaction() as session:
+        async with callers.database.system_transaction() as session:
             await session.execute(
                 text("INSERT INTO memberships (workspace_id, user_id, role, version) VALUES (:w, :u, :r, 1)"),
                 {"w": workspace["id"], "u": invited.id, "r": "viewer"},

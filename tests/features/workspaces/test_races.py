@@ -23,7 +23,7 @@ async def test_two_owners_at_the_same_time_leave_one(committing_callers: Callers
     workspace_id = UUID((await make_workspace(ada))["id"])
     bob = await committing_callers.member(workspace_id, Role.OWNER)
     members = f"/workspaces/{workspace_id}/members"
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         service, as_seen = MemberService(session), Precondition()
         match how:
             case "demote":
@@ -45,7 +45,7 @@ async def test_who_changes_a_workspace_stops_nobody_who_writes_in_it(committing_
     database = committing_callers.database
     owner = await committing_callers.user()
     workspace_id = UUID((await make_workspace(owner))["id"])
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         name = WorkspaceUpdate(name="Another")
         await WorkspaceService(session).update(owner.actor, workspace_id, name, Precondition())
         new = {"name": "Operations", "key": "OPS"}

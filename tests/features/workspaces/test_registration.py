@@ -180,7 +180,7 @@ async def test_the_token_says_nothing_after_another_hash(
     database: Database, owner: Caller, token: str
 ) -> None:
     """The token is found by what is kept of it, not by what it could be made from."""
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(update(Invitation).values(token_hash="another"))
     assert (await come(owner.client, token)).status_code == 404
     async with database.reading() as session:

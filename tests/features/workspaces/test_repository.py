@@ -11,6 +11,6 @@ pytestmark = pytest.mark.anyio
 
 async def test_another_clash_is_not_taken_for_the_slug(database: Database) -> None:
     with pytest.raises(ConflictError) as refusal:
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await WorkspaceRepository(session).add(Workspace(name="New", slug="new", created_by=uuid7()))
     assert refusal.value.code == "CONFLICT"

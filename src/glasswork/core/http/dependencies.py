@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition, Seen
 from glasswork.core.db import Database
 from glasswork.core.errors import ValidationError
@@ -17,7 +18,7 @@ from glasswork.core.errors import ValidationError
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request is one transaction; a read is a statement without one."""
     database: Database = request.app.state.database
-    scope = database.reading() if request.method == "GET" else database.transaction()
+    scope = database.reading() if request.method == "GET" else database.transaction(_find_actor(request))
     async with scope as session:
         yield session
 
@@ -28,12 +29,31 @@ Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 async def get_transaction(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with database.transaction(_find_actor(request)) as session:
         yield session
 
 
 Transaction = Annotated[AsyncSession, Depends(get_transaction, scope="function")]
 """Also for a GET that writes down who has looked."""
+
+
+async def get_system_session(request: Request) -> AsyncIterator[AsyncSession]:
+    database: Database = request.app.state.database
+    async with database.system_transaction() as session:
+        yield session
+
+
+SystemSession = Annotated[AsyncSession, Depends(get_system_session, scope="function")]
+"""For what writes beyond the workspaces of who asks: its own conditions alone say what it may."""
+
+
+def note_actor(request: Request, actor: Actor) -> None:
+    """Let the request's transaction act for them; dependencies that do come before those that begin it."""
+    request.state.actor = actor
+
+
+def _find_actor(request: Request) -> Actor | None:
+    return getattr(request.state, "actor", None)
 
 
 async def get_precondition(

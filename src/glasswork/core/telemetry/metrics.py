@@ -123,6 +123,9 @@ class Metrics:
         self.connection_timeouts = self._counter(
             "db_client_connection_timeouts", "Waited for a connection in vain."
         )
+        self.row_security_refusals = self._counter(
+            "glasswork_row_security_refusals", "Writes that a policy of the database refused: each is a bug."
+        )
 
     def _declare_jobs(self) -> None:
         self.events = self._counter("glasswork_events", "Changes that were committed.", ("type",))

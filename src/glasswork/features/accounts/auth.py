@@ -6,6 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
 from glasswork.core.actor import Actor, Scope
+from glasswork.core.http.dependencies import note_actor
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.tokens import InvalidTokenError, is_api_token, read_access_token, read_api_token
 
@@ -41,7 +42,7 @@ async def get_session_actor(request: Request, token: Annotated[str | None, Depen
     if is_api_token(token):
         raise SessionRequiredError
     actor = read_access_token(request.app.state.keys, token)
-    current_request().user_id = actor.user_id
+    _note(request, actor)
     return actor
 
 
@@ -56,11 +57,16 @@ def acting(scope: Scope) -> Any:
         if token is None or not is_api_token(token):
             return await get_session_actor(request, token)
         actor = read_api_token(token, scope)
-        current_request().user_id = actor.user_id
+        _note(request, actor)
         await request.app.state.api_token_uses.note(request.app.state.database, actor)
         return actor
 
     return Depends(get_actor)
+
+
+def _note(request: Request, actor: Actor) -> None:
+    note_actor(request, actor)
+    current_request().user_id = actor.user_id
 
 
 CurrentActor = Annotated[Actor, Depends(get_session_actor)]

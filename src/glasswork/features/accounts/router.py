@@ -7,7 +7,7 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session, SystemSession
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing
 from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
@@ -53,6 +53,10 @@ async def get_accounts(request: Request, session: Session) -> AccountService:
     return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
 
 
+async def get_administration(request: Request, session: SystemSession) -> AccountService:
+    return AccountService(session, PasswordRules.of(request.app.state.settings))
+
+
 async def get_sessions(request: Request, session: Session) -> SessionService:
     return SessionService(session, request.app.state.keys)
 
@@ -68,6 +72,7 @@ async def limit_registrations(request: Request) -> AsyncIterator[None]:
 
 
 Accounts = Annotated[AccountService, Depends(get_accounts)]
+Administration = Annotated[AccountService, Depends(get_administration)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 
 
@@ -165,7 +170,7 @@ async def update_user(
     user_id: UserId,
     changes: UserAdministration,
     actor: AdminWriter,
-    accounts: Accounts,
+    accounts: Administration,
     response: Response,
     if_match: IfMatch,
 ) -> User:

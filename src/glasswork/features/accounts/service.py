@@ -109,7 +109,7 @@ class ApiTokenUses:
         now = monotonic()
         if now - self._noted.get(actor.session_id, -_USES_APART) < _USES_APART:
             return
-        async with database.transaction() as session:
+        async with database.transaction(actor) as session:
             if not await ApiTokenRepository(session).note_use(actor):
                 raise InvalidTokenError
         if len(self._noted) >= _USES_KEPT:

@@ -52,7 +52,7 @@ class ImportService:
         completed by the next one.
         """
         key = project_key or key_of(archive.repo)
-        async with self._database.transaction() as session:
+        async with self._database.transaction(actor) as session:
             project_id = await _project(ProjectService(session), actor, workspace_id, key, archive.repo)
             label_ids, new_labels = await _label_ids(LabelService(session), actor, project_id, archive)
         issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
@@ -61,7 +61,7 @@ class ImportService:
         for start in range(0, len(issues), BATCH):
             batch = issues[start : start + BATCH]
             tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
-            async with self._database.transaction() as session:
+            async with self._database.transaction(actor) as session:
                 imported += await TaskService(session).import_all(actor, project_id, tasks, highest)
             on_progress(len(batch))
         return ImportReport(key, imported, len(issues) - imported, new_labels)

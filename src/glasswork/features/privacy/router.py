@@ -2,7 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from glasswork.core.http.dependencies import Session
+from glasswork.core.http.dependencies import SystemSession
 from glasswork.core.http.errors import declare
 from glasswork.features.accounts.auth import RECENTLY_SIGNED_IN, CurrentActor
 from glasswork.features.credentials.auth import LimitOwnPassword
@@ -15,7 +15,7 @@ from .service import DeletionService
 router = APIRouter(prefix="/users", tags=["users"])
 
 
-async def get_deletions(session: Session) -> DeletionService:
+async def get_deletions(session: SystemSession) -> DeletionService:
     return DeletionService(session)
 
 

@@ -44,7 +44,7 @@ class PurgeService:
                 pass
 
     async def _step(self, step: Callable[[PurgeRepository], Awaitable[int]]) -> int:
-        async with self._database.transaction() as session:
+        async with self._database.system_transaction() as session:
             return await step(PurgeRepository(session, self._age, BATCH))
 
 

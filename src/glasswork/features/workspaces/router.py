@@ -6,7 +6,7 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session, SystemSession
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing_from_address
 from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
@@ -66,6 +66,11 @@ async def get_workspaces(session: Session) -> WorkspaceService:
     return WorkspaceService(session)
 
 
+async def get_founding(session: SystemSession) -> WorkspaceService:
+    """Nobody is a member yet."""
+    return WorkspaceService(session)
+
+
 async def get_members(session: Session) -> MemberService:
     return MemberService(session)
 
@@ -74,7 +79,13 @@ async def get_invitations(request: Request, session: Session) -> InvitationServi
     return InvitationService(session, request.app.state.keys)
 
 
-async def get_accounts(request: Request, session: Session) -> AccountService:
+async def get_acceptance(request: Request, session: SystemSession) -> InvitationService:
+    """Who accepts is no member yet."""
+    return InvitationService(session, request.app.state.keys)
+
+
+async def get_accounts(request: Request, session: SystemSession) -> AccountService:
+    """For those who accept."""
     settings = request.app.state.settings
     return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
 
@@ -87,8 +98,10 @@ async def require_registration(request: Request) -> None:
 LimitTokens = guessing_from_address(INVITATION_TOKEN)
 
 Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
+Founding = Annotated[WorkspaceService, Depends(get_founding)]
 Members = Annotated[MemberService, Depends(get_members)]
 Invitations = Annotated[InvitationService, Depends(get_invitations)]
+Acceptance = Annotated[InvitationService, Depends(get_acceptance)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 
 
@@ -99,7 +112,7 @@ Accounts = Annotated[AccountService, Depends(get_accounts)]
     responses=CREATED | declare(*AUTHORIZED, PermissionDeniedError, SlugTakenError),
 )
 async def create_workspace(
-    new: WorkspaceCreate, actor: Writer, workspaces: Workspaces, response: Response
+    new: WorkspaceCreate, actor: Writer, workspaces: Founding, response: Response
 ) -> Workspace:
     """Open a workspace; its maker is its owner."""
     return created(response, "/workspaces", await workspaces.create(actor, new))
@@ -310,7 +323,7 @@ async def withdraw_invitation(
     openapi_extra=PUBLIC,
 )
 async def register_invited(
-    new: InvitedRegistration, invitations: Invitations, accounts: Accounts, response: Response
+    new: InvitedRegistration, invitations: Acceptance, accounts: Accounts, response: Response
 ) -> User:
     """Open an account for the e-mail address that was invited, and become a member."""
     return created(response, "/users", await invitations.register(accounts, new))
@@ -324,7 +337,7 @@ async def register_invited(
     dependencies=[LimitTokens],
 )
 async def accept_invitation(
-    body: InvitationAcceptance, actor: CurrentActor, invitations: Invitations, response: Response
+    body: InvitationAcceptance, actor: CurrentActor, invitations: Acceptance, response: Response
 ) -> Any:
     """Become a member of the workspace that invited my e-mail address."""
     return tagged(response, await invitations.accept(actor, body.token.get_secret_value()))

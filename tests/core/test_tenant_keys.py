@@ -1,0 +1,92 @@
+"""The keys of a workspace's tables carry it: what is another's can neither be named nor guessed at."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Column, Table, UniqueConstraint, Uuid
+from sqlalchemy.schema import ForeignKeyConstraint
+
+from glasswork.models import Base
+
+TENANTS = {name: table for name, table in Base.metadata.tables.items() if "workspace_id" in table.c}
+
+OF_USERS = {"api_tokens"}
+"""They belong to a user; the workspace only narrows what they open."""
+NAMED_BY_CHANCE = {
+    "id": "made of time and chance by the app, never by the caller",
+    "token_hash": "of a secret",
+}
+"""Columns that are unique over all workspaces: a stranger cannot bring about that a value is taken."""
+WITHOUT_A_KEY = {
+    ("workspace_events", "subject_id"): "what is gone keeps its events",
+    ("workspace_events", "actor_id"): "may be no member: an operator, or who is about to join",
+    ("workspace_events", "session_id"): "sessions go, events stay",
+    ("workspace_events", "api_token_id"): "likewise",
+}
+
+
+def references(table: Table) -> Iterator[tuple[ForeignKeyConstraint, Table]]:
+    for key in table.foreign_key_constraints:
+        yield key, key.referred_table
+
+
+def uniques(table: Table) -> Iterator[tuple[str, set[str]]]:
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield str(constraint.name), {column.name for column in constraint.columns}
+    for index in table.indexes:
+        if index.unique:
+            yield str(index.name), {column.name for column in index.columns}
+
+
+def ids(table: Table) -> Iterator[Column[object]]:
+    """Those that refer to something."""
+    named = {column for key in table.foreign_key_constraints for column in key.columns}
+    for column in table.columns:
+        if isinstance(column.type, Uuid) and column.name != "id" and column not in named:
+            yield column
+
+
+def test_primary_keys_begin_with_the_workspace() -> None:
+    keys = {name: [column.name for column in table.primary_key] for name, table in TENANTS.items()}
+    assert {name for name, key in keys.items() if key[0] != "workspace_id"} == OF_USERS
+
+
+def test_references_within_a_workspace_carry_it() -> None:
+    bare = {
+        f"{name}.{'+'.join(key.column_keys)}"
+        for name, table in TENANTS.items()
+        for key, referred in references(table)
+        if referred.name in TENANTS
+        and ("workspace_id", f"{referred.name}.workspace_id")
+        not in [(element.parent.name, element.target_fullname) for element in key.elements]
+    }
+    assert bare == set()
+    assert (
+        sum(referred.name in TENANTS for table in TENANTS.values() for _, referred in references(table)) > 10
+    )
+
+
+def test_users_are_referred_to_as_members() -> None:
+    direct = {
+        name
+        for name, table in TENANTS.items()
+        for _, referred in references(table)
+        if referred.name == "users"
+    }
+    assert direct == {"memberships"} | OF_USERS
+
+
+def test_every_id_is_a_reference() -> None:
+    bare = {(name, column.name) for name, table in TENANTS.items() for column in ids(table)}
+    assert bare == WITHOUT_A_KEY.keys()
+
+
+def test_what_is_unique_is_so_within_a_workspace() -> None:
+    everywhere = {
+        key: columns
+        for table in TENANTS.values()
+        for key, columns in uniques(table)
+        if "workspace_id" not in columns
+    }
+    assert {key for key, columns in everywhere.items() if not columns <= NAMED_BY_CHANCE.keys()} == set()
+    assert everywhere
