@@ -49,6 +49,7 @@ from glasswork.features.bulk.router import router as bulk
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
+from glasswork.features.idempotency.route import keyed
 from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
@@ -208,7 +209,10 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
     for router in ROUTERS:
         app.include_router(
-            router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
+            keyed(router),
+            prefix=API_PREFIX,
+            responses=EVERYWHERE,
+            dependencies=[Depends(refuse_unknown_query)],
         )
 
 
