@@ -76,7 +76,8 @@ DESCRIPTION = """A task tracker that shows its workings.
 - **Lists** answer `{"items", "next_cursor", "total"}`; ask again with `cursor` until `next_cursor` is null.
 - **Edits** are never lost: name the `ETag` you saw in `If-Match`, and a stale one is refused with 412.
 - **Reads** of what you have cost little: name its `ETag` in `If-None-Match`, and 304 says it is the same.
-- **PATCH** changes the fields that are sent, and no others; `null` clears one."""
+- **PATCH** changes the fields that are sent, and no others; `null` clears one.
+- **Retries** are safe: name a POST by an `Idempotency-Key`, and however often it comes it is done once."""
 
 TAGS = [
     {"name": "auth", "description": "Accounts are opened, and tokens given and taken."},

@@ -77,7 +77,10 @@ class InvitationRead(Output):
 
 
 class InvitationIssued(InvitationRead):
-    token: Annotated[ShownOnce, Field(description="For the invited person. Shown this once.")]
+    token: Annotated[
+        ShownOnce,
+        Field(description="For the invited person. Shown this once: null in an answer that is replayed."),
+    ]
 
 
 class InvitationQuery(PageQuery):
