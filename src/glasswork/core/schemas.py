@@ -41,25 +41,19 @@ def _hide_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-ShownOnce = Annotated[str | None, Field(json_schema_extra={"x-shown-once": True})]
-"""A secret that no later answer repeats, not even the same one: there it is null."""
-
-
-def shown_once(model: Any) -> list[str]:
-    """Return the names of a schema's secrets."""
-    fields = getattr(model, "model_fields", {})
-    return [name for name, field in fields.items() if "x-shown-once" in (field.json_schema_extra or {})]
-
-
 def reference(kind: str) -> WithJsonSchema:
     """Tells readers of the OpenAPI document, and the tests that walk it, what an id refers to."""
     return WithJsonSchema({"type": "string", "format": "uuid", "x-ref": kind})
 
 
-def field_of(model: Any, kind: str) -> str | None:
-    """Return the name of the field that says to which thing of that kind an answer belongs."""
-    fields = getattr(model, "model_fields", {})
-    return next((name for name, field in fields.items() if reference(kind) in field.metadata), None)
+SHOWN_ONCE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "x-shown-once": True})
+ShownOnce = Annotated[str | None, SHOWN_ONCE]
+"""A secret that no later answer repeats, not even the same one: there it is null."""
+
+
+def marked(schema: Any, mark: WithJsonSchema) -> list[str]:
+    """Return the names of the fields that are references of that kind, or secrets."""
+    return [name for name, field in getattr(schema, "model_fields", {}).items() if mark in field.metadata]
 
 
 UserId = Annotated[UUID, reference("user")]

@@ -70,7 +70,7 @@ _FIND = select(
     ).label("is_open"),
 ).where(*_IS_IT, IS_SIGNED_IN)
 
-_KEEP = update(IdempotencyKey).where(*_IS_IT)
+_KEEP = update(IdempotencyKey).where(*_IS_IT).execution_options(synchronize_session=False)
 
 
 class KeyRepository:
@@ -83,13 +83,12 @@ class KeyRepository:
         Of several at once the first has it, and the others wait for its end: if it fails the next has it.
         """
         try:
-            return (
-                await self._session.execute(_CLAIM, actor.binds | attempt.binds)
-            ).one_or_none() is not None
+            claimed = await self._session.execute(_CLAIM, actor.binds | attempt.binds)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
                 raise KeyInUseError from error
             raise
+        return claimed.one_or_none() is not None
 
     async def find(self, actor: Actor, attempt: Attempt) -> AnyRow:
         """Return the key that was used, its answer, and whether the actor may (still) see that."""

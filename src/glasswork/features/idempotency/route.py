@@ -17,7 +17,7 @@ from glasswork.core.errors import ValidationError
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import REPLAYED
-from glasswork.core.schemas import field_of, shown_once
+from glasswork.core.schemas import SHOWN_ONCE, marked, reference
 from glasswork.core.telemetry.context import current_request
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
@@ -72,8 +72,8 @@ class KeyedRoute(APIRoute):
         vars(self).update(vars(route))  # what is made of them is made when the router is included
         self.dependencies = [*route.dependencies, Depends(_claiming(route.name, get_actor))]
         self.responses = _with_refusals(route)
-        self._secrets = shown_once(route.response_model)
-        self._workspace_field = field_of(route.response_model, "workspace")
+        self._secrets = marked(route.response_model, SHOWN_ONCE)
+        self._workspace_field = next(iter(marked(route.response_model, reference("workspace"))), None)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -104,15 +104,11 @@ class KeyedRoute(APIRoute):
     def _answer(self, request: Request, response: Response) -> Answer:
         headers = {name: value for name, value in response.headers.items() if name != "content-length"}
         body = bytes(response.body)
-        workspace_id = request.path_params.get("workspace_id")
-        if self._secrets or (self._workspace_field and workspace_id is None):
-            fields = json.loads(body)
-            workspace_id = workspace_id or fields[self._workspace_field]
-            if self._secrets:
-                body = json.dumps(fields | dict.fromkeys(self._secrets), ensure_ascii=False).encode()
-        return Answer(
-            response.status_code, headers, body, None if workspace_id is None else UUID(workspace_id)
-        )
+        fields = json.loads(body) if self._secrets or self._workspace_field else {}
+        workspace_id = request.path_params.get("workspace_id") or fields.get(self._workspace_field)
+        if self._secrets:
+            body = json.dumps(fields | dict.fromkeys(self._secrets), ensure_ascii=False).encode()
+        return Answer(response.status_code, headers, body, UUID(workspace_id) if workspace_id else None)
 
 
 @dataclass(frozen=True, slots=True)
