@@ -67,6 +67,12 @@ def overview(plan: Plan) -> Board:
                     "By the limit that they met: an account's, an address's, or of both.",
                 ),
                 Panel(
+                    "Requests with an Idempotency-Key",
+                    "cps",
+                    {"{{outcome}}": rate("glasswork_idempotent_requests_total", "outcome")},
+                    "Many replayed: answers get lost on the way to the callers.",
+                ),
+                Panel(
                     "p95 of calls to others",
                     "s",
                     {

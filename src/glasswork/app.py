@@ -49,6 +49,7 @@ from glasswork.features.bulk.router import router as bulk
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
+from glasswork.features.idempotency.route import keyed
 from glasswork.features.identities.router import router as identities
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.operations import router as page
@@ -75,7 +76,8 @@ DESCRIPTION = """A task tracker that shows its workings.
 - **Lists** answer `{"items", "next_cursor", "total"}`; ask again with `cursor` until `next_cursor` is null.
 - **Edits** are never lost: name the `ETag` you saw in `If-Match`, and a stale one is refused with 412.
 - **Reads** of what you have cost little: name its `ETag` in `If-None-Match`, and 304 says it is the same.
-- **PATCH** changes the fields that are sent, and no others; `null` clears one."""
+- **PATCH** changes the fields that are sent, and no others; `null` clears one.
+- **Retries** are safe: name a POST by an `Idempotency-Key`, and however often it comes it is done once."""
 
 TAGS = [
     {"name": "auth", "description": "Accounts are opened, and tokens given and taken."},
@@ -209,7 +211,10 @@ def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
     for router in ROUTERS:
         app.include_router(
-            router, prefix=API_PREFIX, responses=EVERYWHERE, dependencies=[Depends(refuse_unknown_query)]
+            keyed(router),
+            prefix=API_PREFIX,
+            responses=EVERYWHERE,
+            dependencies=[Depends(refuse_unknown_query)],
         )
 
 

@@ -4,6 +4,7 @@ from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
+from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
 from glasswork.features.projects import models as projects
 from glasswork.features.relations import models as relations
@@ -18,6 +19,7 @@ __all__ = [
     "credentials",
     "events",
     "guessing",
+    "idempotency",
     "identities",
     "jobs",
     "mail",

@@ -30,6 +30,7 @@ class Operation:
     is_form: bool = field(repr=False)
     answer: Schema | None = field(repr=False)
     takes_if_match: bool = field(repr=False)
+    takes_key: bool = field(repr=False)
     has_actor: bool = field(repr=False)
 
 
@@ -70,6 +71,7 @@ def _operation(method: str, path: str, described: Json) -> Operation:
         is_form="application/json" not in bodies,
         answer=next((body["schema"] for body in success.get("content", {}).values()), None),
         takes_if_match="if-match" in parameters,
+        takes_key="Idempotency-Key" in parameters,
         has_actor=bool(described["security"]),
     )
 

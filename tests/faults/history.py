@@ -39,6 +39,8 @@ def check_requests(requests: Sequence[Request], events: Iterable[Event]) -> None
 def _check_request(request: Request, made: list[Event]) -> None:
     name = request.operation.id
     assert request.status != 500, request
+    assert request.status or not request.operation.takes_key, request
+    assert request.was_retried or not request.was_replayed, request
     assert _is_told_why(request), request
     if name in SILENT or (request.status or 0) >= 400:
         assert not made, (request, made)
@@ -146,4 +148,9 @@ async def check_locks(database: Database) -> None:
 
 def summary(requests: Sequence[Request], events: Sequence[Event]) -> str:
     statuses = Counter(request.status for request in requests)
-    return f"{len(requests)} requests, {len(events)} events; by status: {dict(statuses)}"
+    retried = sum(request.was_retried for request in requests)
+    replayed = sum(request.was_replayed for request in requests)
+    return (
+        f"{len(requests)} requests, {len(events)} events; by status: {dict(statuses)};"
+        f" {retried} with a key were sent again, of which {replayed} had been carried out"
+    )

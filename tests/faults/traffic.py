@@ -43,7 +43,9 @@ class Request:
     headers: dict[str, str]
     body: Json | None = None
     status: int | None = None
-    """None: it was cut off before it was answered."""
+    """None: it was cut off before it was answered, and cannot be sent again."""
+    was_retried: bool = False
+    was_replayed: bool = False
     answer: Any = None
 
     @property
@@ -121,17 +123,26 @@ class Traffic:
 
     async def _send(self, request: Request) -> None:
         self.requests.append(request)
-        url = await self._fleet.address(self._rng) + request.path
-        form, json = (request.body, None) if request.operation.is_form else (None, request.body)
-        try:
-            response = await self._client.request(
-                request.operation.method, url, headers=request.headers, data=form, json=json
-            )
-        except CUT_OFF:
+        response = await self._try(request)
+        while response is None and request.operation.takes_key:
+            request.was_retried = True
+            response = await self._try(request)
+        if response is None:
             return
         request.answer = response.json() if response.content else None
         request.status = response.status_code
+        request.was_replayed = "Idempotent-Replayed" in response.headers
         self._learn(request)
+
+    async def _try(self, request: Request) -> httpx2.Response | None:
+        url = await self._fleet.address(self._rng) + request.path
+        form, json = (request.body, None) if request.operation.is_form else (None, request.body)
+        try:
+            return await self._client.request(
+                request.operation.method, url, headers=request.headers, data=form, json=json
+            )
+        except CUT_OFF:
+            return None
 
     def _compose(self, person: Person) -> Request | None:
         """A random request; None where nothing is known that it could be about."""
@@ -183,6 +194,8 @@ class Traffic:
         ids = {f"{kind}_id": id_ for kind, id_ in (target.ids if target else {}).items()}
         request_id = f"{operation}.{next(self._numbers):06}"
         headers = {"Authorization": f"Bearer {person.token}", "X-Request-ID": request_id}
+        if described.takes_key:
+            headers["Idempotency-Key"] = request_id
         return Request(request_id, described, person, described.path.format(**ids), target, headers)
 
     def _fill(self, request: Request, given: Json) -> None:
@@ -206,7 +219,7 @@ class Traffic:
             self.known.learn(request.inside | ids, answer["version"], person.id)
         if list(ids) == ["workspace"]:
             self.known.learn(ids | {"user": person.id}, None, person.id)
-        if request.operation.id == "create_invitation" and answer["email"] in self.people:
+        if request.operation.id == "create_invitation" and answer["token"] and answer["email"] in self.people:
             self.invited[answer["token"]] = answer["email"]
         if "access_token" in answer:
             person.token, person.refresh_token = answer["access_token"], answer["refresh_token"]

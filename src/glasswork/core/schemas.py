@@ -46,6 +46,16 @@ def reference(kind: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "format": "uuid", "x-ref": kind})
 
 
+SHOWN_ONCE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "x-shown-once": True})
+ShownOnce = Annotated[str | None, SHOWN_ONCE]
+"""A secret that no later answer repeats, not even the same one: there it is null."""
+
+
+def marked(schema: Any, mark: WithJsonSchema) -> list[str]:
+    """Return the names of the fields that are references of that kind, or secrets."""
+    return [name for name, field in getattr(schema, "model_fields", {}).items() if mark in field.metadata]
+
+
 UserId = Annotated[UUID, reference("user")]
 SessionId = Annotated[UUID, reference("session")]
 ApiTokenId = Annotated[UUID, reference("api_token")]

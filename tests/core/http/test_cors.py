@@ -63,7 +63,7 @@ class TestSimpleRequest:
         headers = (await request_.send(offline, Origin=ORIGIN)).headers
         assert headers.get_list("Access-Control-Allow-Origin") == [ORIGIN]
         exposed = headers["Access-Control-Expose-Headers"].split(", ")
-        assert {"ETag", "Location", "Retry-After", "X-Request-ID"} <= set(exposed)
+        assert {"ETag", "Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"} <= set(exposed)
         assert "Origin" in headers["Vary"]
 
     async def test_another_origin_may_not_read_it(self, offline: AsyncClient) -> None:

@@ -81,6 +81,13 @@ class TestRequestLine:
         assert line["duration_ms"] > 0
         assert line["timestamp"].endswith("Z")
 
+    async def test_says_that_nothing_was_done_for_a_retry(self, callers: Callers, log: Log) -> None:
+        user = await callers.user()
+        for _ in range(2):
+            await user.post("/workspaces", {"name": "W", "slug": "retried"}, idempotency_key="1")
+        lines = log.lines("glasswork.requests")
+        assert [line.get("idempotent_replayed") for line in lines] == [None, True]
+
     @pytest.mark.parametrize(
         ("method", "path", "expected"),
         [

@@ -283,3 +283,21 @@ class TestTraces:
         async with database.reading() as session:
             kept = await session.scalars(text("SELECT key FROM guess_counts"))
         assert set(kept) == {"young", "known"}
+
+    async def test_keys_of_requests_are_forgotten_after_a_day(
+        self, callers: Callers, database: Database
+    ) -> None:
+        owner = await callers.user()
+        async with database.transaction() as session:
+            await session.execute(
+                text("""
+                    INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, claimed_at)
+                    SELECT CAST(:user_id AS uuid), 'create_task', n::text, '', now() - interval '1 day'
+                    FROM generate_series(0, :batch) AS n
+                    UNION ALL SELECT :user_id, 'create_task', 'young', '', now() - interval '23 hours'
+                """),
+                {"user_id": owner.id, "batch": BATCH},
+            )
+        await purge(database)
+        async with database.reading() as session:
+            assert (await session.scalars(text("SELECT key FROM idempotency_keys"))).all() == ["young"]

@@ -8,6 +8,7 @@ from fastapi import Response
 from glasswork.core.concurrency import Seen, etag
 
 API_PREFIX = "/api/v1"
+REPLAYED = "Idempotent-Replayed"
 
 _ETAG = {
     "ETag": {

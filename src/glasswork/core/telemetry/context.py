@@ -40,6 +40,8 @@ class RequestContext:
     db_wait_seconds: float = 0
     """Spent on waiting for a connection of the pool."""
     jobs_ordered: int = 0
+    is_replayed: bool = False
+    """The answer is that to an earlier request with the same Idempotency-Key."""
     sent_error: Mapping[str, Any] | None = None
     """As the caller got it, without what the caller may have put into it."""
     record: Record | None = None

@@ -32,7 +32,7 @@ LABELS = {
     "http_response_status_code": f"100 to 599, {OTHER}",
     "db_operation_name": ", ".join([*sorted(OPERATIONS), OTHER]),
     "db_client_connection_state": "idle, used",
-    "outcome": "ok, error; of jobs: ok, retry, dead, returned",
+    "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused",
     "state": "waiting, running, retrying, dead",
     "whose": "account, address, pair: of both",
     "dependency": "the names in `checks` of /ready",
@@ -85,6 +85,9 @@ class Metrics:
         )
         self.guesses_refused = self._counter(
             "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
+        )
+        self.idempotency = self._counter(
+            "glasswork_idempotent_requests", "Requests with an Idempotency-Key.", ("outcome",)
         )
 
         self.outgoing_seconds = self._histogram(
@@ -205,6 +208,8 @@ class Metrics:
                 self.jobs.labels(job, outcome)
         for whose in ("account", "address", "pair"):
             self.guesses_refused.labels(whose)
+        for outcome in ("executed", "replayed", "in_use", "reused"):
+            self.idempotency.labels(outcome)
         for method in ("GET", "POST"):
             for outcome in ("ok", "error"):
                 self.outgoing_seconds.labels(method, outcome)

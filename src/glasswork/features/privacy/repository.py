@@ -30,6 +30,7 @@ from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
 from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
@@ -110,6 +111,18 @@ class PurgeRepository:
             .with_for_update(skip_locked=True)
         )
         gone = delete(GuessCount).where(GuessCount.key.in_(old)).returning(GuessCount.key)
+        return len((await self._session.execute(gone)).all())
+
+    async def purge_keys(self) -> int:
+        """They are of no use any more, not even those that were never sent again."""
+        key = (IdempotencyKey.user_id, IdempotencyKey.operation, IdempotencyKey.key)
+        old = (
+            select(*key)
+            .where(IdempotencyKey.claimed_at <= func.now() - KEPT_FOR)
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+        )
+        gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
         return len((await self._session.execute(gone)).all())
 
     async def _purge(self, table: type[Task | Project], gone: Any) -> int:

@@ -39,6 +39,7 @@ class PurgeService:
             PurgeRepository.purge_labels_and_invitations,
             PurgeRepository.purge_traces,
             PurgeRepository.purge_guesses,
+            PurgeRepository.purge_keys,
         ):
             while await self._step(step) == BATCH:
                 pass

@@ -59,6 +59,7 @@ _Asked, _Home = aliased(Task), aliased(Project)
 _RELATIONS = (
     select(
         _sides.c.id,
+        _sides.c.workspace_id,
         _sides.c.kind,
         _sides.c.version,
         _sides.c.created_at,

@@ -41,6 +41,7 @@ class RelatedTask(Output):
 
 class RelationRead(Output):
     id: RelationId
+    workspace_id: WorkspaceId
     kind: Side
     task: RelatedTask
     version: int

@@ -4,7 +4,17 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Color, Input, JsonNumber, Line, Output, ProjectId, StatusId, optional
+from glasswork.core.schemas import (
+    Color,
+    Input,
+    JsonNumber,
+    Line,
+    Output,
+    ProjectId,
+    StatusId,
+    WorkspaceId,
+    optional,
+)
 from glasswork.features.projects.models import MAX_STATUSES, Category
 
 StatusKey = Annotated[
@@ -48,6 +58,7 @@ class StatusUpdate(Input):
 
 class StatusRead(Output):
     id: StatusId
+    workspace_id: WorkspaceId
     project_id: ProjectId
     key: str
     name: str

@@ -4,7 +4,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Input, InvitationId, Line, Output, UserId, WorkspaceId, optional
+from glasswork.core.schemas import Input, InvitationId, Line, Output, ShownOnce, UserId, WorkspaceId, optional
 from glasswork.features.accounts.schemas import DateOfBirth, Email, Password, Username
 from glasswork.features.accounts.schemas import Name as UserName
 
@@ -77,7 +77,10 @@ class InvitationRead(Output):
 
 
 class InvitationIssued(InvitationRead):
-    token: Annotated[str, Field(description="For the invited person. Shown this once.")]
+    token: Annotated[
+        ShownOnce,
+        Field(description="For the invited person. Shown this once: null in an answer that is replayed."),
+    ]
 
 
 class InvitationQuery(PageQuery):

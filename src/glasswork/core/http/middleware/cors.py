@@ -7,6 +7,7 @@ from glasswork.core.errors import MalformedRequestError
 from glasswork.core.http.errors import response_for
 from glasswork.core.http.middleware.request_context import HEADER as REQUEST_ID_HEADER
 from glasswork.core.http.middleware.request_context import TIMING_HEADERS
+from glasswork.core.http.resources import REPLAYED
 
 
 class PreflightRefusedError(MalformedRequestError):
@@ -28,7 +29,7 @@ class CorsMiddleware(CORSMiddleware):
                 *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
                 REQUEST_ID_HEADER,
             ],
-            expose_headers=["ETag", "Location", "Retry-After", REQUEST_ID_HEADER, *TIMING_HEADERS],
+            expose_headers=["ETag", "Location", "Retry-After", REPLAYED, REQUEST_ID_HEADER, *TIMING_HEADERS],
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
