@@ -3,7 +3,7 @@ from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 
 from glasswork.app import create_app
-from glasswork.core.http.middleware.rate_limit import client_key
+from glasswork.core.http.callers import client_key
 from glasswork.core.settings import Settings
 
 from .answers import ORIGIN

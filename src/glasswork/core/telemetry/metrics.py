@@ -35,6 +35,7 @@ LABELS = {
     "outcome": "ok, error; of jobs: ok, retry, dead, returned",
     "state": "waiting, running, retrying, dead",
     "whose": "account, address, pair: of both",
+    "policy": "global, token, and the operations that have rates of their own",
     "dependency": "the names in `checks` of /ready",
     "role": "api, worker",
     "version": "one",
@@ -85,6 +86,15 @@ class Metrics:
         )
         self.guesses_refused = self._counter(
             "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
+        )
+        self.requests_limited = self._counter(
+            "glasswork_requests_limited", "Requests beyond a rate, by its policy.", ("policy",)
+        )
+        self.rate_limit_fallback = self._gauge(
+            "glasswork_rate_limit_fallback",
+            "1 while requests are counted by this process alone because Redis does not answer.",
+            (),
+            "livemax",
         )
 
         self.outgoing_seconds = self._histogram(
@@ -192,7 +202,9 @@ class Metrics:
             "glasswork_telemetry_errors", "Bugs in what observes; the request was not harmed."
         )
 
-    def foresee(self, routes: Iterable[tuple[str, str]], jobs: Iterable[str]) -> None:
+    def foresee(
+        self, routes: Iterable[tuple[str, str]], jobs: Iterable[str], policies: Iterable[str] = ()
+    ) -> None:
         """Begin at 0 what must be seen when it comes for the first time: `rate()` needs a value before it."""
         for method, route in routes:
             self.requests.labels(method, route, "500")
@@ -202,6 +214,8 @@ class Metrics:
                 self.jobs.labels(job, outcome)
         for whose in ("account", "address", "pair"):
             self.guesses_refused.labels(whose)
+        for policy in policies:
+            self.requests_limited.labels(policy)
         for method in ("GET", "POST"):
             for outcome in ("ok", "error"):
                 self.outgoing_seconds.labels(method, outcome)
