@@ -55,7 +55,7 @@ class RedisServer:
     def thaw(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         with redis.Redis.from_url(self.url, decode_responses=True) as client:
             return [str(key) for key in client.scan_iter()]
 

@@ -48,6 +48,8 @@ def serve(
             os.environ["WORKER_INLINE"] = str(with_worker)
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
+            if workers > 1 and settings.rate_limit_routes:
+                _refuse_unknown_operations(settings)
             address = _address(listeners[0])
             _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:
@@ -112,6 +114,14 @@ def _run(
             listener.listen(config.backlog)  # who comes before the workers are up waits for them
         on_start()
         _Supervisor(config, sockets=listeners).run()
+
+
+def _refuse_unknown_operations(settings: Settings) -> None:
+    """Once, and here: workers that cannot start are started again and again."""
+    # Not at the top: without workers of its own this process has no other use for the app.
+    from glasswork.app import create_app  # noqa: PLC0415
+
+    create_app(settings)
 
 
 def _listen_inside(settings: Settings, outside: socket.socket) -> socket.socket:

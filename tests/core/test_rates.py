@@ -8,7 +8,7 @@ from glasswork.core.rates import Quota, parse_rates
     ["", "often", "10/fortnight", "0/minute", "-1/minute", "10/minute;", "10/minute;20/minute", "1;2"],
 )
 def test_what_is_no_rate_is_named(rates: str) -> None:
-    with pytest.raises(ValueError, match="^search: must be rates of different windows"):
+    with pytest.raises(ValueError, match=r"^search: must be rates of different windows"):
         parse_rates("search", rates)
 
 

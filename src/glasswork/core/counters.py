@@ -37,7 +37,7 @@ class LocalCounters:
         if not number and len(windows) >= KEPT:
             windows.popitem(last=False)
         windows[key] = _Window(number + 1, ends_at)
-        return Count(number + 1, ends_at - now)
+        return Count(number + 1, round(ends_at - now, 3))  # as Redis says it; 60.00000001 is not 61
 
 
 class Counters:

@@ -38,6 +38,13 @@ def make_app(settings: Settings, database: Database) -> Make:
     return make
 
 
+@pytest.fixture(scope="module")
+def two_an_hour(settings: Settings) -> FastAPI:
+    """Each test calls it from addresses of its own."""
+    limits = {"rate_limit_enabled": True, "rate_limit_global": "2/hour", "cors_origins": (ORIGIN,)}
+    return create_app(settings.model_copy(update=limits))
+
+
 async def somebody(app: FastAPI, client: AsyncClient) -> Caller:
     return await Callers(client, app.state.database, app.state.keys).user()
 
@@ -59,15 +66,14 @@ async def statuses(client: AsyncClient, path: str, count: int, **headers: str) -
     return [(await client.get(path, headers=headers)).status_code for _ in range(count)]
 
 
-async def refused(app: FastAPI, policy: str) -> float:
+def refused(app: FastAPI, policy: str) -> float:
     metrics = app.state.signals.metrics.registry
     return metrics.get_sample_value("glasswork_requests_limited_total", {"policy": policy}) or 0
 
 
 class TestRefusal:
-    async def test_is_in_the_envelope(self, make_app: Make) -> None:
-        app = make_app(rate_limit_global="2/hour")
-        async with make_client(app) as client:
+    async def test_is_in_the_envelope(self, two_an_hour: FastAPI) -> None:
+        async with make_client(two_an_hour, "192.0.2.1") as client:
             assert await statuses(client, "/nowhere", 2) == [404, 404]
             response = await client.get("/docs", headers={"Origin": ORIGIN})
         assert response.status_code == 429
@@ -79,7 +85,7 @@ class TestRefusal:
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
         exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
         assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= exposed
-        assert await refused(app, "global") == 1
+        assert refused(two_an_hour, "global") == 1
 
     async def test_of_many_at_once_exactly_so_many_pass(self, make_app: Make) -> None:
         async with make_client(make_app(rate_limit_global="10/hour")) as client:
@@ -157,11 +163,12 @@ class TestStrangers:
             ("::ffff:192.0.2.5", "::ffff:192.0.2.6", False),
         ],
     )
-    async def test_are_known_by_address(self, make_app: Make, one: str, other: str, *, shared: bool) -> None:
-        app = make_app(rate_limit_global="2/hour")
-        async with make_client(app, one) as client:
+    async def test_are_known_by_address(
+        self, two_an_hour: FastAPI, one: str, other: str, *, shared: bool
+    ) -> None:
+        async with make_client(two_an_hour, one) as client:
             await statuses(client, "/docs", 2)
-        async with make_client(app, other) as client:
+        async with make_client(two_an_hour, other) as client:
             assert await statuses(client, "/docs", 1) == [429 if shared else 200]
 
     async def test_get_no_other_budget_by_tokens_that_they_make_up(self, make_app: Make) -> None:
@@ -175,9 +182,8 @@ class TestStrangers:
                 f"gwk_{'B' * 80}",
                 issue_access_token(stranger, Actor(uuid4(), uuid4())),
             ]
-            answers = [
-                await client.get(ME, headers={"Authorization": f"Bearer {token}"}) for token in made_up
-            ]
+            headers = [{"Authorization": f"Bearer {token}"} for token in made_up]
+            answers = [await client.get(ME, headers=each) for each in headers]
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
         assert '"token"' not in policies(answers[0])
 
@@ -212,7 +218,7 @@ class TestAccounts:
         assert one == [200, 200, 429]
         assert two.status_code == 429
         assert left(two) == {"global": 0, "token": 1}
-        assert (await refused(app, "token"), await refused(app, "global")) == (1, 1)
+        assert (refused(app, "token"), refused(app, "global")) == (1, 1)
 
     async def test_answer_for_their_api_tokens(self, make_app: Make) -> None:
         """The first request with one is a stranger's: nobody knows yet whether it is genuine."""
@@ -250,7 +256,7 @@ class TestOperations:
         async with make_client(app) as client:
             logins = [(await client.post(self.LOGIN, data={})).status_code for _ in range(3)]
             assert logins == [422, 422, 429]
-            assert (await refused(app, "log_in"), await refused(app, "global")) == (1, 0)
+            assert (refused(app, "log_in"), refused(app, "global")) == (1, 0)
             assert (await client.post("/api/v1/auth/refresh", json={})).status_code == 422
             ada, bob = await somebody(app, client), await somebody(app, client)
             assert [(await who.get("/users/me")).status_code for who in (ada, ada, bob)] == [200, 429, 200]
