@@ -12,13 +12,14 @@ from tests.redis_server import RedisServer, needs_redis
 from tests.scrapes import total
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_operations_that_do_not_exist_are_named_at_the_start(data_dir: Path, workers: str) -> None:
+def test_operations_that_do_not_exist_are_named_at_the_start(data_dir: Path) -> None:
     rates = '{"log_in": "1/hour", "fly": "1/hour"}'
-    started = run("serve", "--port", "0", "--workers", workers, data_dir=data_dir, RATE_LIMIT_ROUTES=rates)
-    assert started.returncode == EXIT_CONFIGURATION
-    assert started.stderr.strip().endswith("RATE_LIMIT_ROUTES names operations that do not exist: fly")
-    assert "Traceback" not in started.stderr
+    for workers in ("1", "2"):
+        arguments = ("--port", "0", "--workers", workers)
+        started = run("serve", *arguments, data_dir=data_dir, RATE_LIMIT_ROUTES=rates)
+        assert started.returncode == EXIT_CONFIGURATION
+        assert started.stderr.strip().endswith("RATE_LIMIT_ROUTES names operations that do not exist: fly")
+        assert "Traceback" not in started.stderr
 
 
 @pytest.fixture

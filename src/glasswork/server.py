@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from glasswork.app import create_app
 from glasswork.commands import issue_setup_token
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
 from glasswork.core.listeners import listen
@@ -49,7 +50,7 @@ def serve(
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
             if workers > 1 and settings.rate_limit_routes:
-                _refuse_unknown_operations(settings)
+                create_app(settings)  # refuses here: workers that cannot start are started again and again
             address = _address(listeners[0])
             _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:
@@ -114,14 +115,6 @@ def _run(
             listener.listen(config.backlog)  # who comes before the workers are up waits for them
         on_start()
         _Supervisor(config, sockets=listeners).run()
-
-
-def _refuse_unknown_operations(settings: Settings) -> None:
-    """Once, and here: workers that cannot start are started again and again."""
-    # Not at the top: without workers of its own this process has no other use for the app.
-    from glasswork.app import create_app  # noqa: PLC0415
-
-    create_app(settings)
 
 
 def _listen_inside(settings: Settings, outside: socket.socket) -> socket.socket:
