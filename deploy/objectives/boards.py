@@ -73,6 +73,18 @@ def overview(plan: Plan) -> Board:
                     "Many replayed: answers get lost on the way to the callers.",
                 ),
                 Panel(
+                    "Requests beyond a rate",
+                    "cps",
+                    {"{{policy}}": rate("glasswork_requests_limited_total", "policy")},
+                    "By the policy: global, token, or an operation's own.",
+                ),
+                Panel(
+                    "Counts requests alone",
+                    "short",
+                    {PLACE: "glasswork_rate_limit_fallback"},
+                    "1 while Redis does not answer: then each process has budgets of its own.",
+                ),
+                Panel(
                     "p95 of calls to others",
                     "s",
                     {

@@ -77,7 +77,11 @@ def liveness(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
             "page",
             "overview",
             "All of {{ $labels.job }} have lost their {{ $labels.dependency }}.",
-            [Condition('max by (job, dependency) (glasswork_dependency_up{dependency!="queue"})', "== 0")],
+            [
+                Condition(
+                    'max by (job, dependency) (glasswork_dependency_up{dependency!~"queue|redis"})', "== 0"
+                )
+            ],
             lasts="30s",
             mutes=("MetricAbsent", *OF_WORK, *OF_REQUESTS, *OF_RESOURCES),
         ),

@@ -4,7 +4,7 @@ from alembic import op
 
 from glasswork.core.row_security import policies
 
-revision = "0018"
+revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None

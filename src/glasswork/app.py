@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.counters import Counters
 from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
 from glasswork.core.db import Database, open_database
 from glasswork.core.draining import draining
@@ -20,6 +21,7 @@ from glasswork.core.errors import (
 )
 from glasswork.core.health import Health
 from glasswork.core.http import access, docs, errors, health, internal, metrics, peers
+from glasswork.core.http.callers import Callers
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
@@ -29,6 +31,7 @@ from glasswork.core.http.middleware.rate_limit import RateLimitMiddleware
 from glasswork.core.http.middleware.request_context import RequestContextMiddleware
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
+from glasswork.core.http.rate_limits import RateLimits, rates_of
 from glasswork.core.http.resources import API_PREFIX
 from glasswork.core.oidc import providers_of
 from glasswork.core.outgoing import Outgoing, open_outgoing
@@ -131,7 +134,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.api_token_uses = ApiTokenUses()
     signals = app.state.signals = Signals("api", lines, records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
-    app.state.health = Health(signals.metrics, probe.checks)
+    counters = app.state.counters = Counters(
+        settings.redis_url if settings.rate_limit_enabled else None, signals.metrics
+    )
+    app.state.health = Health(signals.metrics, [*probe.checks, *counters.checks])
     app.state.probe = probe
     errors.install(app)
     _include_routers(app)
@@ -145,6 +151,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     setup.install(app)
     access.ensure_declared(app)
     _observe(app, settings)
+    _limit(app, settings)
     if settings.metrics_port is not None:
         inside = internal.create_app(app.state.signals.metrics, app.state.health)
         app.add_middleware(internal.InternalPortMiddleware, port=settings.metrics_port, inside=inside)
@@ -156,9 +163,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     signals: Signals = app.state.signals
     health: Health = app.state.health
-    signals.metrics.foresee(app.state.routes.operations, (job.name for job in JOBS))
+    signals.metrics.foresee(
+        app.state.routes.operations, (job.name for job in JOBS), app.state.rate_limits.policies
+    )
     async with (
         signals.watching() as loop,
+        aclosing(app.state.counters),
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals) as database,
@@ -196,13 +206,12 @@ async def _worker(
 
 def _middlewares(settings: Settings) -> list[Middleware]:
     """Outermost first; request id and telemetry come around all of them."""
-    limit = Middleware(RateLimitMiddleware, rate=settings.rate_limit_global)
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(CorsMiddleware, origins=settings.cors_origins),
+        *([Middleware(RateLimitMiddleware)] if settings.rate_limit_enabled else []),
         Middleware(ErrorRendererMiddleware),
         Middleware(TrustedHostsMiddleware, hosts=settings.trusted_hosts),
-        *([limit] if settings.rate_limit_enabled else []),
         Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
     ]
 
@@ -233,3 +242,15 @@ def _observe(app: FastAPI, settings: Settings) -> None:
         tells_database=tells_database,
     )
     trace_requests(app, routes, signals.tracer_provider)
+
+
+def _limit(app: FastAPI, settings: Settings) -> None:
+    callers = Callers(app.state.keys, app.state.api_token_uses.find_owner)
+    app.state.rate_limits = RateLimits(
+        rates_of(app, settings),
+        settings,
+        app.state.routes,
+        callers,
+        app.state.counters,
+        app.state.signals.metrics,
+    )

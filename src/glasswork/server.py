@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import uvicorn
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from glasswork.app import create_app
 from glasswork.commands import issue_setup_token
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
 from glasswork.core.listeners import listen
@@ -48,6 +49,8 @@ def serve(
             os.environ["WORKER_INLINE"] = str(with_worker)
             if workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(TemporaryDirectory())
+            if workers > 1 and settings.rate_limit_routes:
+                create_app(settings)  # refuses here: workers that cannot start are started again and again
             address = _address(listeners[0])
             _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:

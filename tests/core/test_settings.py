@@ -58,6 +58,13 @@ class TestRefusals:
             ("MIGRATION_DATABASE_URL", "postgres://owner:otter@localhost/glasswork"),
             ("RATE_LIMIT_GLOBAL", "often"),
             ("RATE_LIMIT_GLOBAL", "10/fortnight"),
+            ("RATE_LIMIT_TOKEN", "0/minute"),
+            ("RATE_LIMIT_ROUTES", "search_tasks=60/minute"),
+            ("RATE_LIMIT_ROUTES", '{"search_tasks": 60}'),
+            ("RATE_LIMIT_ROUTES", '{"search_tasks": "often"}'),
+            ("REDIS_URL", "localhost:6379"),
+            ("REDIS_URL", "http://localhost:6379"),
+            ("REDIS_URL", "redis:///0"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,traefik"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"),
             ("OUTGOING_ALLOWED", "localhost"),
@@ -149,6 +156,23 @@ class TestSources:
         self, monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, ...]
     ) -> None:
         assert read(monkeypatch, CORS_ORIGINS=text).cors_origins == expected
+
+    def test_rates_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        several = "20/second;600 per 1 minute"
+        settings = read(
+            monkeypatch, RATE_LIMIT_GLOBAL=several, RATE_LIMIT_ROUTES=json.dumps({"search_tasks": several})
+        )
+        assert settings.rate_limit_global == several
+        assert settings.rate_limit_routes == {"search_tasks": several}
+
+    @pytest.mark.parametrize(
+        "url", ["redis://:otter@localhost:6379/0", "rediss://localhost", "unix:///run/redis"]
+    )
+    def test_a_redis_is_taken(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        settings = read(monkeypatch, REDIS_URL=url)
+        assert settings.redis_url is not None
+        assert settings.redis_url.get_secret_value() == url
+        assert "otter" not in repr(settings)
 
     def test_networks_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = read(monkeypatch, TRUSTED_PROXIES="10.0.0.0/8,2001:db8::/32,192.0.2.1")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from limits import parse_many as parse_rates
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+from glasswork.core.rates import parse_rates
 
 Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
 
@@ -117,6 +117,7 @@ class Settings(LocalSettings):
     jwt_secret: SecretStr
 
     jwt_accepted_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    redis_url: SecretStr | None = None
     database_pool_size: int = Field(default=20, ge=1, le=500)
     database_wait_seconds: float = Field(default=30, gt=0)
     metrics_host: str = "127.0.0.1"
@@ -128,7 +129,9 @@ class Settings(LocalSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = Field(default=None, validate_default=True)
     rate_limit_enabled: bool = True
-    rate_limit_global: str = "600/minute"
+    rate_limit_global: str = "1200/minute"
+    rate_limit_token: str = "600/minute"  # noqa: S105 (no token)
+    rate_limit_routes: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=dict)
     rate_limit_registrations: int = Field(default=20, ge=1, le=100_000)
     password_min_length: int = Field(default=12, ge=8, le=64)
     password_rules: Literal["length", "complex"] = "length"  # noqa: S105 (no password)
@@ -172,7 +175,14 @@ class Settings(LocalSettings):
             ip_network(network)
         return value
 
-    @field_validator("oidc_providers", mode="before")
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(r"rediss?://[^/]|unix://", value.get_secret_value()):
+            raise ValueError("must look like redis://user:password@host:6379/0")
+        return value
+
+    @field_validator("oidc_providers", "rate_limit_routes", mode="before")
     @classmethod
     def _are_json(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -196,11 +206,17 @@ class Settings(LocalSettings):
                 raise ValueError(f"{name}: discovery_url must look like https://host{DISCOVERY_PATH}")
         return value
 
-    @field_validator("rate_limit_global")
+    @field_validator("rate_limit_global", "rate_limit_token")
     @classmethod
-    def _is_rate(cls, value: str) -> str:
-        if len(parse_rates(value)) != 1:
-            raise ValueError("must be one rate, such as 600/minute")
+    def _are_rates(cls, value: str) -> str:
+        parse_rates("requests", value)
+        return value
+
+    @field_validator("rate_limit_routes")
+    @classmethod
+    def _have_rates(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for operation, rates in value.items():
+            parse_rates(operation, rates)
         return value
 
     @field_validator("log_format", mode="before")

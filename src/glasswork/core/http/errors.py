@@ -12,10 +12,29 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from glasswork.core.errors import AppError, MalformedRequestError, ValidationError
+from glasswork.core.errors import AppError, MalformedRequestError, RateLimitError, ValidationError
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.telemetry.redaction import scrub
 
+_RETRY_AFTER = {
+    "description": "In how many seconds to ask again.",
+    "schema": {"type": "integer", "minimum": 1},
+}
+_HEADERS: dict[int, dict[str, Any]] = {
+    RateLimitError.status: {
+        "headers": {
+            "Retry-After": _RETRY_AFTER,
+            "RateLimit": {
+                "description": "What is left: `r` requests in the next `t` seconds, by policy.",
+                "schema": {"type": "string", "examples": ['"global";r=0;t=17']},
+            },
+            "RateLimit-Policy": {
+                "description": "What holds: `q` requests in `w` seconds, by policy.",
+                "schema": {"type": "string", "examples": ['"global";q=1200;w=60']},
+            },
+        }
+    }
+}
 _CODES = {kind.status: kind.code for kind in AppError.__subclasses__()}
 
 
@@ -64,7 +83,8 @@ def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     responses: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         model = ValidationErrorResponse if error.status == ValidationError.status else ErrorResponse
-        entry = responses.setdefault(error.status, {"model": model, "description": ""})
+        new: dict[str, Any] = {"model": model, "description": ""}
+        entry = responses.setdefault(error.status, new | _HEADERS.get(error.status, {}))
         entry["description"] = ", ".join(filter(None, [entry["description"], f"`{error.code}`"]))
     return responses
 

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from glasswork.core.errors import AppError
 from glasswork.core.guessing import Guess, GuessLimiter, TooManyGuessesError
 
-from .middleware.rate_limit import client_key
+from .callers import client_key
 
 
 @asynccontextmanager

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
@@ -35,6 +36,7 @@ LABELS = {
     "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused",
     "state": "waiting, running, retrying, dead",
     "whose": "account, address, pair: of both",
+    "policy": "global, token, and the operations that have rates of their own",
     "dependency": "the names in `checks` of /ready",
     "role": "api, worker",
     "version": "one",
@@ -88,6 +90,15 @@ class Metrics:
         )
         self.idempotency = self._counter(
             "glasswork_idempotent_requests", "Requests with an Idempotency-Key.", ("outcome",)
+        )
+        self.requests_limited = self._counter(
+            "glasswork_requests_limited", "Requests beyond a rate, by its policy.", ("policy",)
+        )
+        self.rate_limit_fallback = self._gauge(
+            "glasswork_rate_limit_fallback",
+            "1 while requests are counted by this process alone because Redis does not answer.",
+            (),
+            "livemax",
         )
 
         self.outgoing_seconds = self._histogram(
@@ -198,21 +209,23 @@ class Metrics:
             "glasswork_telemetry_errors", "Bugs in what observes; the request was not harmed."
         )
 
-    def foresee(self, routes: Iterable[tuple[str, str]], jobs: Iterable[str]) -> None:
+    def foresee(
+        self, routes: Iterable[tuple[str, str]], jobs: Iterable[str], policies: Iterable[str] = ()
+    ) -> None:
         """Begin at 0 what must be seen when it comes for the first time: `rate()` needs a value before it."""
-        for method, route in routes:
-            self.requests.labels(method, route, "500")
-        for job in jobs:
-            self.job_wait_seconds.labels(job)
-            for outcome in ("ok", "retry", "dead", "returned"):
-                self.jobs.labels(job, outcome)
-        for whose in ("account", "address", "pair"):
-            self.guesses_refused.labels(whose)
-        for outcome in ("executed", "replayed", "in_use", "reused"):
-            self.idempotency.labels(outcome)
-        for method in ("GET", "POST"):
-            for outcome in ("ok", "error"):
-                self.outgoing_seconds.labels(method, outcome)
+        jobs = list(jobs)
+        begun: list[tuple[Any, Iterable[tuple[str, ...]]]] = [
+            (self.requests, ((method, route, "500") for method, route in routes)),
+            (self.job_wait_seconds, product(jobs)),
+            (self.jobs, product(jobs, ("ok", "retry", "dead", "returned"))),
+            (self.guesses_refused, product(("account", "address", "pair"))),
+            (self.idempotency, product(("executed", "replayed", "in_use", "reused"))),
+            (self.requests_limited, product(policies)),
+            (self.outgoing_seconds, product(("GET", "POST"), ("ok", "error"))),
+        ]
+        for metric, all_labels in begun:
+            for labels in all_labels:
+                metric.labels(*labels)
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """Return what Prometheus scrapes and its media type; OpenMetrics, with exemplars, when asked for."""

@@ -6,9 +6,10 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
 from glasswork.core.actor import Actor, Scope
+from glasswork.core.http.callers import read_session
 from glasswork.core.http.dependencies import note_actor
 from glasswork.core.telemetry.context import current_request
-from glasswork.core.tokens import InvalidTokenError, is_api_token, read_access_token, read_api_token
+from glasswork.core.tokens import InvalidTokenError, digest, is_api_token, read_api_token
 
 from .errors import (
     MissingScopeError,
@@ -41,7 +42,7 @@ async def get_session_actor(request: Request, token: Annotated[str | None, Depen
         raise InvalidTokenError
     if is_api_token(token):
         raise SessionRequiredError
-    actor = read_access_token(request.app.state.keys, token)
+    actor = read_session(request.scope, request.app.state.keys, token)
     _note(request, actor)
     return actor
 
@@ -58,7 +59,7 @@ def acting(scope: Scope) -> Any:
             return await get_session_actor(request, token)
         actor = read_api_token(token, scope)
         _note(request, actor)
-        await request.app.state.api_token_uses.note(request.app.state.database, actor)
+        await request.app.state.api_token_uses.note(request.app.state.database, actor, digest(token))
         return actor
 
     return Depends(get_actor)

@@ -10,6 +10,7 @@ from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session, SystemSession
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing
+from glasswork.core.http.rate_limits import rated
 from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import SessionId, UserId
@@ -82,7 +83,7 @@ Sessions = Annotated[SessionService, Depends(get_sessions)]
     response_model=UserRead,
     responses=CREATED | declare(EmailTakenError, UsernameTakenError, RegistrationClosedError, TooYoungError),
     dependencies=[Depends(require_open_registration), Depends(limit_registrations, scope="function")],
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | rated("30/minute"),
 )
 async def register(new: Registration, accounts: Accounts, response: Response) -> User:
     """Open an account."""

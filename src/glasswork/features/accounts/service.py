@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func
@@ -30,6 +30,7 @@ from .schemas import Registration, SessionQuery, TokenPair, UserAdministration, 
 
 _USES_APART: Final = 60.0  # seconds
 _USES_KEPT: Final = 10_000
+_OWNER_KNOWN: Final = 2 * _USES_APART
 
 
 class UserLookup(UserRepository):
@@ -99,22 +100,33 @@ class AccountService:
         return user
 
 
+class _Use(NamedTuple):
+    at: float
+    user_id: UUID
+
+
 class ApiTokenUses:
     """When API tokens were last used, written once a minute and process."""
 
     def __init__(self) -> None:
-        self._noted: dict[UUID, float] = {}
+        self._noted: dict[str, _Use] = {}
 
-    async def note(self, database: Database, actor: Actor) -> None:
-        now = monotonic()
-        if now - self._noted.get(actor.session_id, -_USES_APART) < _USES_APART:
+    async def note(self, database: Database, actor: Actor, token_hash: str) -> None:
+        """Raise InvalidTokenError when the token does not stand."""
+        now, last = monotonic(), self._noted.get(token_hash)
+        if last is not None and now - last.at < _USES_APART:
             return
         async with database.transaction(actor) as session:
             if not await ApiTokenRepository(session).note_use(actor):
                 raise InvalidTokenError
         if len(self._noted) >= _USES_KEPT:
             self._noted.clear()
-        self._noted[actor.session_id] = now
+        self._noted[token_hash] = _Use(now, actor.user_id)
+
+    def find_owner(self, token_hash: str) -> UUID | None:
+        """Return whose token it is, if it stood when it was last used, lately."""
+        last = self._noted.get(token_hash)
+        return last.user_id if last is not None and monotonic() - last.at < _OWNER_KNOWN else None
 
 
 class SessionService:

@@ -7,6 +7,7 @@ from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.rate_limits import rated
 from glasswork.core.schemas import WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import ProjectNotFoundError
@@ -37,6 +38,7 @@ async def get_bulk(session: Session) -> BulkService:
         StatusRemovedError,
         TransitionNotAllowedError,
     ),
+    openapi_extra=rated("60/minute"),
 )
 async def change_tasks(
     workspace_id: WorkspaceId, bulk: Bulk, actor: Writer, service: Annotated[BulkService, Depends(get_bulk)]

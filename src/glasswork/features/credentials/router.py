@@ -7,6 +7,7 @@ from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing, guessing_from_address
+from glasswork.core.http.rate_limits import rated
 from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
 from glasswork.features.accounts.errors import EmailTakenError
 from glasswork.features.accounts.policy import PasswordRules
@@ -72,7 +73,7 @@ async def change_password(body: PasswordChange, actor: CurrentActor, passwords: 
     "/forgot-password",
     status_code=204,
     dependencies=[Depends(limit_reset_letters, scope="function")],
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | rated("20/minute"),
 )
 async def forget_password(body: PasswordForgotten, passwords: Passwords) -> None:
     """Have a token sent to this address, if it is that of an account; it is good for 30 minutes."""

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import StreamingResponse
 
 from glasswork.core.http.errors import declare
+from glasswork.core.http.rate_limits import rated
 from glasswork.features.accounts.auth import SIGNED_IN, CurrentActor
 
 from .schemas import AccountExport
@@ -26,6 +27,7 @@ async def get_exports(request: Request) -> ExportService:
     "/me/export",
     response_model=None,
     responses=_DOCUMENT | declare(*SIGNED_IN),
+    openapi_extra=rated("10/minute"),
 )
 async def export_me(
     actor: CurrentActor, exports: Annotated[ExportService, Depends(get_exports)]

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, Query
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.rate_limits import rated
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import ProjectId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -58,6 +59,7 @@ async def list_workspace_tasks(
     "/workspaces/{workspace_id}/search",
     response_model=PageRead[FoundTask],
     responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+    openapi_extra=rated("120/minute"),
 )
 async def search_tasks(
     workspace_id: WorkspaceId, query: Annotated[SearchQuery, Query()], actor: Reader, search: Search

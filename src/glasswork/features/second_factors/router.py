@@ -9,6 +9,7 @@ from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import Device, NotCached, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing, guessing_from_address
+from glasswork.core.http.rate_limits import rated
 from glasswork.core.http.resources import API_PREFIX
 from glasswork.core.schemas import UserId
 from glasswork.features.accounts.auth import RECENTLY_SIGNED_IN, SIGNED_IN, CurrentActor
@@ -75,7 +76,7 @@ FormCode = Annotated[
     "/token",
     responses=declare(InvalidCredentialsError, SecondFactorRequiredError, InvalidSecondFactorError),
     dependencies=[NotCached, Depends(limit_logins, scope="function")],
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | rated("60/minute"),
 )
 async def log_in(
     form: LoginForm,

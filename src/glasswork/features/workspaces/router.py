@@ -9,6 +9,7 @@ from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session, SystemSession
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing_from_address
+from glasswork.core.http.rate_limits import rated
 from glasswork.core.http.resources import CREATED, SHOWN, TAGGED, created, shown, tagged
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import InvitationId, UserId, WorkspaceId
@@ -320,7 +321,7 @@ async def withdraw_invitation(
         TooYoungError,
     ),
     dependencies=[Depends(require_registration), LimitTokens],
-    openapi_extra=PUBLIC,
+    openapi_extra=PUBLIC | rated("30/minute"),
 )
 async def register_invited(
     new: InvitedRegistration, invitations: Acceptance, accounts: Accounts, response: Response

@@ -29,7 +29,10 @@ class CorsMiddleware(CORSMiddleware):
                 *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
                 REQUEST_ID_HEADER,
             ],
-            expose_headers=["ETag", "Location", "Retry-After", REPLAYED, REQUEST_ID_HEADER, *TIMING_HEADERS],
+            expose_headers=[
+                *("ETag", "Location", "Retry-After", REPLAYED, "RateLimit", "RateLimit-Policy"),
+                *(REQUEST_ID_HEADER, *TIMING_HEADERS),
+            ],
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:

@@ -1,45 +1,30 @@
-import math
-from ipaddress import IPv6Address, ip_address, ip_network
-from time import time
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limits import parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from glasswork.core.errors import RateLimitError
+from glasswork.core.http.errors import response_for
+from glasswork.core.http.rate_limits import RateLimits
 from glasswork.core.telemetry.routes import PROBES
 
 
 class RateLimitMiddleware:
-    """At most so many requests of one address, in this process."""
+    """Count requests, refuse those beyond a quota, and have every answer say what is left.
 
-    def __init__(self, app: ASGIApp, rate: str) -> None:
+    It stands around the renderer of errors, so that a 500 says it too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._rate = parse(rate)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in PROBES:
-            await self._hit(client_key(scope))
-        await self.app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self.app(scope, receive, send)
+            return
+        limits: RateLimits = scope["app"].state.rate_limits
+        counted = await limits.count(scope)
 
-    async def _hit(self, key: str) -> None:
-        if not await self._limiter.hit(self._rate, key):
-            window = await self._limiter.get_window_stats(self._rate, key)
-            raise RateLimitError(retry_after=max(1, math.ceil(window.reset_time - time())))
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *counted.headers]
+            await send(message)
 
-
-def client_key(scope: Scope) -> str:
-    """The caller's address; of IPv6 the /64, since one host owns all of it.
-
-    On a socket of both families all of IPv4 lies in one /64, as ::ffff:192.0.2.1.
-    """
-    host = (scope.get("client") or ("unknown", 0))[0].partition("%")[0]
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(ip_network((address, 64), strict=False))
-    return host
+        answer = response_for(counted.refusal) if counted.refusal else self.app
+        await answer(scope, receive, send_counted)
