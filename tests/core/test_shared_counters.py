@@ -150,6 +150,19 @@ class TestAlone:
                 assert "glasswork:limits:search:3600:thawed" in server.stored()
         assert [line["event"] for line in lines] == ["limits.alone", "limits.shared"]
 
+    async def test_the_first_to_lose_patience_speaks_for_all(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with RedisServer(tmp_path) as server:
+            async with replica(server.url) as one:
+                server.freeze()
+                first = asyncio.create_task(one.hit("crowd"))
+                await asyncio.sleep(0)
+                monkeypatch.setattr(shared_counters, "WAIT_SECONDS", 60)
+                async with asyncio.timeout(20):
+                    numbers = await asyncio.gather(first, *(one.hit("crowd") for _ in range(9)))
+        assert sorted(numbers) == list(range(1, 11))
+
     async def test_a_check_notices_before_any_request_has_to(self, tmp_path: Path) -> None:
         with RedisServer(tmp_path) as server:
             async with replica(server.url) as one:

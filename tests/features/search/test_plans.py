@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -85,17 +86,30 @@ def rows_of(node: dict[str, Any]) -> float:
 async def big(server: Server) -> AsyncIterator[Big]:
     async with server.clone() as name:
         app = create_app(make_settings(server.url(SERVING, name), database_pool_size=1))
-        async with app.router.lifespan_context(app), make_client(app) as client:
-            owner_url = make_url(server.url(OWNER, name)).set(drivername="postgresql")
-            connection = await asyncpg.connect(owner_url.render_as_string(hide_password=False))
-            yield await fill(app, client, connection)
-            await connection.close()
+        async with (
+            app.router.lifespan_context(app),
+            make_client(app) as client,
+            connecting(server, OWNER, name) as owner,
+            connecting(server, SERVING, name) as serving,
+        ):
+            yield await fill(app, client, owner, serving)
 
 
-async def fill(app: FastAPI, client: AsyncClient, connection: asyncpg.Connection) -> Big:
+@asynccontextmanager
+async def connecting(server: Server, role: str, name: str) -> AsyncIterator[asyncpg.Connection]:
+    url = make_url(server.url(role, name)).set(drivername="postgresql")
+    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+    yield connection
+    await connection.close()
+
+
+async def fill(
+    app: FastAPI, client: AsyncClient, seeding: asyncpg.Connection, connection: asyncpg.Connection
+) -> Big:
+    """`connection` is for plans: policies would shape those of the role that serves, and not the owner's."""
     callers = Callers(client, app.state.database, app.state.keys)
     owner, stranger = await callers.user(), await callers.user()
-    plan = await seed(connection, owner.id, TASKS)
+    plan = await seed(seeding, owner.id, TASKS)
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
