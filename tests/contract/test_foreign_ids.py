@@ -1,0 +1,81 @@
+"""An id that is none of the caller's business in each place that takes one; all else is the caller's own."""
+
+import re
+from typing import Any, get_type_hints
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.responses import StreamingResponse
+
+from tests.conftest import RolledBackDatabase
+from tests.factories.callers import Callers
+
+from .foreign import MAKERS
+from .references import Reference, Stage
+from .slots import Call
+from .snapshot import snapshot
+
+pytestmark = pytest.mark.anyio
+
+NO_REFERENCES = {"client_id"}
+"""OAuth2's, which nobody looks at."""
+
+STREAMS = {"/ops/api/stream"}
+"""Not in the document; for operators, whom it shows numbers."""
+
+
+def test_every_id_says_what_it_refers_to(app: FastAPI) -> None:
+    ids = {
+        f"{call.name} {slot}": slot.kind
+        for call in Call.all(app)
+        for slot in call.slots()
+        if not slot.schema.keys() & {"enum", "const"} and slot.name not in NO_REFERENCES
+        if slot.schema.get("format") == "uuid" or re.search(r"(^|_)ids?$", slot.name)
+    }
+    assert len(ids) > 100
+    assert [place for place, kind in ids.items() if kind is None] == []
+
+
+def test_every_stream_is_known(app: FastAPI) -> None:
+    documented = app.openapi()["paths"]
+    routes = [route for route in iter_route_contexts(app.routes) if route.endpoint is not None]
+    assert {route.path for route in routes if route.path not in documented and is_stream(route)} == STREAMS
+
+
+def is_stream(route: Any) -> bool:
+    return not route.methods or get_type_hints(route.endpoint).get("return") is StreamingResponse
+
+
+async def test_what_is_the_callers_own_is_taken(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase
+) -> None:
+    stage = await Stage.make(callers)
+    refused = {}
+    for reference in Reference.all(app):
+        async with database.connection.begin_nested() as savepoint:
+            answer = await stage.send(reference, reference.own(stage.own))
+            await savepoint.rollback()
+        if not reference.takes(answer):
+            refused[str(reference)] = answer.text
+    assert refused == {}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_what_is_foreign_is_refused(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase, maker: str
+) -> None:
+    stage = await Stage.make(callers)
+    foreign = await MAKERS[maker](callers, stage.owner, stage.own)
+    before = await snapshot(database.connection)
+    found = {}
+    for reference in Reference.all(app):
+        if (value := reference.foreign(foreign, maker)) is not None:
+            answer = await stage.send(reference, value, "token" if maker == "elsewhere" else "session")
+            if not reference.refuses(answer) or stage.betrays(answer, foreign, value):
+                found[str(reference)] = f"{answer.status_code} {answer.text}"
+            after = await snapshot(database.connection)
+            if before != after:
+                found[f"{reference} changed"] = str(before.items() ^ after.items())
+                before = after
+    assert found == {}
