@@ -1,7 +1,7 @@
 """Where a request refers to a thing, what is put there, and how it must be answered."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -130,14 +130,42 @@ class Stage:
         bearers = {"session": owner.token, "token": token["token"], "operator": operator.token}
         return cls(callers, owner, own, bearers)
 
-    async def send(self, reference: Reference, value: Any, bearer: str = "session") -> Response:
-        """By an operator instead, where it takes one."""
-        request = reference.call.request(self.own, reference.slot, value)
-        token = self.bearers["operator" if reference.is_for_operators else bearer]
-        request["headers"]["Authorization"] = f"Bearer {token}"
-        return await self.callers.client.request(**request)
+    def attempts(self, app: FastAPI, foreign: Things, maker: str) -> "Iterator[Attempt]":
+        """Yield the requests with one foreign thing, and those about nothing but foreign things."""
+        bearer = "token" if maker == "elsewhere" else "session"
+        for reference in Reference.all(app):
+            value = reference.foreign(foreign, maker)
+            if value is not None:
+                request = reference.call.request(self.own, (reference.slot, value))
+                by = "operator" if reference.is_for_operators else bearer
+                yield Attempt(reference.call, str(reference), request, by, value, reference.refuses)
+        for call in Call.all(app):
+            is_asked = maker != "elsewhere" or call.operation.scope is not None
+            if maker in OUTSIDE and call.is_in_workspace and is_asked:
+                request = call.request(self.own | foreign)
+                yield Attempt(call, f"all of {call.name}", request, bearer, None, _is_missing)
 
-    def betrays(self, answer: Response, foreign: Things, value: str) -> bool:
-        """Whether it shows anything of the foreign things but what was sent."""
-        secrets = {MARK, *foreign.values()} - {value, *self.own.values()}
-        return not secrets.isdisjoint(_WORD.findall(f"{answer.headers}{answer.text}"))
+    async def send(self, request: dict[str, Any], bearer: str) -> Response:
+        headers = request["headers"] | {"Authorization": f"Bearer {self.bearers[bearer]}"}
+        return await self.callers.client.request(**request | {"headers": headers})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    call: Call
+    name: str
+    request: dict[str, Any]
+    bearer: str
+    value: str | None
+    """The one that is foreign; None: all are."""
+    refuses: Callable[[Response], bool]
+
+    def fault(self, answer: Response, own: Things, foreign: Things) -> str | None:
+        """Return what is wrong with the answer: it is no refusal, or shows what the request did not say."""
+        secrets = {MARK} if self.value is None else {MARK, *foreign.values()} - {self.value, *own.values()}
+        is_silent = secrets.isdisjoint(_WORD.findall(f"{answer.headers}{answer.text}"))
+        return None if self.refuses(answer) and is_silent else f"{answer.status_code} {answer.text}"
+
+
+def _is_missing(answer: Response) -> bool:
+    return answer.status_code == 404

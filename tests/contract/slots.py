@@ -1,7 +1,6 @@
 """Every place of a request where the document takes a value."""
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,6 +14,9 @@ from .world import BODIES, FORMS, QUERIES, SUBJECTS, filled, subjects
 
 Steps = tuple[str | int, ...]
 Schema = dict[str, Any]
+
+INSIDE = {"workspace", "project", "status", "label", "task"}
+"""What is of a workspace and has a path of its own."""
 
 MODES = ("atomic", "best_effort")
 CHANGES: Mapping[str, dict[str, Any]] = {
@@ -79,6 +81,11 @@ class Call:
             return self.operation.name
         return f"{self.operation.name} {self.body['mode']} {self.body['operations'][0]['op']}"
 
+    @property
+    def is_in_workspace(self) -> bool:
+        """Whether its path leads into one, to which not all have access."""
+        return any(slot.place == "path" and slot.kind in INSIDE for slot in self.slots())
+
     def slots(self) -> Iterator[Slot]:
         for parameter in self.declared.get("parameters", ()):
             for steps, schema in self._leaves(parameter["schema"], (parameter["name"],), None):
@@ -96,29 +103,25 @@ class Call:
             value = value and (value[step] if isinstance(step, int) else value.get(step))
         return value
 
-    def request(self, things: Things, slot: Slot | None = None, value: Any = None) -> dict[str, Any]:
-        """Return what httpx2 needs to send it, with one value put into one slot."""
-        path = subjects(self.operation, things)
-        query, headers = dict(QUERIES.get(self.operation.name, {})), {}
-        body = filled(self.body, things)
-        if slot is not None:
-            value = slot.template.format(value) if isinstance(value, str) else value
-            match slot.place:
-                case "path":
-                    path[slot.name] = value
-                case "query":
-                    query[slot.name] = value
-                case "header":
-                    headers[slot.name] = value
-                case _:
-                    body = _put(deepcopy(body), slot.steps, value)
+    def request(self, things: Things, *placed: tuple[Slot, Any]) -> dict[str, Any]:
+        """Return what httpx2 needs to send it, with values put into slots."""
+        places: dict[str, Any] = {
+            "path": subjects(self.operation, things),
+            "query": QUERIES.get(self.operation.name, {}),
+            "header": {},
+            "body": filled(self.body, things),
+        }
+        for slot, value in placed:
+            steps = slot.steps if slot.place == "body" else slot.steps[:1]
+            shown = slot.template.format(value) if isinstance(value, str) else value
+            places[slot.place] = _put(places[slot.place], steps, shown)
         kind = "data" if self.operation.name in FORMS else "json"
         return {
             "method": self.operation.method,
-            "url": API_PREFIX + self.operation.path.format(**path),
-            "params": query,
-            "headers": headers,
-            **({} if body is None else {kind: body}),
+            "url": API_PREFIX + self.operation.path.format(**places["path"]),
+            "params": places["query"],
+            "headers": places["header"],
+            **({} if self.body is None else {kind: places["body"]}),
         }
 
     def _leaves(self, schema: Schema, steps: Steps, value: Any) -> Iterator[tuple[Steps, Schema]]:
