@@ -19,8 +19,10 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 
+from .snapshot import snapshot
+from .things import Things, make_things
 from .walker import Operation
-from .world import Things, make_things, prepare
+from .world import prepare
 
 OK: Final = 0
 """The one success that the operation declares."""
@@ -177,9 +179,9 @@ class World:
     async def attempt(self, operation: Operation, person: str) -> tuple[Response, list[str]]:
         """Return the answer and the tables that changed, in a transaction that is rolled back."""
         async with self.connection.begin_nested() as savepoint:
-            before = await self._snapshot()
+            before = await snapshot(self.connection)
             answer = await self.answer(operation, person)
-            after = await self._snapshot()
+            after = await snapshot(self.connection)
             await savepoint.rollback()
         return answer, [table for table in before if before[table] != after[table]]
 
@@ -193,25 +195,6 @@ class World:
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
             return f"was shown {answer.text}"
         return None
-
-    async def _snapshot(self) -> dict[str, str]:
-        """Return the content of every table, as a hash."""
-        tables = await self.connection.scalars(_TABLES)
-        rows = await self.connection.execute(text(" UNION ALL ".join(map(_hash, tables))))
-        return {row[0]: row[1] for row in rows}
-
-
-def _hash(table: str) -> str:
-    # That a token was used is no change.
-    uses = "last_used_at,version" if table == "public.api_tokens" else ""
-    row = f"(to_jsonb(t) - CAST('{{{uses}}}' AS text[]))::text"
-    return f"SELECT '{table}', md5(string_agg({row}, ' ' ORDER BY {row})) FROM {table} AS t"
-
-
-_TABLES = text(
-    "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-    " WHERE schemaname IN ('public', 'jobs') ORDER BY 1"
-)
 
 
 async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> dict[str, Caller]:

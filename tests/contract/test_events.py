@@ -8,8 +8,9 @@ from glasswork.features.accounts.models import SystemRole
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_workspace
 
+from .things import invite, make_things
 from .walker import operations
-from .world import invite, make_things, prepare
+from .world import prepare
 
 pytestmark = pytest.mark.anyio
 
@@ -56,9 +57,9 @@ EVENTS: dict[str, list[str]] = {
     "update_label": ["label.updated"],
     "create_workspace_label": ["label.created"],
     "delete_label": ["label.deleted", "task.updated"],
-    "create_status": ["status.created", "status.updated"],
+    "create_status": ["status.created", "status.updated", "status.updated"],
     "update_status": ["status.updated", "status.updated"],
-    "delete_status": ["status.deleted", "status.updated", "task.updated"],
+    "delete_status": ["status.deleted", "status.updated", "status.updated", "task.updated"],
     "create_task": ["task.created"],
     "update_task": ["task.updated"],
     "delete_task": ["task.deleted"],

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from glasswork.features.accounts.models import SystemRole
 from tests.factories.callers import Callers
 
+from .things import make_things
 from .walker import Operation, operations
-from .world import make_things, prepare
+from .world import prepare
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ from glasswork.features.accounts.models import SystemRole
 from tests.factories.callers import Callers
 
 from .test_events import all_types
+from .things import make_things
 from .walker import Operation, operations
-from .world import make_things, prepare
+from .world import prepare
 
 HEADER = "Idempotency-Key"
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"

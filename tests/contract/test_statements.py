@@ -9,8 +9,9 @@ from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
 from tests.statements import statements
 
+from .things import Things, make_things
 from .walker import Operation, operations
-from .world import Things, make_things, prepare
+from .world import prepare
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
 

@@ -1,5 +1,6 @@
 """What the schemas of every slice are made of."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,10 +13,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 
 class Input(BaseModel):
@@ -41,9 +44,16 @@ def _hide_default(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-def reference(kind: str) -> WithJsonSchema:
-    """Tells readers of the OpenAPI document, and the tests that walk it, what an id refers to."""
-    return WithJsonSchema({"type": "string", "format": "uuid", "x-ref": kind})
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Tells readers of the OpenAPI document, and the tests that walk it, what an id or a key refers to."""
+
+    kind: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(schema) | {"x-ref": self.kind}
 
 
 SHOWN_ONCE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "x-shown-once": True})
@@ -51,22 +61,22 @@ ShownOnce = Annotated[str | None, SHOWN_ONCE]
 """A secret that no later answer repeats, not even the same one: there it is null."""
 
 
-def marked(schema: Any, mark: WithJsonSchema) -> list[str]:
+def marked(schema: Any, mark: WithJsonSchema | Reference) -> list[str]:
     """Return the names of the fields that are references of that kind, or secrets."""
     return [name for name, field in getattr(schema, "model_fields", {}).items() if mark in field.metadata]
 
 
-UserId = Annotated[UUID, reference("user")]
-SessionId = Annotated[UUID, reference("session")]
-ApiTokenId = Annotated[UUID, reference("api_token")]
-IdentityId = Annotated[UUID, reference("identity")]
-WorkspaceId = Annotated[UUID, reference("workspace")]
-InvitationId = Annotated[UUID, reference("invitation")]
-ProjectId = Annotated[UUID, reference("project")]
-StatusId = Annotated[UUID, reference("status")]
-LabelId = Annotated[UUID, reference("label")]
-TaskId = Annotated[UUID, reference("task")]
-RelationId = Annotated[UUID, reference("relation")]
+UserId = Annotated[UUID, Reference("user")]
+SessionId = Annotated[UUID, Reference("session")]
+ApiTokenId = Annotated[UUID, Reference("api_token")]
+IdentityId = Annotated[UUID, Reference("identity")]
+WorkspaceId = Annotated[UUID, Reference("workspace")]
+InvitationId = Annotated[UUID, Reference("invitation")]
+ProjectId = Annotated[UUID, Reference("project")]
+StatusId = Annotated[UUID, Reference("status")]
+LabelId = Annotated[UUID, Reference("label")]
+TaskId = Annotated[UUID, Reference("task")]
+RelationId = Annotated[UUID, Reference("relation")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

@@ -57,6 +57,10 @@ class TestRefusals:
         refused = await owner.post(f"{path}/undo")
         assert (refused.status_code, refused.json()["error"]["code"]) == (409, "NOTHING_TO_UNDO")
 
+    async def test_a_task_of_a_deleted_project(self, owner: Caller, task: dict[str, Any]) -> None:
+        await owner.delete(f"/projects/{task['project_id']}")
+        assert (await owner.post(f"/tasks/{task['id']}/undo")).status_code == 404
+
     async def test_a_label_that_is_gone(self, owner: Caller, project: dict[str, Any]) -> None:
         label = await make_label(owner, project)
         task = await make_task(owner, project, label_ids=[label["id"]])

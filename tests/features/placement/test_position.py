@@ -50,6 +50,14 @@ class TestRefusals:
         fault = answer.json()["error"]["details"]["errors"][0]
         assert (fault["loc"], fault["code"]) == (["body", "after_id"], "unknown_task")
 
+    async def test_a_task_of_a_deleted_project_is_gone(
+        self, owner: Caller, workspace: dict[str, Any], task: dict[str, Any]
+    ) -> None:
+        other = await make_task(owner, await make_project(owner, workspace))
+        await owner.delete(f"/projects/{task['project_id']}")
+        answer = await owner.put(f"/tasks/{task['id']}/position", {"after_id": other["id"]})
+        assert answer.status_code == 404
+
     async def test_refuses_a_stale_etag(self, owner: Caller, project: dict[str, Any]) -> None:
         one, other = [await make_task(owner, project) for _ in range(2)]
         path, body = f"/tasks/{one['id']}/position", {"after_id": other["id"]}

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from glasswork.core.schemas import Output, UserId
+from glasswork.core.schemas import Output, Reference, UserId
 
 Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
 
@@ -18,7 +18,7 @@ class ChangeQuery(BaseModel):
 
 class Subject(Output):
     type: str = Field(examples=["task"])
-    id: Annotated[UUID, Field(json_schema_extra={"x-ref": "subject"})]
+    id: Annotated[UUID, Reference("subject")]
 
 
 class ChangeRead(Output):

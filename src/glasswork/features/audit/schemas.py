@@ -5,10 +5,10 @@ from uuid import UUID
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Output, Timestamp, UserId, reference
+from glasswork.core.schemas import Output, Reference, Timestamp, UserId
 
-EventId = Annotated[UUID, reference("event")]
-SubjectId = Annotated[UUID, reference("subject")]
+EventId = Annotated[UUID, Reference("event")]
+SubjectId = Annotated[UUID, Reference("subject")]
 EventType = Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$", examples=["task.updated"])]
 
 
@@ -34,7 +34,7 @@ class Via(Output):
     kind: Literal["session", "api_token", "system"] = Field(
         description="`system`: without a sign-in, by a token that was mailed, or by the operator."
     )
-    id: Annotated[UUID, reference("via")] | None
+    id: Annotated[UUID, Reference("via")] | None
     name: str | None = Field(description="The API token's.")
 
 

@@ -10,10 +10,10 @@ from glasswork.core.schemas import (
     IdentityId,
     InvitationId,
     Output,
+    Reference,
     SessionId,
     UserId,
     WorkspaceId,
-    reference,
 )
 from glasswork.features.accounts.schemas import UserRead
 from glasswork.features.credentials.models import Purpose
@@ -92,10 +92,10 @@ class TaskElsewhereExport(Output):
 
 
 class EventExport(Output):
-    id: Annotated[UUID, reference("event")]
+    id: Annotated[UUID, Reference("event")]
     at: datetime
     type: str
-    subject_id: Annotated[UUID, reference("subject")]
+    subject_id: Annotated[UUID, Reference("subject")]
     actor_id: UserId | None
     session_id: SessionId | None
     api_token_id: ApiTokenId | None

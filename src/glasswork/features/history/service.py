@@ -56,10 +56,11 @@ class HistoryService:
 
     async def undo(self, actor: Actor, task_id: UUID, precondition: Precondition) -> AnyRow:
         require(policy.can_write(await self._history.lock(actor, task_id)))
+        now = await self._tasks.get(actor, task_id)
         last = await self._history.last(actor, task_id)
         if last is None or last.type != TaskUpdated.type:
             raise NothingToUndoError
-        changes = _to_undo(last, TaskUpdated.show(await self._tasks.get(actor, task_id)))
+        changes = _to_undo(last, TaskUpdated.show(now))
         try:
             return await self._tasks.update(actor, task_id, changes, precondition)
         except (ValidationError, ConflictError) as refusal:

@@ -17,7 +17,7 @@ from glasswork.core.errors import ValidationError
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.resources import REPLAYED
-from glasswork.core.schemas import SHOWN_ONCE, marked, reference
+from glasswork.core.schemas import SHOWN_ONCE, Reference, marked
 from glasswork.core.telemetry.context import current_request
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
@@ -73,7 +73,7 @@ class KeyedRoute(APIRoute):
         self.dependencies = [*route.dependencies, Depends(_claiming(route.name, get_actor))]
         self.responses = _with_refusals(route)
         self._secrets = marked(route.response_model, SHOWN_ONCE)
-        self._workspace_field = next(iter(marked(route.response_model, reference("workspace"))), None)
+        self._workspace_field = next(iter(marked(route.response_model, Reference("workspace"))), None)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

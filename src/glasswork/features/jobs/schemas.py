@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Output
+from glasswork.core.schemas import Output, Reference
 
-JobId = Annotated[int, Field(ge=1, lt=2**63)]
+JobId = Annotated[int, Field(ge=1, lt=2**63), Reference("job")]
 
 
 class JobState(StrEnum):

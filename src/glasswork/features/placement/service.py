@@ -51,6 +51,8 @@ class PlacementService:
         require(can_write(role))
         precondition.check(task)
         before = await self._places.get_all(actor, [task_id])
+        if not before:
+            raise TaskNotFoundError(task_id)
         await self._places.lock_projects(task.workspace_id, [task.project_id])
         ahead = BEFORE_ALL
         if after_id is not None:

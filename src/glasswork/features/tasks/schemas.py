@@ -10,6 +10,7 @@ from glasswork.core.schemas import (
     Line,
     Output,
     ProjectId,
+    Reference,
     TaskId,
     Text,
     Timestamp,
@@ -29,7 +30,11 @@ LabelIds = Annotated[
     Field(max_length=50),
     AfterValidator(lambda ids: sorted(set(ids))),  # as they are shown, so that the same ones compare equal
 ]
-Key = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}$", examples=["OPS-42"])]
+Key = Annotated[
+    str,
+    Field(pattern=r"^[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}$", examples=["OPS-42"]),
+    Reference("task_key"),
+]
 
 
 class Recurrence(Input):

@@ -11,15 +11,17 @@ from glasswork.core.schemas import (
     Line,
     Output,
     ProjectId,
+    Reference,
     StatusId,
     WorkspaceId,
     optional,
 )
 from glasswork.features.projects.models import MAX_STATUSES, Category
 
-StatusKey = Annotated[
+NewStatusKey = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Key of the status.", examples=["in_progress"])
 ]
+StatusKey = Annotated[NewStatusKey, Reference("status_key")]
 Name = Annotated[Line, Field(max_length=100, examples=["In review"])]
 Position = Annotated[
     int,
@@ -39,7 +41,7 @@ Next = Annotated[
 class StatusCreate(Input):
     """`key` and `category` cannot be changed afterwards: tasks, filters and other programs rely on them."""
 
-    key: StatusKey
+    key: NewStatusKey
     name: Name
     category: Category
     color: Color = "#8c8c8c"

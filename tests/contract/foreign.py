@@ -1,0 +1,126 @@
+"""Ids and keys that are none of the caller's business, by what makes them so."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+from httpx2 import Response
+
+from glasswork.features.workspaces.models import Membership, Role
+from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_api_token, make_label, make_project, make_status, make_task
+
+from .matrix import MARK
+from .things import Things, make_project_things, make_things, make_workspace_things
+
+Maker = Callable[[Callers, Caller, Things], Awaitable[Things]]
+
+
+async def of_strangers(callers: Callers, _caller: Caller, _own: Things) -> Things:
+    things = await make_things(callers, await callers.user(), MARK)
+    return {name: thing for name, thing in things.items() if name != "job_id"}  # jobs are nobody's
+
+
+async def of_those_left(callers: Callers, caller: Caller, _own: Things) -> Things:
+    """Of a workspace in which the caller was an admin."""
+    host = await callers.user()
+    things = await make_workspace_things(callers, host, MARK)
+    async with callers.database.system_transaction() as session:
+        workspace_id = UUID(things["workspace_id"])
+        session.add(Membership(workspace_id=workspace_id, user_id=caller.id, role=Role.ADMIN))
+    await _sent(host.delete(f"/workspaces/{things['workspace_id']}/members/{caller.id}"))
+    return things
+
+
+async def elsewhere(callers: Callers, caller: Caller, _own: Things) -> Things:
+    """Of another workspace of the caller's, to which his API token does not reach."""
+    return await make_workspace_things(callers, caller, MARK)
+
+
+async def of_a_deleted_workspace(callers: Callers, caller: Caller, _own: Things) -> Things:
+    things = await make_workspace_things(callers, caller, MARK)
+    await _sent(caller.delete(f"/workspaces/{things['workspace_id']}"))
+    return things
+
+
+async def of_a_deleted_project(callers: Callers, caller: Caller, own: Things) -> Things:
+    things = await of_the_next_project(callers, caller, own)
+    await _sent(caller.delete(f"/projects/{things['project_id']}"))
+    return things
+
+
+async def of_the_next_project(callers: Callers, caller: Caller, own: Things) -> Things:
+    member = await callers.member(own["workspace_id"])
+    return await make_project_things(caller, member, {"id": own["workspace_id"]}, MARK)
+
+
+async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
+    workspace, project = {"id": own["workspace_id"]}, {"id": own["project_id"]}
+    task = await make_task(caller, project, title=f"{MARK} task")
+    label = await make_label(caller, project, name=f"{MARK} label")
+    status = await make_status(caller, project, name=f"{MARK} status")
+    gone_project = await make_project(caller, workspace, name=f"{MARK} project")
+    member = await callers.member(workspace["id"])
+    token = await make_api_token(caller, "tasks:read")
+    related = {"kind": "blocks", "task_id": own["done_task_id"]}
+    relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
+    body = {"email": "withdrawn@example.com", "role": "viewer"}
+    invited = (await _sent(caller.post(f"/workspaces/{workspace['id']}/invitations", body))).json()
+    for path in (
+        f"/tasks/{task['id']}",
+        f"/labels/{label['id']}",
+        f"/statuses/{status['id']}",
+        f"/projects/{gone_project['id']}",
+        f"/workspaces/{workspace['id']}/members/{member.id}",
+        f"/auth/api-tokens/{token['id']}",
+        f"/tasks/{own['archived_task_id']}/relations/{relation['id']}",
+        f"/workspaces/{workspace['id']}/invitations/{invited['id']}",
+    ):
+        await _sent(caller.delete(path))
+    tasks = [name for name in own if name.endswith("task_id")]
+    return {
+        **dict.fromkeys(tasks, task["id"]),
+        "key": task["key"],
+        "label_id": label["id"],
+        "label_name": label["name"],
+        "status_id": status["id"],
+        "status_key": status["key"],
+        "project_id": gone_project["id"],
+        "other_project_id": gone_project["id"],
+        "project_key": gone_project["key"],
+        "user_id": str(member.id),
+        "username": member.username,
+        "api_token_id": token["id"],
+        "relation_id": relation["id"],
+        "invitation_id": invited["id"],
+    }
+
+
+async def of_another_kind(_callers: Callers, _caller: Caller, own: Things) -> Things:
+    """The caller's own, but not what is asked for."""
+    ids = [name for name in own if name.endswith("_id") and name != "job_id"]
+    return {name: own["label_id" if "task" in name else "task_id"] for name in ids}
+
+
+async def _sent(request: Awaitable[Response]) -> Response:
+    answer = await request
+    assert answer.is_success, answer.text
+    return answer
+
+
+MAKERS: Final[Mapping[str, Maker]] = {
+    maker.__name__: maker
+    for maker in (
+        of_strangers,
+        of_those_left,
+        elsewhere,
+        of_a_deleted_workspace,
+        of_a_deleted_project,
+        of_the_next_project,
+        deleted,
+        of_another_kind,
+    )
+}
+
+OUTSIDE: Final = {"of_strangers", "of_those_left", "elsewhere", "of_a_deleted_workspace"}
+"""Those that make it in other workspaces."""

@@ -1,0 +1,124 @@
+"""An id that is none of the caller's business in each place that takes one; all else is the caller's own."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, get_type_hints
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from sqlalchemy import event
+from starlette.responses import StreamingResponse
+
+from tests.conftest import RolledBackDatabase
+from tests.factories.callers import Callers
+
+from .foreign import MAKERS, of_strangers
+from .references import Reference, Stage
+from .slots import Call
+from .snapshot import snapshot
+
+pytestmark = pytest.mark.anyio
+
+NO_REFERENCES = {"client_id"}
+"""OAuth2's, which nobody looks at."""
+
+STREAMS = {"/ops/api/stream"}
+"""Not in the document; for operators, whom it shows numbers."""
+
+ASKED_TWICE = {"transfer_workspace"}
+"""They also need the caller's own row among the members."""
+
+_JOIN = re.compile(r"\baccess\.workspace_id = [\w.$:]+")
+
+
+def test_every_id_says_what_it_refers_to(app: FastAPI) -> None:
+    ids = {
+        f"{call.name} {slot}": slot.kind
+        for call in Call.all(app)
+        for slot in call.slots()
+        if not slot.schema.keys() & {"enum", "const"} and slot.name not in NO_REFERENCES
+        if slot.schema.get("format") == "uuid" or re.search(r"(^|_)ids?$", slot.name)
+    }
+    assert len(ids) > 100
+    assert [place for place, kind in ids.items() if kind is None] == []
+
+
+def test_every_stream_is_known(app: FastAPI) -> None:
+    documented = app.openapi()["paths"]
+    routes = [route for route in iter_route_contexts(app.routes) if route.endpoint is not None]
+    assert {route.path for route in routes if route.path not in documented and is_stream(route)} == STREAMS
+
+
+def is_stream(route: Any) -> bool:
+    return not route.methods or get_type_hints(route.endpoint).get("return") is StreamingResponse
+
+
+async def test_what_is_the_callers_own_is_taken(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase
+) -> None:
+    stage = await Stage.make(callers)
+    refused = {}
+    for reference in Reference.all(app):
+        request = reference.call.request(stage.own, (reference.slot, reference.own(stage.own)))
+        async with database.connection.begin_nested() as savepoint:
+            answer = await stage.send(request, "operator" if reference.is_for_operators else "session")
+            await savepoint.rollback()
+        if not reference.takes(answer):
+            refused[str(reference)] = answer.text
+    assert refused == {}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+async def test_what_is_foreign_is_refused(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase, maker: str
+) -> None:
+    stage = await Stage.make(callers)
+    foreign = await MAKERS[maker](callers, stage.owner, stage.own)
+    before = await snapshot(database.connection)
+    found = {}
+    for call, attempts in groupby(stage.attempts(app, foreign, maker), lambda attempt: attempt.call.name):
+        for attempt in attempts:
+            answer = await stage.send(attempt.request, attempt.bearer)
+            if fault := attempt.fault(answer, stage.own, foreign):
+                found[attempt.name] = fault
+        after = await snapshot(database.connection)
+        if before != after:
+            found[f"{call} changed"] = str(before.items() ^ after.items())
+            before = after
+    assert found == {}
+
+
+async def test_an_operation_that_no_longer_asks_for_the_membership_is_noticed(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase
+) -> None:
+    stage = await Stage.make(callers)
+    foreign = await of_strangers(callers, stage.owner, stage.own)
+    unnoticed = {call.name for call in Call.all(app) if call.is_in_workspace} - ASKED_TWICE
+    for attempt in stage.attempts(app, foreign, "of_strangers"):
+        if attempt.call.name in unnoticed:
+            async with database.connection.begin_nested() as savepoint:
+                with without_joins(database):
+                    answer = await stage.send(attempt.request, attempt.bearer)
+                await savepoint.rollback()
+            if attempt.fault(answer, stage.own, foreign):
+                unnoticed.remove(attempt.call.name)
+    assert unnoticed == set()
+
+
+@contextmanager
+def without_joins(database: RolledBackDatabase) -> Iterator[None]:
+    """Let every statement find the rows of all workspaces."""
+
+    def rewrite(*arguments: Any) -> tuple[str, Any]:
+        statement, parameters = arguments[2:4]
+        return _JOIN.sub(r"(\g<0> OR true)", statement), parameters
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", rewrite, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", rewrite)

@@ -1,0 +1,165 @@
+"""One of everything."""
+
+from typing import Any
+
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from glasswork.core.tokens import digest
+from glasswork.features.identities.models import Identity
+from glasswork.features.workspaces.models import Role
+from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.tracker import (
+    make_api_token,
+    make_label,
+    make_project,
+    make_status,
+    make_task,
+    make_workspace,
+    make_workspace_label,
+)
+from tests.features.second_factors.authenticator import (
+    RECOVERY_CODE,
+    begin,
+    challenge_of,
+    give_recovery_code,
+)
+
+Things = dict[str, str]
+
+
+async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: bool = True) -> Things:
+    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner.
+
+    The second factor of the owner is on, or has been begun.
+    """
+    return {
+        **await make_workspace_things(callers, owner, mark),
+        **await make_account_things(callers, owner, has_totp=has_totp),
+    }
+
+
+async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> Things:
+    workspace = await make_workspace(owner, name=f"{mark} workspace")
+    member = await callers.member(workspace["id"], Role.MEMBER)
+    await give_recovery_code(callers.database, member.id)
+    await make_workspace_label(owner, workspace, name=f"{mark} label of all")
+    invitation = {"email": "somebody@example.com", "role": "viewer"}
+    pending = (await owner.post(f"/workspaces/{workspace['id']}/invitations", invitation)).json()
+    return {
+        "workspace_id": workspace["id"],
+        "user_id": str(member.id),
+        "username": member.username,
+        "invitation_id": pending["id"],
+        **await make_project_things(owner, member, workspace, mark),
+        "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
+    }
+
+
+async def make_project_things(owner: Caller, member: Caller, workspace: dict[str, Any], mark: str) -> Things:
+    project = await make_project(owner, workspace, name=f"{mark} project")
+    label = await make_label(owner, project, name=f"{mark} label")
+    status = await make_status(owner, project, name=f"{mark} status", position=1)
+    title = f"{mark} task"
+    task = await make_task(
+        owner, project, title=title, label_ids=[label["id"]], assignee_id=str(member.id), status=status["key"]
+    )
+    deleted, done, whole, archived = [await make_task(owner, project, title=title) for _ in range(4)]
+    part = await make_task(member, project, title=title, parent_id=whole["id"])
+    await owner.delete(f"/tasks/{deleted['id']}")
+    await owner.put(f"/tasks/{done['id']}/completion")
+    await owner.put(f"/tasks/{whole['id']}/watchers/{member.id}")
+    await owner.put(f"/tasks/{archived['id']}/archive")
+    related = {"kind": "blocks", "task_id": part["id"]}
+    return {
+        "project_id": project["id"],
+        "project_key": project["key"],
+        "status_id": status["id"],
+        "status_key": status["key"],
+        "label_id": label["id"],
+        "label_name": label["name"],
+        "task_id": task["id"],
+        "key": task["key"],
+        "deleted_task_id": deleted["id"],
+        "done_task_id": done["id"],
+        "whole_task_id": whole["id"],
+        "whole_task_key": whole["key"],
+        "archived_task_id": archived["id"],
+        "relation_id": (await owner.post(f"/tasks/{whole['id']}/relations", related)).json()["id"],
+    }
+
+
+async def make_account_things(callers: Callers, owner: Caller, *, has_totp: bool) -> Things:
+    logged_in = await owner.client.post(
+        "/api/v1/auth/token", data={"username": owner.email, "password": PASSWORD}
+    )
+    sessions = (await owner.get("/auth/sessions")).json()["items"]
+    if has_totp:
+        await give_recovery_code(callers.database, owner.id)
+    return {
+        "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
+        "identity_id": await link(callers, owner),
+        "provider": "acme",
+        "session_id": next(each["id"] for each in sessions if not each["is_current"]),
+        "job_id": str(await dead_job(callers)),
+        "email": owner.email,
+        "refresh_token": logged_in.json()["refresh_token"],
+        "challenge": await challenge_of(owner) if has_totp else "",
+        "code": RECOVERY_CODE if has_totp else await (await begin(owner, callers.database)).code(),
+        "invited": await invite(callers, owner.email),
+        "host_invited": await invite(callers, "hosted@example.com"),
+        "setup": await setup_token(callers),
+        **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
+    }
+
+
+PURPOSES = ("verify_email", "reset_password", "change_email")
+
+
+async def link(callers: Callers, user: Caller) -> str:
+    identity = Identity(id=uuid7(), user_id=user.id, provider="acme", subject=str(user.id))
+    async with callers.database.system_transaction() as session:
+        session.add(identity)
+    return str(identity.id)
+
+
+async def invite(callers: Callers, email: str) -> str:
+    """Into a workspace of somebody else's."""
+    host = await callers.user()
+    workspace = await make_workspace(host)
+    body = {"email": email, "role": "member"}
+    answer = await host.post(f"/workspaces/{workspace['id']}/invitations", body)
+    token: str = answer.json()["token"]
+    return token
+
+
+async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
+    statement = text(
+        "INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at, address)"
+        " VALUES (:token_hash, :user_id, :purpose, now() + interval '1 day', 'new@example.com')"
+    )
+    token = f"{purpose} of {user.username}"
+    values = {"token_hash": digest(token), "user_id": user.id, "purpose": purpose}
+    async with callers.database.system_transaction() as session:
+        await session.execute(statement, values)
+    return token
+
+
+async def setup_token(callers: Callers) -> str:
+    """As `serve` printed it when there was no admin."""
+    token = str(uuid7())
+    printed = text("INSERT INTO setup_tokens (token_hash) VALUES (:token_hash)")
+    async with callers.database.system_transaction() as session:
+        await session.execute(printed, {"token_hash": digest(token)})
+    return token
+
+
+async def dead_job(callers: Callers) -> int:
+    """Any that was ordered, as the runner leaves it that failed for the last time."""
+    killed = text(
+        "UPDATE jobs.pgqueuer SET status = 'failed', attempts = 9"
+        " WHERE id = (SELECT max(id) FROM jobs.pgqueuer) RETURNING id"
+    )
+    async with callers.database.system_transaction() as session:
+        job_id: int = (await session.execute(killed)).scalar_one()
+    return job_id
