@@ -19,7 +19,7 @@ from glasswork.core.errors import (
     ValidationError,
 )
 from glasswork.core.health import Health
-from glasswork.core.http import access, docs, errors, health, internal, metrics, peers
+from glasswork.core.http import access, docs, errors, health, internal, links, metrics, peers
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
@@ -132,6 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.health = Health(signals.metrics, probe.checks)
     app.state.probe = probe
     errors.install(app)
+    links.install(app)
     _include_routers(app)
 
     if settings.metrics_port is None:
