@@ -19,7 +19,7 @@ from tests.factories.callers import Callers
 
 from .workflow import IDENTITIES, Crowd, Workflow
 
-SETTINGS = settings(Workflow.TestCase.settings, max_examples=4, stateful_step_count=30, database=None)
+SETTINGS = settings(Workflow.TestCase.settings, max_examples=2, stateful_step_count=30, database=None)
 
 
 @pytest.fixture
