@@ -1,9 +1,11 @@
 """The pages that are made of the code: `uv run task docs`."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from glasswork.app import create_app
@@ -16,6 +18,7 @@ from glasswork.features.invariants.models import Rule
 from glasswork.worker import JOBS
 
 METRICS = Path(__file__).with_name("metrics.md")
+DOCUMENT = Path(__file__).with_name("openapi.json")
 
 _HEAD = """# Metrics
 
@@ -45,11 +48,19 @@ _PROCESS = """
 """
 
 
-async def metrics_page() -> str:
+def make_app() -> FastAPI:
     settings = Settings(
         database_url=SecretStr("postgresql+asyncpg://nobody@nowhere/nothing"), jwt_secret=SecretStr("-" * 32)
     )
-    app = create_app(settings)
+    return create_app(settings)
+
+
+def document() -> str:
+    return f"{json.dumps(make_app().openapi(), indent=2)}\n"
+
+
+async def metrics_page() -> str:
+    app = make_app()
     signals: Signals = app.state.signals
     tables = (_declared(signals.metrics), _labels(signals.metrics, app.state.routes), _others(signals))
     return "".join(head + table for head, table in zip((_HEAD, _LABELS, _PROCESS), tables, strict=True))
@@ -93,3 +104,4 @@ def _others(signals: Signals) -> str:
 
 if __name__ == "__main__":
     METRICS.write_text(asyncio.run(metrics_page()))
+    DOCUMENT.write_text(document())

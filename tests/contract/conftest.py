@@ -20,20 +20,21 @@ from tests.features.identities.provider import Provider, knowing
 
 
 @pytest.fixture(scope="session")
-def live(server: Server) -> Iterator[str]:
-    """Yield its address; Ada has an account there."""
-    runner = asyncio.Runner()
-    clone = server.clone()
-    name = runner.run(clone.__aenter__())
-    # As short as the document says: the operator's longer minimum cannot stand in it.
-    settings = make_settings(server.url(SERVING, name), password_min_length=8)
-    try:
-        with running(settings) as base_url:
-            sign_up(base_url)
-            yield base_url
-    finally:
+def live_settings(server: Server) -> Iterator[Settings]:
+    with asyncio.Runner() as runner:
+        clone = server.clone()
+        name = runner.run(clone.__aenter__())
+        # As short as the document says: the operator's longer minimum cannot stand in it.
+        yield make_settings(server.url(SERVING, name), password_min_length=8)
         runner.run(clone.__aexit__(None, None, None))
-        runner.close()
+
+
+@pytest.fixture(scope="session")
+def live(live_settings: Settings) -> Iterator[str]:
+    """Yield its address; Ada has an account there."""
+    with running(live_settings) as base_url:
+        sign_up(base_url)
+        yield base_url
 
 
 @contextmanager

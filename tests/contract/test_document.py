@@ -69,3 +69,18 @@ def test_an_input_takes_no_other_fields(document: dict[str, Any]) -> None:
     inputs = {name for name in schemas if name.endswith(("Create", "Update", "Registration", "Refresh"))}
     assert len(inputs) >= 9
     assert all(schemas[name]["additionalProperties"] is False for name in inputs)
+
+
+def test_what_is_made_links_to_what_can_be_done_with_it(document: dict[str, Any]) -> None:
+    created = {
+        operation["operationId"]: operation["responses"]["201"].get("links", {})
+        for _, operation in operations(document)
+        if "201" in operation["responses"]
+    }
+    assert {name for name, links in created.items() if not links} == {"begin_totp"}  # it has no id
+    assert created["create_relation"]["get_relation"]["parameters"] == {
+        "task_id": "$request.path.task_id",
+        "relation_id": "$response.body#/id",
+    }
+    assert {"get_task", "update_task", "complete_task"} <= created["create_task"].keys()
+    assert "watch_task" not in created["create_task"]  # who is to watch, it does not know

@@ -84,6 +84,9 @@ class Callers:
 
     async def member(self, workspace_id: UUID | str, role: Role = Role.MEMBER) -> Caller:
         caller = await self.user()
+        await self.join(caller, workspace_id, role)
+        return caller
+
+    async def join(self, caller: Caller, workspace_id: UUID | str, role: Role) -> None:
         async with self.database.system_transaction() as session:
             session.add(Membership(workspace_id=UUID(str(workspace_id)), user_id=caller.id, role=role))
-        return caller

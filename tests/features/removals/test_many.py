@@ -32,7 +32,7 @@ async def test_more_than_can_be_changed_at_once(
 ) -> None:
     label = await make_label(owner, project)
     database: Database = app.state.database
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(COPIES, {"copies": MAX_TASKS, "task_id": task["id"]})
         await session.execute(LABELLED, {"label_id": label["id"], "project_id": project["id"]})
     paths = (
@@ -43,7 +43,7 @@ async def test_more_than_can_be_changed_at_once(
     for path in paths:
         refusal = (await owner.delete(path)).json()["error"]
         assert (refusal["code"], refusal["details"]) == ("TOO_MANY_TASKS", {"limit": MAX_TASKS})
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(text("DELETE FROM tasks WHERE id = :task_id"), {"task_id": task["id"]})
     for path in paths:
         assert (await owner.delete(path)).status_code == 204
