@@ -40,6 +40,8 @@ class RequestContext:
     db_wait_seconds: float = 0
     """Spent on waiting for a connection of the pool."""
     jobs_ordered: int = 0
+    retries: int = 0
+    """How often the database undid it, and it began anew."""
     sent_error: Mapping[str, Any] | None = None
     """As the caller got it, without what the caller may have put into it."""
     record: Record | None = None
@@ -49,6 +51,11 @@ class RequestContext:
     def seconds(self) -> float:
         """Until the last byte of the answer, without what ran after it."""
         return (self.last_byte or perf_counter()) - self.started
+
+    def begin_again(self) -> None:
+        """What was done so far is undone, but took its time."""
+        self.retries += 1
+        self.jobs_ordered = 0
 
 
 _current: ContextVar[RequestContext] = ContextVar("request")

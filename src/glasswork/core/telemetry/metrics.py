@@ -34,6 +34,7 @@ LABELS = {
     "db_client_connection_state": "idle, used",
     "outcome": "ok, error; of jobs: ok, retry, dead, returned",
     "state": "waiting, running, retrying, dead",
+    "reason": "serialization, deadlock, lock, connection",
     "whose": "account, address, pair: of both",
     "dependency": "the names in `checks` of /ready",
     "role": "api, worker",
@@ -82,6 +83,9 @@ class Metrics:
         )
         self.request_queries = self._histogram(
             "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES
+        )
+        self.retries = self._counter(
+            "glasswork_request_retries", "Requests begun anew because the database undid them.", ("reason",)
         )
         self.guesses_refused = self._counter(
             "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
@@ -200,6 +204,8 @@ class Metrics:
             self.job_wait_seconds.labels(job)
             for outcome in ("ok", "retry", "dead", "returned"):
                 self.jobs.labels(job, outcome)
+        for reason in ("serialization", "deadlock", "lock", "connection"):
+            self.retries.labels(reason)
         for whose in ("account", "address", "pair"):
             self.guesses_refused.labels(whose)
         for method in ("GET", "POST"):

@@ -55,7 +55,7 @@ class RemovalRepository:
     async def _lock_where(self, *conditions: ColumnElement[bool]) -> Sequence[AnyRow]:
         """Lock tasks, in one order for all who do."""
         columns = Task.id, Task.project_id, Task.deleted_at
-        statement = select(*columns).where(*conditions).order_by(Task.id).with_for_update()
+        statement = select(*columns).where(*conditions).order_by(Task.id).with_for_update(key_share=True)
         return (await self._session.execute(statement)).all()
 
     async def repeat_while_used(self, delete: Callable[[], Awaitable[None]]) -> None:
