@@ -48,6 +48,12 @@ DATABASE = Board(
             ),
             Panel("Wait for a connection", "s", quantiles("db_client_connection_wait_time_seconds")),
             Panel("Use of a connection", "s", quantiles("db_client_connection_use_time_seconds")),
+            Panel(
+                "Requests begun anew",
+                "cps",
+                {"{{reason}}": rate("glasswork_request_retries_total", "reason")},
+                "The database undid them: by deadlock, serialisation, a long wait, a lost connection.",
+            ),
         ],
     },
 )

@@ -14,6 +14,7 @@ from glasswork.core.db import Database, open_database
 from glasswork.core.draining import draining
 from glasswork.core.errors import (
     MalformedRequestError,
+    OutcomeUnknownError,
     PayloadTooLargeError,
     RateLimitError,
     ServiceUnavailableError,
@@ -29,6 +30,7 @@ from glasswork.core.http.middleware.cors import CorsMiddleware
 from glasswork.core.http.middleware.error_renderer import ErrorRendererMiddleware
 from glasswork.core.http.middleware.rate_limit import RateLimitMiddleware
 from glasswork.core.http.middleware.request_context import RequestContextMiddleware
+from glasswork.core.http.middleware.retry import RetryMiddleware
 from glasswork.core.http.middleware.security_headers import SecurityHeadersMiddleware
 from glasswork.core.http.middleware.trusted_hosts import TrustedHostsMiddleware
 from glasswork.core.http.rate_limits import RateLimits, rates_of
@@ -107,6 +109,7 @@ EVERYWHERE = declare(
     RateLimitError,
     InternalError,
     ServiceUnavailableError,
+    OutcomeUnknownError,
 )
 
 
@@ -115,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     lines = logs.configure_logs(settings, "api")
     keys = Keys.of(settings)
+    signals = Signals("api", lines, records=settings.has_ops_page)
     app = FastAPI(
         title="Glasswork",
         version=VERSION,
@@ -127,12 +131,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         telemetry=FASTAPI_TELEMETRY_OFF,
         lifespan=lifespan,
-        middleware=_middlewares(settings),
+        middleware=_middlewares(settings, signals),
     )
     app.state.settings = settings
     app.state.keys = keys
     app.state.api_token_uses = ApiTokenUses()
-    signals = app.state.signals = Signals("api", lines, records=settings.has_ops_page)
+    app.state.signals = signals
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     counters = app.state.counters = Counters(
         settings.redis_url if settings.rate_limit_enabled else None, signals.metrics
@@ -144,7 +148,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _include_routers(app)
 
     if settings.metrics_port is None:
-        metrics.install(app, app.state.signals.metrics)
+        metrics.install(app, signals.metrics)
     if settings.docs_enabled:
         docs.install(app)
     if settings.has_ops_page:
@@ -154,7 +158,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _observe(app, settings)
     _limit(app, settings)
     if settings.metrics_port is not None:
-        inside = internal.create_app(app.state.signals.metrics, app.state.health)
+        inside = internal.create_app(signals.metrics, app.state.health)
         app.add_middleware(internal.InternalPortMiddleware, port=settings.metrics_port, inside=inside)
     return app
 
@@ -205,7 +209,7 @@ async def _worker(
     await working
 
 
-def _middlewares(settings: Settings) -> list[Middleware]:
+def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
     """Outermost first; request id and telemetry come around all of them."""
     return [
         Middleware(SecurityHeadersMiddleware),
@@ -214,6 +218,7 @@ def _middlewares(settings: Settings) -> list[Middleware]:
         Middleware(ErrorRendererMiddleware),
         Middleware(TrustedHostsMiddleware, hosts=settings.trusted_hosts),
         Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+        Middleware(RetryMiddleware, metrics=signals.metrics),
     ]
 
 

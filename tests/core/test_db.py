@@ -12,8 +12,10 @@ from glasswork.core.errors import (
     AuthenticationError,
     ConflictError,
     ServiceUnavailableError,
+    TransientError,
     ValidationError,
 )
+from glasswork.core.telemetry.exceptions import describe
 from glasswork.features.accounts.models import User
 from tests.databases import OWNER, Server
 from tests.factories.callers import Callers
@@ -100,12 +102,18 @@ class TestRefusals:
             ("22003", ValidationError),
             ("22021", ValidationError),
             ("54000", ValidationError),
-            ("08006", ServiceUnavailableError),
-            ("40001", ServiceUnavailableError),
-            ("40P01", ServiceUnavailableError),
+            ("08006", TransientError),
+            ("40000", ServiceUnavailableError),
+            ("40001", TransientError),
+            ("40003", ServiceUnavailableError),
+            ("40P01", TransientError),
+            ("53100", ServiceUnavailableError),
             ("53300", ServiceUnavailableError),
-            ("55P03", ServiceUnavailableError),
+            ("55P03", TransientError),
             ("57014", ServiceUnavailableError),
+            ("57P01", TransientError),
+            ("57P02", TransientError),
+            ("57P03", ServiceUnavailableError),
         ],
     )
     async def test_are_told_by_their_state(
@@ -113,7 +121,9 @@ class TestRefusals:
     ) -> None:
         with pytest.raises(refusal) as caught:
             await run(database, f"DO $$ BEGIN RAISE EXCEPTION 'otter' USING ERRCODE = '{state}'; END $$")
+        assert type(caught.value) is refusal
         assert "otter" not in caught.value.message
+        assert describe(caught.value)["sqlstate"] == state
 
     @pytest.mark.parametrize("state", ["23502", "23514", "42501", "42P01", "0A000", "P0001", "XX000"])
     async def test_that_are_our_fault_are_left_alone(self, database: Database, state: str) -> None:
@@ -134,7 +144,7 @@ class TestRefusals:
             await run(database, "SELECT CAST(:value AS text)", value=value)
 
     async def test_a_slow_statement_is_given_up(self, database: Database) -> None:
-        with pytest.raises(ServiceUnavailableError) as refusal:
+        with pytest.raises(ServiceUnavailableError, match="took too long") as refusal:
             await run(database, "SET LOCAL statement_timeout = '10ms'", "SELECT pg_sleep(60)")
         assert refusal.value.headers["Retry-After"] == "1"
 
@@ -143,7 +153,7 @@ class TestRefusals:
         lock = f"SELECT 1 FROM users WHERE id = '{user.id}' FOR UPDATE"
         async with database.transaction() as holder:
             await holder.execute(text(lock))
-            with pytest.raises(ServiceUnavailableError):
+            with pytest.raises(TransientError):
                 await run(database, "SET LOCAL lock_timeout = '10ms'", lock)
 
     async def test_an_answer_that_does_not_come_is_given_up(self, database: Database) -> None:

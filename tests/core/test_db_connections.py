@@ -11,7 +11,8 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from glasswork.core import db
 from glasswork.core.db import Database, create_engine
-from glasswork.core.errors import ServiceUnavailableError
+from glasswork.core.errors import ServiceUnavailableError, TransientError
+from glasswork.core.runner import open_pool
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
 
@@ -52,10 +53,46 @@ class TestConnections:
                 await run(pool_of_one, "SELECT 1")
         await run(pool_of_one, "SELECT 1")
 
-    async def test_are_in_utc_and_named(self, pool_of_one: Database) -> None:
-        settings = text("SELECT current_setting('timezone'), current_setting('application_name')")
+
+class TestLimits:
+    """Each is the server's, wherever the connection was made."""
+
+    ASKED = "SELECT " + ", ".join(f"current_setting('{name}')" for name in db.SERVER_SETTINGS)
+    EXPECTED = ("glasswork", "UTC", "3s", "2500ms", "10s", "1s")
+
+    async def test_are_those_of_the_pool(self, pool_of_one: Database) -> None:
         async with pool_of_one.reading() as session:
-            assert tuple((await session.execute(settings)).one()) == ("UTC", "glasswork")
+            assert tuple((await session.execute(text(self.ASKED))).one()) == self.EXPECTED
+
+    async def test_are_those_of_the_queue(self, pool_of_one: Database) -> None:
+        url = pool_of_one.engine.url.set(drivername="postgresql")
+        async with open_pool(url.render_as_string(hide_password=False)) as pool:
+            assert tuple(await pool.fetchrow(self.ASKED) or ()) == self.EXPECTED
+
+    async def test_a_silent_statement_ends_and_takes_its_connection_with_it(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is waited for: neither the statement's cancellation nor ROLLBACK."""
+        monkeypatch.setattr(db, "ANSWER_SECONDS", 0.1)
+        async with server.clone() as name:
+            database = Database(create_engine(server.url(SERVING, name), pool_size=1))
+            with pytest.raises(ServiceUnavailableError, match="does not answer"):
+                await run(database, "SELECT 1", "SELECT pg_sleep(2)")
+            assert database.engine.pool.status().endswith("Current Checked out connections: 0")
+            await run(database, "SELECT 1")
+            await database.engine.dispose()
+
+    async def test_an_idle_transaction_is_ended_by_the_server(self, pool_of_one: Database) -> None:
+        async def be_idle() -> None:
+            async with pool_of_one.transaction() as session:
+                await session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10ms'"))
+                driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+                while not driver.is_closed():
+                    await checkpoint()
+
+        with pytest.raises(TransientError):
+            await be_idle()
+        await run(pool_of_one, "SELECT 1")
 
 
 async def test_a_database_that_is_away_is_told(app: FastAPI, callers: Callers) -> None:

@@ -1,4 +1,4 @@
-"""The way to the database: connections, transactions, and what its refusals mean."""
+"""The way to the database: connections and transactions."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -6,21 +6,17 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Row, event
+from sqlalchemy import ExceptionContext, Row, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.actor import Actor
-from glasswork.core.errors import (
-    AppError,
-    ConflictError,
-    NotFoundError,
-    ServiceUnavailableError,
-    ValidationError,
-)
+from glasswork.core.database_errors import NO_ANSWER, outcome_told, refusal_of
+from glasswork.core.errors import AppError, ServiceUnavailableError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.row_security import (
+    NOBODY,
     SETTINGS,
     SYSTEM,
     TellingConnection,
@@ -35,9 +31,27 @@ log = structlog.get_logger()
 AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name."""
 
-STATEMENT_SECONDS = 5
+POOL_WAIT_SECONDS = 1.75
 CONNECT_SECONDS = 2
-POOL_WAIT_SECONDS = 2
+LOCK_SECONDS = 2.5
+"""A try; `RetryMiddleware` makes three, since a lock that is waited for is no sign of silence."""
+STATEMENT_SECONDS = 3
+ANSWER_SECONDS = 3.5
+"""Longer than a statement may take: who is silent for so long is not there.
+
+A database that falls silent is told within these, or within the wait for the pool and for a new connection:
+3.75 s at most.
+"""
+
+SERVER_SETTINGS = {
+    "application_name": "glasswork",
+    "timezone": "UTC",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}ms",
+    "idle_in_transaction_session_timeout": "10s",
+    "client_connection_check_interval": "1s",
+}
+"""Of every connection of the API and of the worker."""
 
 
 class Database:
@@ -90,10 +104,11 @@ class Database:
         await session.flush()
         if self._signals is None:
             await store_outbox(session)
-            await session.commit()
+            with outcome_told():
+                await session.commit()
             return
         types = await store_outbox(session, self._signals.tracer)
-        with self._signals.database.commit():
+        with self._signals.database.commit(), outcome_told():
             await session.commit()
         for type_ in types:
             self._signals.metrics.events.labels(type_).inc()
@@ -105,12 +120,12 @@ class Database:
         except (DBAPIError, asyncpg.PostgresError) as error:
             if is_refused_by_policy(error):
                 self._tell_of_policy(error)
-            refusal = _refusal(error)
+            refusal = refusal_of(error)
             if refusal is None:
                 raise
             raise refusal from error
         except (PoolTimeoutError, TimeoutError, OSError) as error:
-            raise ServiceUnavailableError("The database does not answer.") from error
+            raise ServiceUnavailableError(NO_ANSWER) from error
 
     def _tell_of_policy(self, error: Exception) -> None:
         """The statement should have seen to it: its own condition has a hole."""
@@ -141,17 +156,12 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         connect_args={
             "connection_class": TellingConnection,
             "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
-            "server_settings": {
-                "application_name": "glasswork",
-                "timezone": "UTC",
-                "statement_timeout": f"{STATEMENT_SECONDS}s",
-                "idle_in_transaction_session_timeout": "10s",
-                "client_connection_check_interval": "1s",
-            },
+            "command_timeout": ANSWER_SECONDS,
+            "server_settings": SERVER_SETTINGS,
         },
     )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed_connection)
+    event.listen(engine.sync_engine, "checkout", _prepare)
+    event.listen(engine.sync_engine, "handle_error", _drop_silent_connection)
     if signals:
         signals.database.observe(engine.sync_engine, pool_size)
     return engine
@@ -161,23 +171,17 @@ def violated_constraint(error: IntegrityError) -> str | None:
     return getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
 
 
-def _refuse_closed_connection(connection: Any, _record: object, _proxy: object) -> None:
-    """Let the pool take another connection when the server closed this one: a ping without a trip."""
+def _prepare(connection: Any, _record: object, _proxy: object) -> None:
+    """Take another connection when the server closed this one: a ping without a trip."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+    connection.driver_connection.next_settings = NOBODY  # of who had it, and may never have begun
 
 
-def _refusal(error: DBAPIError | asyncpg.PostgresError) -> AppError | None:
-    """What an SQLSTATE means to the caller; None: a bug of ours."""
-    driver_error = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(driver_error, "sqlstate", None) or ""
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if lost or state.startswith(("08", "53", "57", "40", "55P03")):
-        return ServiceUnavailableError("The database does not answer.")
-    if state.startswith(("22", "54")):
-        return ValidationError("The request holds a value that cannot be stored.")
-    if is_refused_by_policy(error):
-        return NotFoundError("There is no such thing here.")
-    if state in {"23505", "23503", "23P01"}:
-        return ConflictError("The request clashes with what is stored.")
-    return None
+def _drop_silent_connection(context: ExceptionContext) -> None:
+    """Who does not answer a statement would not answer ROLLBACK, nor a polite end of the connection."""
+    connection = context.connection
+    if isinstance(context.original_exception, TimeoutError) and connection is not None:
+        driver_connection: Any = connection.connection.driver_connection
+        driver_connection.terminate()
+        context.is_disconnect = True  # of the pool's other connections, too

@@ -15,7 +15,7 @@ AppError
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 class AppError(Exception):
@@ -100,6 +100,26 @@ class ServiceUnavailableError(AppError):
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class TransientError(ServiceUnavailableError):
+    """The database undid everything, through no fault of the caller's: done again it may well succeed."""
+
+    def __init__(self, reason: Literal["serialization", "deadlock", "lock", "connection"]) -> None:
+        super().__init__("The database undid this; try again.")
+        self.reason = reason
+
+
+class OutcomeUnknownError(ServiceUnavailableError):
+    """The connection was lost between COMMIT and its answer."""
+
+    code = "OUTCOME_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Whether this was stored is not known. To try again is safe with the Idempotency-Key that it had;"
+            " without one, look first."
+        )
 
 
 def require(allowed: bool) -> None:

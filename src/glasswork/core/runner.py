@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import Database
+from glasswork.core.db import ANSWER_SECONDS, CONNECT_SECONDS, SERVER_SETTINGS, Database
 from glasswork.core.errors import AppError
 from glasswork.core.jobs import NO_TRACER, SCHEMA, Job, Nothing, Work, next_runs, queries, queue_state
 from glasswork.core.outbox import Outbox
@@ -296,7 +296,14 @@ async def open_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     When the server dies, a connection may be lost in a moment in which nobody gives it back. The pool's own
     close would wait for it: the worker would never work again, nor stop.
     """
-    pool = await asyncpg.create_pool(dsn, min_size=2, max_size=4, timeout=5, command_timeout=10)
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=2,
+        max_size=4,
+        timeout=CONNECT_SECONDS,
+        command_timeout=ANSWER_SECONDS,
+        server_settings=SERVER_SETTINGS,
+    )
     try:
         yield pool
     finally:

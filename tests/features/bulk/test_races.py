@@ -68,9 +68,9 @@ async def test_crossing_ones_wait_for_each_other_only_one_way(
         bulk(owner, workspace, operations(ids, projects)),
         bulk(owner, workspace, operations(ids[::-1], projects[::-1])),
     )
-    # On a slow machine the second one may have waited for too long.
-    assert errors in ([], ["57014"])
-    assert sorted(answer.status_code for answer in answers) == [200, 503 if errors else 200]
+    # On a slow machine the second one may have waited for long, and begun anew.
+    assert set(errors) <= {"55P03"}
+    assert [answer.status_code for answer in answers] == [200, 200]
 
 
 async def test_statements_grow_by_as_many_with_each_operation(

@@ -9,6 +9,7 @@ from httpx2 import Response
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database
 from glasswork.features.projects.service import ProjectService
+from glasswork.features.tasks.access import lock_task
 from glasswork.features.tasks.schemas import TaskUpdate
 from glasswork.features.tasks.service import TaskService
 from tests.factories.callers import Caller, Callers
@@ -192,3 +193,21 @@ async def test_a_task_that_comes_while_its_project_goes_is_refused(
         answer = await start(database, owner.post(f"/projects/{project['id']}/tasks", {"title": "Late"}))
         assert not answer.done()
     assert (await answer).json()["error"]["code"] == "PROJECT_NOT_FOUND"
+
+
+async def test_a_subtask_recurs_while_its_parent_goes_and_goes_with_it(
+    owner: Caller, project: dict[str, Any], database: Database
+) -> None:
+    """The one holds the subtask and makes the next, the other holds the parent and waits for the subtask."""
+    parent = await make_task(owner, project)
+    often = {"rule": "FREQ=DAILY", "time_zone": "UTC"}
+    subtask = await make_task(
+        owner, project, parent_id=parent["id"], due_at="2026-01-01T00:00:00Z", recurrence=often
+    )
+    async with database.transaction() as session:
+        await lock_task(session, owner.actor, UUID(subtask["id"]))
+        answer = await start(database, owner.delete(f"/tasks/{parent['id']}"))
+        assert not answer.done()
+        await TaskService(session).complete(owner.actor, UUID(subtask["id"]), Precondition())
+    assert (await answer).status_code == 204
+    assert (await owner.get(f"/projects/{project['id']}/tasks")).json()["items"] == []

@@ -12,7 +12,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from glasswork.core.errors import AppError, MalformedRequestError, RateLimitError, ValidationError
+from glasswork.core.errors import (
+    AppError,
+    MalformedRequestError,
+    RateLimitError,
+    TransientError,
+    ValidationError,
+)
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.telemetry.redaction import scrub
 
@@ -108,6 +114,8 @@ def response_for(error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     async def render(request: Request, error: Exception) -> Response:
+        if isinstance(error, TransientError):
+            raise error  # to RetryMiddleware; what it gives up is rendered further out
         response = response_for(error)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response.headers["Allow"] = ", ".join(_allowed_methods(app, request.scope["path"]))

@@ -1,14 +1,14 @@
 """What an operation depends on where something can be guessed."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 
-from glasswork.core.errors import AppError
-from glasswork.core.guessing import Guess, GuessLimiter, TooManyGuessesError
+from glasswork.core.errors import AppError, ServiceUnavailableError, TransientError
+from glasswork.core.guessing import Attempt, Guess, GuessLimiter, TooManyGuessesError
 
 from .callers import client_key
 
@@ -34,11 +34,22 @@ async def guessing(request: Request, guess: Guess, account: str | None = None) -
     try:
         yield
     except (AppError, RequestValidationError) as refusal:
-        if not isinstance(refusal, guess.wrong):
-            await limiter.give_back(attempt, was_right=False)
+        if not isinstance(refusal, guess.wrong) and not _is_silence(refusal):
+            await _give_back(limiter, attempt, was_right=False)
         raise
     if not guess.is_spent:
-        await limiter.give_back(attempt, was_right=True)
+        await _give_back(limiter, attempt, was_right=True)
+
+
+async def _give_back(limiter: GuessLimiter, attempt: Attempt, *, was_right: bool) -> None:
+    """Where that cannot be, keep the outcome, which is stored: then the attempt counts for a while."""
+    with suppress(ServiceUnavailableError):
+        await limiter.give_back(attempt, was_right=was_right)
+
+
+def _is_silence(refusal: Exception) -> bool:
+    """Who has waited for a database in vain waits for it no second time; who begins anew counts anew."""
+    return isinstance(refusal, ServiceUnavailableError) and not isinstance(refusal, TransientError)
 
 
 def guessing_from_address(guess: Guess) -> Any:

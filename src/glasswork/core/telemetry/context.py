@@ -42,6 +42,8 @@ class RequestContext:
     jobs_ordered: int = 0
     is_replayed: bool = False
     """The answer is that to an earlier request with the same Idempotency-Key."""
+    retries: int = 0
+    """How often the database undid it, and it began anew."""
     sent_error: Mapping[str, Any] | None = None
     """As the caller got it, without what the caller may have put into it."""
     record: Record | None = None
@@ -51,6 +53,11 @@ class RequestContext:
     def seconds(self) -> float:
         """Until the last byte of the answer, without what ran after it."""
         return (self.last_byte or perf_counter()) - self.started
+
+    def begin_again(self) -> None:
+        """What was done so far is undone, but took its time."""
+        self.retries += 1
+        self.jobs_ordered = 0
 
 
 _current: ContextVar[RequestContext] = ContextVar("request")

@@ -35,6 +35,7 @@ LABELS = {
     "db_client_connection_state": "idle, used",
     "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused",
     "state": "waiting, running, retrying, dead",
+    "reason": "serialization, deadlock, lock, connection",
     "whose": "account, address, pair: of both",
     "policy": "global, token, and the operations that have rates of their own",
     "dependency": "the names in `checks` of /ready",
@@ -84,6 +85,9 @@ class Metrics:
         )
         self.request_queries = self._histogram(
             "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES
+        )
+        self.retries = self._counter(
+            "glasswork_request_retries", "Requests begun anew because the database undid them.", ("reason",)
         )
         self.guesses_refused = self._counter(
             "glasswork_guesses_refused", "Guesses that had to wait, by the limit that they met.", ("whose",)
@@ -218,6 +222,7 @@ class Metrics:
             (self.requests, ((method, route, "500") for method, route in routes)),
             (self.job_wait_seconds, product(jobs)),
             (self.jobs, product(jobs, ("ok", "retry", "dead", "returned"))),
+            (self.retries, product(("serialization", "deadlock", "lock", "connection"))),
             (self.guesses_refused, product(("account", "address", "pair"))),
             (self.idempotency, product(("executed", "replayed", "in_use", "reused"))),
             (self.requests_limited, product(policies)),

@@ -11,7 +11,7 @@ FIELDS = frozenset(
         # the request
         *("method", "route", "path", "status", "outcome", "error_type", "error_code"),
         *("duration_ms", "ttfb_ms", "bytes_in", "bytes_out", "trace_sampled"),
-        *("db_queries", "db_ms", "db_wait_ms", "jobs_ordered", "idempotent_replayed"),
+        *("db_queries", "db_ms", "db_wait_ms", "jobs_ordered", "idempotent_replayed", "retries"),
         # its caller
         *("user_id", "workspace_id", "client_ip", "user_agent"),
         # the job

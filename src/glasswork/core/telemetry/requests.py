@@ -114,6 +114,7 @@ def _end(context: RequestContext, method: str, route: str, status: int) -> Endin
         "db_wait_ms": _milliseconds(context.db_wait_seconds),
         "jobs_ordered": context.jobs_ordered,
         "idempotent_replayed": context.is_replayed or None,
+        "retries": context.retries or None,
         "bytes_in": context.bytes_in,
         "bytes_out": context.bytes_out,
         "user_id": str(context.user_id) if context.user_id else None,

@@ -58,7 +58,7 @@ class RemovalRepository:
         """Lock tasks, in one order for all who do."""
         columns = Task.id, Task.project_id, Task.deleted_at
         statement = select(*columns).where(*conditions).order_by(Task.id).limit(MAX_TASKS + 1)
-        rows = (await self._session.execute(statement.with_for_update())).all()
+        rows = (await self._session.execute(statement.with_for_update(key_share=True))).all()
         if len(rows) > MAX_TASKS:
             raise TooManyTasksError(MAX_TASKS)
         return rows

@@ -109,7 +109,7 @@ _LOCKED = (
     .join(workspace_access, workspace_access.c.workspace_id == Task.workspace_id)
     .where(Task.id.in_(bindparam("task_ids", expanding=True)))
     .order_by(Task.id)
-    .with_for_update(of=Task)
+    .with_for_update(of=Task, key_share=True)
     .execution_options(populate_existing=True)
 )
 
@@ -144,7 +144,7 @@ _FAMILY = (
     )
     .join(_family, _family.c.id == Task.id)
     .order_by(Task.id)
-    .with_for_update(of=Task)
+    .with_for_update(of=Task, key_share=True)
 )
 
 _Parent = aliased(Task)
