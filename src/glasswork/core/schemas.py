@@ -100,6 +100,9 @@ Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$", examples=["#0e8a16"])]
 
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
+
+
 def _only_text(value: object) -> object:
     if not isinstance(value, str | datetime):
         raise ValueError("must be a string such as 2026-03-01T12:00:00Z")  # noqa: TRY004 (pydantic takes ValueError)
@@ -107,9 +110,11 @@ def _only_text(value: object) -> object:
 
 
 def _storable(value: datetime) -> datetime:
-    if not 1900 <= value.year <= 9000:  # noqa: PLR2004 (away from the ends that no zone can shift over)
-        raise ValueError("must lie between the years 1900 and 9000")
-    return value.astimezone(UTC)
+    if _FIRST_YEAR <= value.year <= _LAST_YEAR:  # away from the ends that no zone can shift over
+        moment = value.astimezone(UTC)
+        if _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            return moment
+    raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
 
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_storable)]

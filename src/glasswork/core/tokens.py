@@ -175,8 +175,8 @@ def new_setup_token() -> str:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token that is shown once."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    """What is kept of a token that is shown once; also of what is none, and not even text."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def new_api_token(user_id: UUID, token_id: UUID) -> str:

@@ -42,6 +42,11 @@ class TestRefusals:
             {"operations": [{"op": "burn", "task_id": str(uuid7())}]},
             {"operations": [{"op": "update", "task_id": str(uuid7()), "key": "OPS-9"}]},
             {"operations": [{"op": "complete"}]},
+            {
+                "operations": [
+                    {"op": "update", "task_id": str(uuid7()), "due_at": "1900-01-01T00:00:00+01:00"}
+                ]
+            },
         ],
     )
     async def test_refuses_bad_input(

@@ -56,6 +56,12 @@ class TestVerifyEmail:
     async def test_refuses_an_unknown_token(self, client: AsyncClient, token: str) -> None:
         assert refusal(await verify(client, token)) == REFUSED
 
+    async def test_refuses_what_is_not_even_text(self, client: AsyncClient) -> None:
+        headers = {"Content-Type": "application/json"}
+        body = r'{"token": "\ud800"}'
+        answer = await client.post("/api/v1/auth/verify-email", content=body, headers=headers)
+        assert refusal(answer) == REFUSED
+
     async def test_refuses_an_expired_token(self, callers: Callers, database: Database, app: FastAPI) -> None:
         ada = await callers.user()
         token = await issue(ada, database, app)

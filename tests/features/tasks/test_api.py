@@ -35,6 +35,7 @@ class TestCreate:
             *({"priority": priority} for priority in ("highest", None)),
             *({"estimate_minutes": estimate} for estimate in (-1, 1_000_001, 1.5, "5", 10**100)),
             *({"due_at": at} for at in ("tomorrow", "2026-01-01T00:00:00", "1899-01-01T00:00:00Z", 0)),
+            *({"due_at": at} for at in ("1900-01-01T00:00:00+23:59", "9000-12-31T23:59:59-23:59")),
             *({"assignee_id": user_id} for user_id in ("me", "")),
             {"description": "a" * 65_537},
             {"number": 7},
