@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import Response
 
 from glasswork.core.concurrency import Precondition
@@ -15,6 +16,7 @@ from glasswork.features.tasks.service import TaskService
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_label, make_project, make_task, make_workspace
 from tests.features.workspaces.waiting import start
+from tests.scrapes import total
 
 pytestmark = pytest.mark.anyio
 
@@ -196,7 +198,7 @@ async def test_a_task_that_comes_while_its_project_goes_is_refused(
 
 
 async def test_a_subtask_recurs_while_its_parent_goes_and_goes_with_it(
-    owner: Caller, project: dict[str, Any], database: Database
+    owner: Caller, project: dict[str, Any], database: Database, committing_app: FastAPI
 ) -> None:
     """The one holds the subtask and makes the next, the other holds the parent and waits for the subtask."""
     parent = await make_task(owner, project)
@@ -211,3 +213,5 @@ async def test_a_subtask_recurs_while_its_parent_goes_and_goes_with_it(
         await TaskService(session).complete(owner.actor, UUID(subtask["id"]), Precondition())
     assert (await answer).status_code == 204
     assert (await owner.get(f"/projects/{project['id']}/tasks")).json()["items"] == []
+    scrape = committing_app.state.signals.metrics.expose("")[0].decode()
+    assert total(scrape, "glasswork_request_retries_total") == 0
