@@ -26,6 +26,7 @@ async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_everybody_is_answered_as_is_due(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
