@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 
 from glasswork.app import ROUTERS
-from glasswork.core.http.dependencies import get_system_session
+from glasswork.core.http.dependencies import act_as_system
 
 SOURCE = Path(__file__).parents[1] / "src" / "glasswork"
 FILES = sorted(SOURCE.rglob("*.py"))
@@ -35,14 +35,14 @@ PUBLIC_OPERATIONS = {
 }
 LAZY = {"cli.py", "installation.py"}
 SYSTEM = {
-    ("core/http/dependencies.py", "get_system_session"),
+    ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
-    ("features/accounts/router.py", "get_administration"),
-    ("features/privacy/router.py", "get_deletions"),
+    ("features/accounts/router.py", "update_user"),
+    ("features/privacy/router.py", "delete_me"),
     ("features/privacy/service.py", "_step"),
-    ("features/workspaces/router.py", "get_founding"),
-    ("features/workspaces/router.py", "get_acceptance"),
-    ("features/workspaces/router.py", "get_accounts"),
+    ("features/workspaces/router.py", "create_workspace"),
+    ("features/workspaces/router.py", "register_invited"),
+    ("features/workspaces/router.py", "accept_invitation"),
 }
 """What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
 SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}
@@ -113,7 +113,7 @@ def test_sql_stands_in_repositories_only() -> None:
 
 
 def test_few_write_beyond_the_workspaces_of_who_asks() -> None:
-    names = {"system_transaction", "SystemSession"}
+    names = {"system_transaction", "AsSystem"}
     reaching = {
         (str(path), function.name)
         for path, tree in trees()
@@ -127,9 +127,7 @@ def test_few_write_beyond_the_workspaces_of_who_asks() -> None:
 
 def test_few_operations_do() -> None:
     routes: list[Any] = [route for router in ROUTERS for route in router.routes]
-    assert {
-        route.name for route in routes if depends_on(route.dependant, get_system_session)
-    } == SYSTEM_OPERATIONS
+    assert {route.name for route in routes if depends_on(route.dependant, act_as_system)} == SYSTEM_OPERATIONS
 
 
 def depends_on(dependant: Dependant, call: object) -> bool:

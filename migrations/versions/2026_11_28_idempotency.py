@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from glasswork.core.row_security import IS_THE_ACTORS, policies
+
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
@@ -28,6 +30,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "operation", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_index(op.f("ix_idempotency_keys_claimed_at"), "idempotency_keys", ["claimed_at"])
+    for statement in policies("idempotency_keys", IS_THE_ACTORS):
+        op.execute(statement)
 
 
 def downgrade() -> None:

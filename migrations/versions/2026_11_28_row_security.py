@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from glasswork.core.row_security import policies
+from glasswork.core.row_security import IS_THE_ACTORS, policies
 
 revision = "0013"
 down_revision = "0012"
@@ -33,7 +33,6 @@ _ACTOR_WORKSPACES = """
         );
     END
 """
-_IS_THE_ACTORS = "user_id = (SELECT nullif(current_setting('glasswork.user_id', true), '')::uuid)"
 
 
 def upgrade() -> None:
@@ -41,7 +40,7 @@ def upgrade() -> None:
     for table in _TABLES:
         _protect(table)
     _protect("workspaces", "id = ANY ((SELECT actor_workspaces())::uuid[])")
-    _protect("api_tokens", _IS_THE_ACTORS)
+    _protect("api_tokens", IS_THE_ACTORS)
 
 
 def _protect(table: str, *is_mine: str) -> None:

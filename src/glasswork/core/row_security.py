@@ -24,6 +24,7 @@ NOBODY: Final = ""
 
 IS_MINE: Final = "workspace_id = ANY ((SELECT actor_workspaces())::uuid[])"
 """A subquery that looks at no row is carried out once a statement, not once a row."""
+IS_THE_ACTORS: Final = "user_id = (SELECT nullif(current_setting('glasswork.user_id', true), '')::uuid)"
 _IS_SYSTEM: Final = "(SELECT current_setting('glasswork.scope', true) = 'system')"
 
 _WHY_BYPASSED: Final = text("""

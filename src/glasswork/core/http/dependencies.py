@@ -1,6 +1,7 @@
 """What handlers are given."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
@@ -18,8 +19,7 @@ from glasswork.core.errors import ValidationError
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request is one transaction; a read is a statement without one."""
     database: Database = request.app.state.database
-    scope = database.reading() if request.method == "GET" else database.transaction(_find_actor(request))
-    async with scope as session:
+    async with database.reading() if request.method == "GET" else _transaction(request) as session:
         yield session
 
 
@@ -28,8 +28,7 @@ Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def get_transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    database: Database = request.app.state.database
-    async with database.transaction(_find_actor(request)) as session:
+    async with _transaction(request) as session:
         yield session
 
 
@@ -37,14 +36,15 @@ Transaction = Annotated[AsyncSession, Depends(get_transaction, scope="function")
 """Also for a GET that writes down who has looked."""
 
 
-async def get_system_session(request: Request) -> AsyncIterator[AsyncSession]:
-    database: Database = request.app.state.database
-    async with database.system_transaction() as session:
-        yield session
+async def act_as_system(request: Request) -> None:
+    request.state.is_system = True
 
 
-SystemSession = Annotated[AsyncSession, Depends(get_system_session, scope="function")]
-"""For what writes beyond the workspaces of who asks: its own conditions alone say what it may."""
+AsSystem = Depends(act_as_system)
+"""For an operation that writes beyond the workspaces of who asks: its own conditions alone say what it may.
+
+It stands among the operation's `dependencies`, which come before its session.
+"""
 
 
 def note_actor(request: Request, actor: Actor) -> None:
@@ -52,8 +52,11 @@ def note_actor(request: Request, actor: Actor) -> None:
     request.state.actor = actor
 
 
-def _find_actor(request: Request) -> Actor | None:
-    return getattr(request.state, "actor", None)
+def _transaction(request: Request) -> AbstractAsyncContextManager[AsyncSession]:
+    database: Database = request.app.state.database
+    if getattr(request.state, "is_system", False):
+        return database.system_transaction()
+    return database.transaction(getattr(request.state, "actor", None))
 
 
 async def get_precondition(

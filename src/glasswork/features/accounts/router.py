@@ -7,7 +7,7 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session, SystemSession
+from glasswork.core.http.dependencies import AsSystem, IfMatch, IfNoneMatch, NotCached, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing
 from glasswork.core.http.rate_limits import rated
@@ -54,10 +54,6 @@ async def get_accounts(request: Request, session: Session) -> AccountService:
     return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
 
 
-async def get_administration(request: Request, session: SystemSession) -> AccountService:
-    return AccountService(session, PasswordRules.of(request.app.state.settings))
-
-
 async def get_sessions(request: Request, session: Session) -> SessionService:
     return SessionService(session, request.app.state.keys)
 
@@ -73,7 +69,6 @@ async def limit_registrations(request: Request) -> AsyncIterator[None]:
 
 
 Accounts = Annotated[AccountService, Depends(get_accounts)]
-Administration = Annotated[AccountService, Depends(get_administration)]
 Sessions = Annotated[SessionService, Depends(get_sessions)]
 
 
@@ -166,12 +161,13 @@ async def get_user(
     "/{user_id}",
     response_model=UserRead,
     responses=TAGGED | declare(*AUTHORIZED, PermissionDeniedError, UserNotFoundError, StaleVersionError),
+    dependencies=[AsSystem],
 )
 async def update_user(
     user_id: UserId,
     changes: UserAdministration,
     actor: AdminWriter,
-    accounts: Administration,
+    accounts: Accounts,
     response: Response,
     if_match: IfMatch,
 ) -> User:

@@ -1,4 +1,4 @@
-from sqlalchemy import Text, bindparam, func, null, or_, select, true, update
+from sqlalchemy import Text, bindparam, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,9 +12,6 @@ from .errors import KeyInUseError
 from .models import KEPT_FOR, IdempotencyKey
 from .schemas import Answer, Attempt
 
-PATIENCE = "3s"
-"""For another transaction that has the key."""
-
 _LOCK_NOT_AVAILABLE = "55P03"
 
 _OPERATION = bindparam("attempt_operation", type_=Text())
@@ -26,18 +23,11 @@ _IS_IT = (
     IdempotencyKey.key == _KEY,
 )
 
-# The transaction's own limit for locks is put back by the statement that has changed it.
-_usual = select(func.current_setting("lock_timeout").label("lock_timeout")).cte("usual")
-_patient = (
-    select(func.set_config("lock_timeout", PATIENCE, True).label("lock_timeout"))
-    .select_from(_usual)
-    .cte("patient")
-)
 _new = insert(IdempotencyKey).from_select(
     ["user_id", "operation", "key", "fingerprint"],
-    select(ACTOR_ID, _OPERATION, _KEY, _FINGERPRINT).select_from(_patient).where(IS_SIGNED_IN),
+    select(ACTOR_ID, _OPERATION, _KEY, _FINGERPRINT).where(IS_SIGNED_IN),
 )
-_claimed = (
+_CLAIM = (
     _new.on_conflict_do_update(
         constraint="pk_idempotency_keys",
         set_={
@@ -52,10 +42,7 @@ _claimed = (
         where=or_(IdempotencyKey.claimed_at <= func.now() - KEPT_FOR, IdempotencyKey.status.is_(None)),
     )
     .returning(IdempotencyKey.key)
-    .cte("claimed")
-)
-_CLAIM = select(func.set_config("lock_timeout", _usual.c.lock_timeout, True)).select_from(
-    _usual.join(_claimed, true())
+    .execution_options(synchronize_session=False)
 )
 
 _FIND = select(
@@ -80,7 +67,8 @@ class KeyRepository:
     async def claim(self, actor: Actor, attempt: Attempt) -> bool:
         """Take the key for this transaction; False when it has been used.
 
-        Of several at once the first has it, and the others wait for its end: if it fails the next has it.
+        Of several at once the first has it, and the others wait for its end, as long as for any lock: if it
+        fails the next has it.
         """
         try:
             claimed = await self._session.execute(_CLAIM, actor.binds | attempt.binds)

@@ -2,7 +2,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from glasswork.core.http.dependencies import SystemSession
+from glasswork.core.http.dependencies import AsSystem, Session
 from glasswork.core.http.errors import declare
 from glasswork.features.accounts.auth import RECENTLY_SIGNED_IN, CurrentActor
 from glasswork.features.credentials.auth import LimitOwnPassword
@@ -15,7 +15,7 @@ from .service import DeletionService
 router = APIRouter(prefix="/users", tags=["users"])
 
 
-async def get_deletions(session: SystemSession) -> DeletionService:
+async def get_deletions(session: Session) -> DeletionService:
     return DeletionService(session)
 
 
@@ -23,7 +23,7 @@ async def get_deletions(session: SystemSession) -> DeletionService:
     "/me",
     status_code=204,
     responses=declare(*RECENTLY_SIGNED_IN, WrongPasswordError, OnlyOwnerError, LastAdminError),
-    dependencies=[LimitOwnPassword],
+    dependencies=[AsSystem, LimitOwnPassword],
 )
 async def delete_me(
     body: AccountDeletion, actor: CurrentActor, deletions: Annotated[DeletionService, Depends(get_deletions)]

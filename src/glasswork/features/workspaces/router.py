@@ -6,7 +6,7 @@ from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.access import PUBLIC
-from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session, SystemSession
+from glasswork.core.http.dependencies import AsSystem, IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.guessing import guessing_from_address
 from glasswork.core.http.rate_limits import rated
@@ -67,11 +67,6 @@ async def get_workspaces(session: Session) -> WorkspaceService:
     return WorkspaceService(session)
 
 
-async def get_founding(session: SystemSession) -> WorkspaceService:
-    """Nobody is a member yet."""
-    return WorkspaceService(session)
-
-
 async def get_members(session: Session) -> MemberService:
     return MemberService(session)
 
@@ -80,12 +75,7 @@ async def get_invitations(request: Request, session: Session) -> InvitationServi
     return InvitationService(session, request.app.state.keys)
 
 
-async def get_acceptance(request: Request, session: SystemSession) -> InvitationService:
-    """Who accepts is no member yet."""
-    return InvitationService(session, request.app.state.keys)
-
-
-async def get_accounts(request: Request, session: SystemSession) -> AccountService:
+async def get_accounts(request: Request, session: Session) -> AccountService:
     """For those who accept."""
     settings = request.app.state.settings
     return AccountService(session, PasswordRules.of(settings), settings.registration_min_age)
@@ -99,10 +89,8 @@ async def require_registration(request: Request) -> None:
 LimitTokens = guessing_from_address(INVITATION_TOKEN)
 
 Workspaces = Annotated[WorkspaceService, Depends(get_workspaces)]
-Founding = Annotated[WorkspaceService, Depends(get_founding)]
 Members = Annotated[MemberService, Depends(get_members)]
 Invitations = Annotated[InvitationService, Depends(get_invitations)]
-Acceptance = Annotated[InvitationService, Depends(get_acceptance)]
 Accounts = Annotated[AccountService, Depends(get_accounts)]
 
 
@@ -111,9 +99,10 @@ Accounts = Annotated[AccountService, Depends(get_accounts)]
     status_code=201,
     response_model=WorkspaceRead,
     responses=CREATED | declare(*AUTHORIZED, PermissionDeniedError, SlugTakenError),
+    dependencies=[AsSystem],
 )
 async def create_workspace(
-    new: WorkspaceCreate, actor: Writer, workspaces: Founding, response: Response
+    new: WorkspaceCreate, actor: Writer, workspaces: Workspaces, response: Response
 ) -> Workspace:
     """Open a workspace; its maker is its owner."""
     return created(response, "/workspaces", await workspaces.create(actor, new))
@@ -320,11 +309,11 @@ async def withdraw_invitation(
         RegistrationClosedError,
         TooYoungError,
     ),
-    dependencies=[Depends(require_registration), LimitTokens],
+    dependencies=[AsSystem, Depends(require_registration), LimitTokens],
     openapi_extra=PUBLIC | rated("30/minute"),
 )
 async def register_invited(
-    new: InvitedRegistration, invitations: Acceptance, accounts: Accounts, response: Response
+    new: InvitedRegistration, invitations: Invitations, accounts: Accounts, response: Response
 ) -> User:
     """Open an account for the e-mail address that was invited, and become a member."""
     return created(response, "/users", await invitations.register(accounts, new))
@@ -335,10 +324,10 @@ async def register_invited(
     response_model=WorkspaceRead,
     responses=TAGGED
     | declare(*SIGNED_IN, InvitedSomebodyElseError, InvitationNotFoundError, AlreadyMemberError),
-    dependencies=[LimitTokens],
+    dependencies=[AsSystem, LimitTokens],
 )
 async def accept_invitation(
-    body: InvitationAcceptance, actor: CurrentActor, invitations: Acceptance, response: Response
+    body: InvitationAcceptance, actor: CurrentActor, invitations: Invitations, response: Response
 ) -> Any:
     """Become a member of the workspace that invited my e-mail address."""
     return tagged(response, await invitations.accept(actor, body.token.get_secret_value()))
