@@ -178,6 +178,7 @@ async def test_is_seen_from_either_side(
         made = answer.json()
         assert made == {
             "id": made["id"],
+            "workspace_id": workspace["id"],
             "kind": kind,
             "task": {name: another[name] for name in ("id", "key", "title", "status")},
             "version": 1,

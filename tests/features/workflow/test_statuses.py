@@ -104,6 +104,7 @@ class TestCreate:
         assert made == new | {
             "next": ["done", "todo"],
             "id": made["id"],
+            "workspace_id": project["workspace_id"],
             "project_id": project["id"],
             "version": 1,
             "created_at": made["created_at"],
