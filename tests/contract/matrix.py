@@ -4,7 +4,7 @@ A row of `DUE` names who is let in; the rest follows from the document.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from httpx2 import Response
@@ -19,7 +19,7 @@ from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 
 from .walker import Operation
-from .world import Things, make_things, prepare
+from .world import Things, begin_totp_again, make_things, prepare
 
 OK: Final = 0
 """The one success that the operation declares."""
@@ -145,20 +145,28 @@ def _due(operation: Operation, person: str) -> int:
 class World:
     connection: AsyncConnection
     callers: Callers
+    owner: Caller
     things: Things
     bearers: Mapping[str, str | None]
+    lacking: Mapping[Scope, str]
+    """Tokens that have every scope but one."""
+    content: Mapping[str, str]
+    """What was in every table at first, as a hash."""
 
     @classmethod
-    async def make(
-        cls, connection: AsyncConnection, callers: Callers, scope: Scope | None, *, has_totp: bool = True
-    ) -> Self:
-        """`scope` is what one of the API tokens lacks."""
+    async def make(cls, connection: AsyncConnection, callers: Callers) -> Self:
         owner = await callers.user()
-        things = await make_things(callers, owner, MARK, has_totp=has_totp)
+        things = await make_things(callers, owner, MARK)
         people = await _make_people(callers, owner, things["workspace_id"])
-        tokens = await _make_tokens(callers, owner, scope)
+        tokens = await _make_tokens(callers, owner)
         bearers = {name: person.token for name, person in people.items()} | tokens
-        return cls(connection, callers, things, {"nobody": None, **bearers})
+        lacking = {scope: await _make_token_without(owner, scope) for scope in Scope}
+        content = await _content(connection)
+        return cls(connection, callers, owner, things, {"nobody": None, **bearers}, lacking, content)
+
+    async def with_totp_begun(self) -> Self:
+        things = await begin_totp_again(self.callers, self.owner, self.things)
+        return replace(self, things=things, content=await _content(self.connection))
 
     async def deviations(self, operation: Operation, people: tuple[str, ...] = PEOPLE) -> dict[str, str]:
         """Return how the answers differ from what is due, by person."""
@@ -167,7 +175,7 @@ class World:
 
     async def answer(self, operation: Operation, person: str) -> Response:
         path, options = prepare(operation, self.things)
-        bearer = self.bearers[person]
+        bearer = self._bearer(operation, person)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         url = f"{API_PREFIX}{path}"
         return await self.callers.client.request(operation.method, url, headers=headers, **options)
@@ -175,25 +183,29 @@ class World:
     async def _knock(self, operation: Operation, person: str) -> str | None:
         """As that person, in a transaction of its own that is rolled back."""
         async with self.connection.begin_nested() as savepoint:
-            before = await self._snapshot()
             answer = await self.answer(operation, person)
-            after = await self._snapshot()
+            content = await _content(self.connection)
             await savepoint.rollback()
         expected = due(operation, person)
         if answer.status_code != expected:
             return f"{answer.status_code} instead of {expected}: {answer.text}"
-        changed = [table for table in before if before[table] != after[table]]
+        changed = [table for table in content if content[table] != self.content[table]]
         if changed and (expected >= 400 or operation.method == "GET"):
             return f"changed {changed}"
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
             return f"was shown {answer.text}"
         return None
 
-    async def _snapshot(self) -> dict[str, str]:
-        """Return the content of every table, as a hash."""
-        tables = await self.connection.scalars(_TABLES)
-        rows = await self.connection.execute(text(" UNION ALL ".join(map(_hash, tables))))
-        return {row[0]: row[1] for row in rows}
+    def _bearer(self, operation: Operation, person: str) -> str | None:
+        if person == "token_without_scope" and operation.scope:
+            return self.lacking[operation.scope]
+        return self.bearers["token" if person == "token_without_scope" else person]
+
+
+async def _content(connection: AsyncConnection) -> dict[str, str]:
+    tables = await connection.scalars(_TABLES)
+    rows = await connection.execute(text(" UNION ALL ".join(map(_hash, tables))))
+    return {row[0]: row[1] for row in rows}
 
 
 def _hash(table: str) -> str:
@@ -225,14 +237,12 @@ async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> di
     return people
 
 
-async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> dict[str, str]:
+async def _make_tokens(callers: Callers, owner: Caller) -> dict[str, str]:
     """All are the owner's, and would open what he may, but for the one thing that is wrong with each."""
-    others = [each for each in Scope if each is not scope]
     kept = [each for each in Scope if each not in {Scope.ADMIN_READ, Scope.ADMIN_WRITE}]
     elsewhere = (await make_workspace(owner))["id"]
     made = {
         "token": await make_api_token(owner, *Scope),
-        "token_without_scope": await make_api_token(owner, *others),
         "token_elsewhere": await make_api_token(owner, *kept, workspace_id=elsewhere),
         "revoked_token": await make_api_token(owner, *Scope),
         "expired_token": await make_api_token(owner, *Scope),
@@ -242,3 +252,8 @@ async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> 
         expired = text("UPDATE api_tokens SET expires_at = now() WHERE id = :id")
         await session.execute(expired, {"id": made["expired_token"]["id"]})
     return {name: token["token"] for name, token in made.items()}
+
+
+async def _make_token_without(owner: Caller, scope: Scope) -> str:
+    token: str = (await make_api_token(owner, *(each for each in Scope if each is not scope)))["token"]
+    return token
