@@ -31,6 +31,7 @@ from glasswork.core.settings import Settings
 from glasswork.core.telemetry.sink import LogHandler
 from glasswork.worker import SUBSCRIBERS
 from tests.databases import SERVING, Server, open_server
+from tests.declared import ensure_declared
 from tests.factories.callers import Callers
 
 SECRET = "a secret that is known to everybody who reads the tests"
@@ -145,12 +146,18 @@ def _tell(session: Session, transaction: SessionTransaction, connection: Connect
         await_only(driver.execute(f"{FORGET} {settings}"))
 
 
-@pytest.fixture
-async def database(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
+@asynccontextmanager
+async def rolled_back(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
     async with engine.connect() as connection:
         transaction = await connection.begin()
         yield RolledBackDatabase(connection)
         await transaction.rollback()
+
+
+@pytest.fixture
+async def database(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
+    async with rolled_back(engine) as database:
+        yield database
 
 
 @pytest.fixture
@@ -196,7 +203,8 @@ async def committing_callers(committing_app: FastAPI) -> AsyncIterator[Callers]:
 
 def make_client(app: FastAPI, address: str = "127.0.0.1") -> AsyncClient:
     transport = ASGITransport(app=app, raise_app_exceptions=False, client=(address, 50_000))
-    return AsyncClient(transport=transport, base_url="http://localhost")
+    hooks = {"response": [ensure_declared(app)]}
+    return AsyncClient(transport=transport, base_url="http://localhost", event_hooks=hooks)
 
 
 @pytest.fixture

@@ -10,13 +10,18 @@ import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from httpx2 import Response
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from glasswork.app import create_app
 from glasswork.core.settings import Settings
-from tests.conftest import make_settings
+from tests.conftest import RolledBackDatabase, make_client, make_settings, rolled_back
 from tests.databases import SERVING, Server
-from tests.factories.callers import PASSWORD
+from tests.declared import operation_of
+from tests.factories.callers import PASSWORD, Callers
 from tests.features.identities.provider import Provider, knowing
+
+from .fuzzing import OPERATIONS
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +74,28 @@ async def acme(app: FastAPI) -> AsyncIterator[None]:
     async with knowing(app, provider):
         yield
     await provider.stop()
+
+
+@pytest.fixture(scope="module")
+async def shared_database(app: FastAPI, engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
+    """For a module whose tests begin with the same, and roll back what they do to it."""
+    async with rolled_back(engine) as database:
+        app.state.database = database
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def shared_callers(app: FastAPI, shared_database: RolledBackDatabase) -> AsyncIterator[Callers]:
+    """Whatever they are answered fits what the document says of it."""
+
+    async def ensure_fitting(response: Response) -> None:
+        await response.aread()
+        if name := operation_of(app, response).get("operationId"):
+            OPERATIONS[name].validate_response(response)
+
+    async with make_client(app) as client:
+        client.event_hooks["response"].append(ensure_fitting)
+        yield Callers(client, shared_database, app.state.keys)
 
 
 @pytest.fixture

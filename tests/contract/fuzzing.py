@@ -5,6 +5,7 @@ from typing import Any
 import schemathesis
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CheckFunction
+from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import ensure_resource_availability, positive_data_acceptance
 
@@ -14,6 +15,12 @@ from tests.conftest import make_settings
 schema = schemathesis.openapi.from_dict(
     create_app(make_settings("postgresql+asyncpg://nobody@nowhere/nothing")).openapi()
 )
+
+OPERATIONS = {
+    result.ok().definition.raw["operationId"]: result.ok()
+    for result in schema.get_all_operations()
+    if isinstance(result, Ok)
+}
 
 # Refusals for reasons that JSON Schema has no words for: another list's cursor, the year 9999, a foreign id.
 BEYOND_SCHEMA = {

@@ -4,9 +4,8 @@ A row of `DUE` names who is let in; the rest follows from the document.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
-from uuid import UUID
 
 from httpx2 import Response
 from sqlalchemy import text
@@ -20,7 +19,7 @@ from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 
 from .snapshot import snapshot
-from .things import Things, make_things
+from .things import Things, begin_totp_again, make_things
 from .walker import Operation
 from .world import prepare
 
@@ -148,21 +147,31 @@ def _due(operation: Operation, person: str) -> int:
 class World:
     connection: AsyncConnection
     callers: Callers
+    owner: Caller
     things: Things
-    owner_id: UUID
     bearers: Mapping[str, str | None]
+    lacking: Mapping[Scope, str]
+    """Tokens that have every scope but one."""
+    content: Mapping[str, str]
+    """What was in every table at first, as a hash."""
 
     @classmethod
-    async def make(
-        cls, connection: AsyncConnection, callers: Callers, scope: Scope | None, *, has_totp: bool = True
-    ) -> Self:
-        """`scope` is what one of the API tokens lacks."""
+    async def make(cls, connection: AsyncConnection, callers: Callers) -> Self:
         owner = await callers.user()
-        things = await make_things(callers, owner, MARK, has_totp=has_totp)
+        things = await make_things(callers, owner, MARK)
         people = await _make_people(callers, owner, things["workspace_id"])
-        tokens = await _make_tokens(callers, owner, scope)
+        tokens = await _make_tokens(callers, owner)
         bearers = {name: person.token for name, person in people.items()} | tokens
-        return cls(connection, callers, things, owner.id, {"nobody": None, **bearers})
+        lacking = {scope: await _make_token_without(owner, scope) for scope in Scope}
+        content = await snapshot(connection)
+        return cls(connection, callers, owner, things, {"nobody": None, **bearers}, lacking, content)
+
+    async def with_totp_begun(self) -> Self:
+        things = await begin_totp_again(self.callers, self.owner, self.things)
+        return await replace(self, things=things).as_it_is_now()
+
+    async def as_it_is_now(self) -> Self:
+        return replace(self, content=await snapshot(self.connection))
 
     async def deviations(self, operation: Operation, people: tuple[str, ...] = PEOPLE) -> dict[str, str]:
         """Return how the answers differ from what is due, by person."""
@@ -171,7 +180,7 @@ class World:
 
     async def answer(self, operation: Operation, person: str) -> Response:
         path, options = prepare(operation, self.things)
-        bearer = self.bearers[person]
+        bearer = self._bearer(operation, person)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         url = f"{API_PREFIX}{path}"
         return await self.callers.client.request(operation.method, url, headers=headers, **options)
@@ -179,11 +188,10 @@ class World:
     async def attempt(self, operation: Operation, person: str) -> tuple[Response, list[str]]:
         """Return the answer and the tables that changed, in a transaction that is rolled back."""
         async with self.connection.begin_nested() as savepoint:
-            before = await snapshot(self.connection)
             answer = await self.answer(operation, person)
-            after = await snapshot(self.connection)
+            content = await snapshot(self.connection)
             await savepoint.rollback()
-        return answer, [table for table in before if before[table] != after[table]]
+        return answer, [table for table in content if content[table] != self.content[table]]
 
     async def _knock(self, operation: Operation, person: str) -> str | None:
         answer, changed = await self.attempt(operation, person)
@@ -195,6 +203,11 @@ class World:
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
             return f"was shown {answer.text}"
         return None
+
+    def _bearer(self, operation: Operation, person: str) -> str | None:
+        if person == "token_without_scope" and operation.scope:
+            return self.lacking[operation.scope]
+        return self.bearers["token" if person == "token_without_scope" else person]
 
 
 async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> dict[str, Caller]:
@@ -213,14 +226,12 @@ async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> di
     return people
 
 
-async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> dict[str, str]:
+async def _make_tokens(callers: Callers, owner: Caller) -> dict[str, str]:
     """All are the owner's, and would open what he may, but for the one thing that is wrong with each."""
-    others = [each for each in Scope if each is not scope]
     kept = [each for each in Scope if each not in {Scope.ADMIN_READ, Scope.ADMIN_WRITE}]
     elsewhere = (await make_workspace(owner))["id"]
     made = {
         "token": await make_api_token(owner, *Scope),
-        "token_without_scope": await make_api_token(owner, *others),
         "token_elsewhere": await make_api_token(owner, *kept, workspace_id=elsewhere),
         "revoked_token": await make_api_token(owner, *Scope),
         "expired_token": await make_api_token(owner, *Scope),
@@ -230,3 +241,8 @@ async def _make_tokens(callers: Callers, owner: Caller, scope: Scope | None) -> 
         expired = text("UPDATE api_tokens SET expires_at = now() WHERE id = :id")
         await session.execute(expired, {"id": made["expired_token"]["id"]})
     return {name: token["token"] for name, token in made.items()}
+
+
+async def _make_token_without(owner: Caller, scope: Scope) -> str:
+    token: str = (await make_api_token(owner, *(each for each in Scope if each is not scope)))["token"]
+    return token

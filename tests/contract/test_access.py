@@ -47,22 +47,27 @@ def test_every_operation_has_a_row(app: FastAPI) -> None:
     assert {operation.name for operation in operations(app)} == DUE.keys()
 
 
-@pytest.mark.parametrize("name", sorted(DUE))
-@pytest.mark.usefixtures("acme")
-async def test_everybody_is_answered_as_is_due(
-    app: FastAPI, callers: Callers, database: RolledBackDatabase, name: str
-) -> None:
+@pytest.fixture(scope="module")
+async def world(acme: None, shared_callers: Callers, shared_database: RolledBackDatabase) -> World:
+    del acme
+    return await World.make(shared_database.connection, shared_callers)
+
+
+@pytest.mark.parametrize("name", sorted(DUE.keys() - {"confirm_totp"}))
+async def test_everybody_is_answered_as_is_due(app: FastAPI, world: World, name: str) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    has_totp = name != "confirm_totp"
-    world = await World.make(database.connection, callers, operation.scope, has_totp=has_totp)
     assert await world.deviations(operation) == {}
 
 
-@pytest.mark.usefixtures("acme")
-async def test_there_is_something_to_be_seen(
-    app: FastAPI, callers: Callers, database: RolledBackDatabase
-) -> None:
-    world = await World.make(database.connection, callers, None)
+async def test_who_has_begun_a_second_factor_turns_it_on(app: FastAPI, world: World) -> None:
+    operation = next(each for each in operations(app) if each.name == "confirm_totp")
+    async with world.connection.begin_nested() as savepoint:
+        begun = await world.with_totp_begun()
+        assert await begun.deviations(operation) == {}
+        await savepoint.rollback()
+
+
+async def test_there_is_something_to_be_seen(app: FastAPI, world: World) -> None:
     for operation in operations(app):
         if operation.method == "GET" and DUE[operation.name] is MEMBERS and operation.name not in NAMELESS:
             assert MARK in (await world.answer(operation, "viewer")).text, operation.name
@@ -70,19 +75,11 @@ async def test_there_is_something_to_be_seen(
 
 @pytest.mark.parametrize("allows", [True, False])
 @pytest.mark.parametrize(("feature", "policy"), sorted(policies()))
-@pytest.mark.usefixtures("acme")
 async def test_a_policy_that_decides_nothing_is_noticed(
-    app: FastAPI,
-    callers: Callers,
-    database: RolledBackDatabase,
-    monkeypatch: pytest.MonkeyPatch,
-    feature: str,
-    policy: str,
-    allows: bool,
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, feature: str, policy: str, allows: bool
 ) -> None:
-    world = await World.make(database.connection, callers, None)
     replace(monkeypatch, getattr(sys.modules[f"glasswork.features.{feature}.policy"], policy), allows)
-    concerned = [operation for operation in operations(app) if slice_of(operation) == feature]
+    concerned = (operation for operation in operations(app) if slice_of(operation) == feature)
     found = [await world.deviations(operation, (*ROLES, "outsider", "operator")) for operation in concerned]
     assert any(found)
 

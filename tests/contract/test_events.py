@@ -5,10 +5,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from glasswork.features.accounts.models import SystemRole
+from tests.conftest import RolledBackDatabase
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_workspace
 
-from .things import invite, make_things
+from .things import Things, begin_totp_again, invite, make_things
 from .walker import operations
 from .world import prepare
 
@@ -92,10 +93,16 @@ def test_every_operation_that_changes_something_is_here(app: FastAPI) -> None:
     assert changing == EVENTS.keys() | SILENT
 
 
-@pytest.fixture
-async def owner(callers: Callers) -> Caller:
+@pytest.fixture(scope="module")
+async def owner(shared_callers: Callers) -> Caller:
     """Also an admin of the installation, so that every operation is open."""
-    return await callers.user(SystemRole.ADMIN)
+    return await shared_callers.user(SystemRole.ADMIN)
+
+
+@pytest.fixture(scope="module")
+async def things(acme: None, shared_callers: Callers, owner: Caller) -> Things:
+    del acme
+    return await make_things(shared_callers, owner, "my")
 
 
 async def leaving(callers: Callers) -> Caller:
@@ -119,18 +126,25 @@ PREPARED = {"delete_me": leaving, "create_first_admin": without_admin}
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
-@pytest.mark.usefixtures("acme")
 async def test_each_operation_makes_its_events_and_no_others(
-    app: FastAPI, callers: Callers, owner: Caller, name: str
+    app: FastAPI,
+    shared_callers: Callers,
+    shared_database: RolledBackDatabase,
+    owner: Caller,
+    things: Things,
+    name: str,
 ) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    things = await make_things(callers, owner, "my", has_totp=name != "confirm_totp")
-    path, options = prepare(operation, things)
-    caller = await PREPARED[name](callers) if name in PREPARED else owner
-    before = await all_types(callers)
-    answer = await caller.request(operation.method, path, **options)
-    assert answer.is_success, answer.text
-    after = await all_types(callers)
+    async with shared_database.connection.begin_nested() as savepoint:
+        if name == "confirm_totp":
+            things = await begin_totp_again(shared_callers, owner, things)
+        path, options = prepare(operation, things)
+        caller = await PREPARED[name](shared_callers) if name in PREPARED else owner
+        before = await all_types(shared_callers)
+        answer = await caller.request(operation.method, path, **options)
+        assert answer.is_success, answer.text
+        after = await all_types(shared_callers)
+        await savepoint.rollback()
     for type_ in before:
         after.remove(type_)
     assert after == sorted(EVENTS[name])

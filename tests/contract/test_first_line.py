@@ -11,7 +11,7 @@ from tests.databases import UNHELD, Server
 from tests.factories.callers import Callers
 
 from .holes import STRANGERS, foreign_writes, without_joins
-from .matrix import PEOPLE, World
+from .matrix import World
 from .walker import operations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
@@ -30,10 +30,9 @@ async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
 async def test_everybody_is_answered_as_is_due(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
-    people = tuple(person for person in PEOPLE if person != "token_without_scope")
-    world = await World.make(database.connection, callers, None)
+    world = await World.make(database.connection, callers)
     concerned = [operation for operation in operations(app) if operation.name not in NEEDS_NO_TOTP]
-    found = {operation.name: await world.deviations(operation, people) for operation in concerned}
+    found = {operation.name: await world.deviations(operation) for operation in concerned}
     assert {name: deviations for name, deviations in found.items() if deviations} == {}
 
 
@@ -41,7 +40,7 @@ async def test_a_hole_in_it_lets_strangers_in(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
     """So that the second line has something to stop."""
-    world = await World.make(database.connection, callers, None)
-    with without_joins(database, world.owner_id):
+    world = await World.make(database.connection, callers)
+    with without_joins(database, world.owner.id):
         attempts = [await world.attempt(operation, STRANGERS[0]) for operation in foreign_writes(app)]
     assert sum(bool(changed) for _, changed in attempts) > 25

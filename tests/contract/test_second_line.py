@@ -16,12 +16,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
 async def test_no_write_of_a_stranger_changes_anything(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
-    world = await World.make(database.connection, callers, None)
+    world = await World.make(database.connection, callers)
     async with callers.database.system_transaction() as session:
         # All of this is one transaction, and who leaves in it still belongs to the workspace.
         await session.execute(text("UPDATE memberships SET removed_at = removed_at - interval '1 s'"))
+    world = await world.as_it_is_now()
     found = {}
-    with without_joins(database, world.owner_id):
+    with without_joins(database, world.owner.id):
         for operation in foreign_writes(app):
             for person in STRANGERS:
                 answer, changed = await world.attempt(operation, person)
@@ -35,9 +36,9 @@ async def test_no_write_of_a_stranger_changes_anything(
 async def test_a_policy_that_refuses_answers_like_nothing_there(
     app: FastAPI, callers: Callers, database: RolledBackDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world = await World.make(database.connection, callers, None)
+    world = await World.make(database.connection, callers)
     operation = next(each for each in foreign_writes(app) if each.name == "create_workspace_label")
-    with without_joins(database, world.owner_id):
+    with without_joins(database, world.owner.id):
         answer, changed = await world.attempt(operation, "outsider")
     assert (answer.status_code, changed) == (404, [])
     assert answer.json()["error"].keys() >= {"code", "message", "details", "request_id"}

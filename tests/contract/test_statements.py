@@ -15,7 +15,7 @@ from .world import prepare
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
 
-ROWS = 50
+ROWS = 15
 ROLE_FIRST = dict.fromkeys(
     (
         *("list_users", "get_user", "list_jobs", "get_job", "list_audit", "list_workspace_audit"),

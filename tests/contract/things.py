@@ -28,14 +28,11 @@ from tests.features.second_factors.authenticator import (
 Things = dict[str, str]
 
 
-async def make_things(callers: Callers, owner: Caller, mark: str, *, has_totp: bool = True) -> Things:
-    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner.
-
-    The second factor of the owner is on, or has been begun.
-    """
+async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
+    """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner."""
     return {
         **await make_workspace_things(callers, owner, mark),
-        **await make_account_things(callers, owner, has_totp=has_totp),
+        **await make_account_things(callers, owner),
     }
 
 
@@ -89,13 +86,12 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
     }
 
 
-async def make_account_things(callers: Callers, owner: Caller, *, has_totp: bool) -> Things:
+async def make_account_things(callers: Callers, owner: Caller) -> Things:
     logged_in = await owner.client.post(
         "/api/v1/auth/token", data={"username": owner.email, "password": PASSWORD}
     )
     sessions = (await owner.get("/auth/sessions")).json()["items"]
-    if has_totp:
-        await give_recovery_code(callers.database, owner.id)
+    await give_recovery_code(callers.database, owner.id)
     return {
         "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
         "identity_id": await link(callers, owner),
@@ -104,13 +100,19 @@ async def make_account_things(callers: Callers, owner: Caller, *, has_totp: bool
         "job_id": str(await dead_job(callers)),
         "email": owner.email,
         "refresh_token": logged_in.json()["refresh_token"],
-        "challenge": await challenge_of(owner) if has_totp else "",
-        "code": RECOVERY_CODE if has_totp else await (await begin(owner, callers.database)).code(),
+        "challenge": await challenge_of(owner),
+        "code": RECOVERY_CODE,
         "invited": await invite(callers, owner.email),
         "host_invited": await invite(callers, "hosted@example.com"),
         "setup": await setup_token(callers),
         **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
     }
+
+
+async def begin_totp_again(callers: Callers, owner: Caller, things: Things) -> Things:
+    """For the one operation that wants a second factor that is not on yet."""
+    assert (await owner.delete("/auth/totp")).status_code == 204
+    return things | {"code": await (await begin(owner, callers.database)).code()}
 
 
 PURPOSES = ("verify_email", "reset_password", "change_email")
