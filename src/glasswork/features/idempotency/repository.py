@@ -27,7 +27,7 @@ _new = insert(IdempotencyKey).from_select(
     ["user_id", "operation", "key", "fingerprint"],
     select(ACTOR_ID, _OPERATION, _KEY, _FINGERPRINT).where(IS_SIGNED_IN),
 )
-_CLAIM = (
+_claimed = (
     _new.on_conflict_do_update(
         constraint="pk_idempotency_keys",
         set_={
@@ -42,8 +42,9 @@ _CLAIM = (
         where=or_(IdempotencyKey.claimed_at <= func.now() - KEPT_FOR, IdempotencyKey.status.is_(None)),
     )
     .returning(IdempotencyKey.key)
-    .execution_options(synchronize_session=False)
+    .cte("claimed")
 )
+_CLAIM = select(_claimed.c.key)
 
 _FIND = select(
     IdempotencyKey.fingerprint,
