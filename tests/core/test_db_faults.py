@@ -13,13 +13,10 @@ from httpx2 import Response
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from glasswork.app import create_app
-from glasswork.core import db, health, runner
-from glasswork.core.db import Database
+from glasswork.core import db, health
 from glasswork.core.http.internal import serving
-from glasswork.core.jobs import Job, Work
 from glasswork.core.listeners import listen
 from tests.conftest import make_client, make_settings
-from tests.core.runners import Note, order, until_done, working
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
 from tests.scrapes import total
@@ -57,8 +54,8 @@ async def app(url: str, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch) -> Asy
     monkeypatch.setattr(health, "EVERY_SECONDS", 0.2)
     monkeypatch.setattr(health, "CHECK_SECONDS", 0.2)
     # asyncpg that is cancelled while it asks for TLS leaves a future behind that nobody looks at.
-    plain = f"{proxy.url(url)}?ssl=disable"
-    app = create_app(make_settings(plain, database_pool_size=POOL_SIZE))
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    app = create_app(make_settings(proxy.url(url), database_pool_size=POOL_SIZE))
     async with app.router.lifespan_context(app):
         yield app
         await proxy.heal()
@@ -232,26 +229,3 @@ async def until_nothing_runs(app: FastAPI, server: Server) -> None:
     async with asyncio.timeout(10):
         while connections_in_use(app) or await server.fetch(busy, name, database="postgres"):
             await checkpoint()
-
-
-async def test_a_worker_goes_on_after_a_freeze(
-    url: str, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for limit in ("CONNECT_SECONDS", "ANSWER_SECONDS"):
-        monkeypatch.setattr(runner, limit, 0.4)
-
-    async def run(_: Work, __: Note) -> None:
-        pass
-
-    job = Job("test.run", Note, run)
-    frozen, direct = (Database(db.create_engine(each, pool_size=2)) for each in (proxy.url(url), url))
-    async with working(frozen, job, heartbeat_seconds=1) as worker:
-        await until_done(direct, await order(direct, job))
-        proxy.freeze()
-        late = await order(direct, job)
-        while worker.has_looked:
-            await asyncio.sleep(0.01)
-        await proxy.heal()
-        await until_done(direct, late)
-    for database in frozen, direct:
-        await database.engine.dispose()

@@ -6,6 +6,7 @@ import pytest
 from asyncpg import InterfaceError
 from sqlalchemy import func, select, text
 
+from glasswork.core import runner
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work
 from glasswork.core.runner import PoolDriver, open_pool
@@ -21,6 +22,7 @@ from tests.core.runners import (
     working,
 )
 from tests.databases import Server
+from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.anyio
 
@@ -125,3 +127,26 @@ async def test_nobody_is_notified_before_the_runner_listens(database: Database) 
         await driver.add_listener("test", heard.put_nowait)
         assert await asyncio.wait_for(heard.get(), timeout=10) == "hello"
         await notified
+
+
+async def test_a_worker_goes_on_after_a_freeze(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("CONNECT_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(runner, limit, 0.4)
+
+    async def run(_: Work, __: Note) -> None:
+        pass
+
+    job = Job("test.run", Note, run)
+    async with open_clone(server) as direct:
+        url = direct.engine.url.render_as_string(hide_password=False)
+        async with TcpProxy(url) as proxy:
+            frozen = Database(create_engine(proxy.url(url), pool_size=2))
+            async with working(frozen, job, heartbeat_seconds=1) as worker:
+                await until_done(direct, await order(direct, job))
+                proxy.freeze()
+                late = await order(direct, job)
+                while worker.has_looked:
+                    await asyncio.sleep(0.01)
+                await proxy.heal()
+                await until_done(direct, late)
+            await frozen.engine.dispose()
