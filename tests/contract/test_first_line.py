@@ -4,18 +4,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.conftest import RolledBackDatabase, open_engine
 from tests.databases import UNHELD, Server
 from tests.factories.callers import Callers
 
+from .foreign import of_strangers
 from .holes import STRANGERS, foreign_writes, without_joins
 from .matrix import World
+from .references import Stage
+from .slots import Call
 from .walker import operations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
 
+ASKED_TWICE = {"transfer_workspace"}
+"""They also need the caller's own row among the members."""
 NEEDS_NO_TOTP = {"confirm_totp"}
 
 
@@ -44,3 +50,22 @@ async def test_a_hole_in_it_lets_strangers_in(
     with without_joins(database, world.owner.id):
         attempts = [await world.attempt(operation, STRANGERS[0]) for operation in foreign_writes(app)]
     assert sum(bool(changed) for _, changed in attempts) > 25
+
+
+async def test_an_operation_that_no_longer_asks_for_the_membership_is_noticed(
+    app: FastAPI, callers: Callers, database: RolledBackDatabase
+) -> None:
+    stage = await Stage.make(callers)
+    foreign = await of_strangers(callers, stage.owner, stage.own)
+    owner = text("SELECT created_by FROM workspaces WHERE id = :workspace_id")
+    owner_id = await database.connection.scalar(owner, {"workspace_id": foreign["workspace_id"]})
+    unnoticed = {call.name for call in Call.all(app) if call.is_in_workspace} - ASKED_TWICE
+    with without_joins(database, owner_id):
+        for attempt in stage.attempts(app, foreign, "of_strangers"):
+            if attempt.call.name in unnoticed:
+                async with database.connection.begin_nested() as savepoint:
+                    answer = await stage.send(attempt.request, attempt.bearer)
+                    await savepoint.rollback()
+                if attempt.fault(answer, stage.own, foreign):
+                    unnoticed.remove(attempt.call.name)
+    assert unnoticed == set()

@@ -1,21 +1,18 @@
 """An id that is none of the caller's business in each place that takes one; all else is the caller's own."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, get_type_hints
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import event
 from starlette.responses import StreamingResponse
 
 from tests.conftest import RolledBackDatabase
 from tests.factories.callers import Callers
 
-from .foreign import MAKERS, of_strangers
+from .foreign import MAKERS
 from .references import Reference, Stage
 from .slots import Call
 from .snapshot import snapshot
@@ -27,11 +24,6 @@ NO_REFERENCES = {"client_id"}
 
 STREAMS = {"/ops/api/stream"}
 """Not in the document; for operators, whom it shows numbers."""
-
-ASKED_TWICE = {"transfer_workspace"}
-"""They also need the caller's own row among the members."""
-
-_JOIN = re.compile(r"\baccess\.workspace_id = [\w.$:]+")
 
 
 def test_every_id_says_what_it_refers_to(app: FastAPI) -> None:
@@ -89,36 +81,3 @@ async def test_what_is_foreign_is_refused(
             found[f"{call} changed"] = str(before.items() ^ after.items())
             before = after
     assert found == {}
-
-
-async def test_an_operation_that_no_longer_asks_for_the_membership_is_noticed(
-    app: FastAPI, callers: Callers, database: RolledBackDatabase
-) -> None:
-    stage = await Stage.make(callers)
-    foreign = await of_strangers(callers, stage.owner, stage.own)
-    unnoticed = {call.name for call in Call.all(app) if call.is_in_workspace} - ASKED_TWICE
-    for attempt in stage.attempts(app, foreign, "of_strangers"):
-        if attempt.call.name in unnoticed:
-            async with database.connection.begin_nested() as savepoint:
-                with without_joins(database):
-                    answer = await stage.send(attempt.request, attempt.bearer)
-                await savepoint.rollback()
-            if attempt.fault(answer, stage.own, foreign):
-                unnoticed.remove(attempt.call.name)
-    assert unnoticed == set()
-
-
-@contextmanager
-def without_joins(database: RolledBackDatabase) -> Iterator[None]:
-    """Let every statement find the rows of all workspaces."""
-
-    def rewrite(*arguments: Any) -> tuple[str, Any]:
-        statement, parameters = arguments[2:4]
-        return _JOIN.sub(r"(\g<0> OR true)", statement), parameters
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", rewrite, retval=True)
-    try:
-        yield
-    finally:
-        event.remove(engine, "before_cursor_execute", rewrite)
