@@ -31,11 +31,15 @@ def ensure_declared(app: FastAPI) -> Callable[[Response], Awaitable[None]]:
 
 
 def operation_of(app: FastAPI, response: Response) -> dict[str, Any]:
-    """Empty where there is none: another app or its internal port, no such path, or not this method."""
+    """Empty where there is none: another app or its internal port, no such path, or not this method.
+
+    Methods are told apart by their case, too.
+    """
     request = response.request
     routes: Routes | None = getattr(app.state, "routes", None)
     if routes is None or request.url.port:
         return {}
     place = routes.place({"method": request.method, "path": request.url.path})
-    operation: dict[str, Any] = document()["paths"].get(place.template, {}).get(request.method.lower(), {})
-    return operation
+    paths: dict[str, dict[str, dict[str, Any]]] = document()["paths"]
+    declared = {method.upper(): each for method, each in paths.get(place.template or "", {}).items()}
+    return declared.get(request.method, {})

@@ -73,6 +73,12 @@ def overview(plan: Plan) -> Board:
                     "Many replayed: answers get lost on the way to the callers.",
                 ),
                 Panel(
+                    "Writes that a policy of the database refused",
+                    "cps",
+                    {PLACE: rate("glasswork_row_security_refusals_total", "job, instance")},
+                    "Each is a bug: the statement should have found nothing there.",
+                ),
+                Panel(
                     "Requests beyond a rate",
                     "cps",
                     {"{{policy}}": rate("glasswork_requests_limited_total", "policy")},

@@ -117,7 +117,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the app; without settings they are read, as each worker process of uvicorn does."""
     settings = settings or Settings()
     lines = logs.configure_logs(settings, "api")
-    keys = Keys.of(settings)
     signals = Signals("api", lines, records=settings.has_ops_page)
     app = FastAPI(
         title="Glasswork",
@@ -133,16 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         middleware=_middlewares(settings, signals),
     )
-    app.state.settings = settings
-    app.state.keys = keys
-    app.state.api_token_uses = ApiTokenUses()
-    app.state.signals = signals
-    probe = DatabaseProbe(settings.database_url.get_secret_value())
-    counters = app.state.counters = Counters(
-        settings.redis_url if settings.rate_limit_enabled else None, signals.metrics
-    )
-    app.state.health = Health(signals.metrics, [*probe.checks, *counters.checks])
-    app.state.probe = probe
+    _equip(app, settings, signals)
     errors.install(app)
     links.install(app)
     _include_routers(app)
@@ -161,6 +151,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         inside = internal.create_app(signals.metrics, app.state.health)
         app.add_middleware(internal.InternalPortMiddleware, port=settings.metrics_port, inside=inside)
     return app
+
+
+def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
+    """Give the app what its requests find in `app.state`; what must be closed comes with the lifespan."""
+    state = app.state
+    state.settings, state.signals = settings, signals
+    state.keys = Keys.of(settings)
+    state.api_token_uses = ApiTokenUses()
+    state.probe = DatabaseProbe(settings.database_url.get_secret_value())
+    state.counters = Counters(settings.redis_url if settings.rate_limit_enabled else None, signals.metrics)
+    state.health = Health(signals.metrics, [*state.probe.checks, *state.counters.checks])
 
 
 @asynccontextmanager

@@ -9,14 +9,15 @@ from glasswork.models import Base
 
 TENANTS = {name: table for name, table in Base.metadata.tables.items() if "workspace_id" in table.c}
 
-OF_USERS = {"api_tokens"}
-"""They belong to a user; the workspace only narrows what they open."""
+OF_USERS = {"api_tokens", "idempotency_keys"}
+"""They belong to a user; the workspace only narrows what they open, or who sees what they answer."""
 NAMED_BY_CHANCE = {
     "id": "made of time and chance by the app, never by the caller",
     "token_hash": "of a secret",
 }
 """Columns that are unique over all workspaces: a stranger cannot bring about that a value is taken."""
 WITHOUT_A_KEY = {
+    ("idempotency_keys", "workspace_id"): "an answer is kept a day, whatever becomes of its workspace",
     ("workspace_events", "subject_id"): "what is gone keeps its events",
     ("workspace_events", "actor_id"): "may be no member: an operator, or who is about to join",
     ("workspace_events", "session_id"): "sessions go, events stay",

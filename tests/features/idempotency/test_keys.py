@@ -27,7 +27,7 @@ async def titles(caller: Caller, project: dict[str, Any]) -> list[str]:
 
 async def age(database: Database, interval: str) -> None:
     aged = text("UPDATE idempotency_keys SET claimed_at = now() - CAST(:interval AS text)::interval")
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(aged, {"interval": interval})
 
 
@@ -237,8 +237,8 @@ async def test_what_a_key_has_done_goes_with_the_account(callers: Callers, datab
     loner = await callers.user()
     assert (await send(loner, "/workspaces", {"name": "W", "slug": f"w{uuid4().hex}"})).status_code == 201
     count = text("SELECT count(*) FROM idempotency_keys WHERE user_id = :id")
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         assert (await session.execute(count, {"id": loner.id})).scalar_one() == 1
     assert (await loner.request("DELETE", "/users/me", json={"password": "tremendous otter 77"})).is_success
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         assert (await session.execute(count, {"id": loner.id})).scalar_one() == 0

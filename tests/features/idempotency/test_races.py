@@ -83,7 +83,7 @@ async def test_of_twenty_at_once_one_is_carried_out(
 
 
 async def test_who_waits_takes_over_from_one_who_fails(owner: Caller, database: Database, path: str) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         assert await IdempotencyService(session).begin(owner.actor, ATTEMPT) is None
         waiting = await start(database, send(owner, path))
         assert not waiting.done()
@@ -96,7 +96,7 @@ async def test_who_waits_takes_over_from_one_who_fails(owner: Caller, database: 
 async def test_nobody_waits_for_long(
     committing_app: FastAPI, owner: Caller, database: Database, path: str
 ) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         assert await IdempotencyService(session).begin(owner.actor, ATTEMPT) is None
         answer = await send(owner, path)
         assert answer.status_code == 409
@@ -109,14 +109,14 @@ async def test_nobody_waits_for_long(
 
 
 async def test_the_work_waits_for_locks_as_long_as_ever(owner: Caller, database: Database) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await session.execute(text("SET LOCAL lock_timeout = '7s'"))
         await IdempotencyService(session).begin(owner.actor, ATTEMPT)
         assert (await session.execute(text("SHOW lock_timeout"))).scalar_one() == "7s"
 
 
 async def test_a_key_without_an_answer_is_free(owner: Caller, database: Database, path: str) -> None:
-    async with database.transaction() as session:
+    async with database.system_transaction() as session:
         await IdempotencyService(session).begin(owner.actor, ATTEMPT)
     answer = await send(owner, path)
     assert (answer.status_code, answer.headers.get(REPLAYED)) == (201, None)

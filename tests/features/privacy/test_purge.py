@@ -288,7 +288,7 @@ class TestTraces:
         self, callers: Callers, database: Database
     ) -> None:
         owner = await callers.user()
-        async with database.transaction() as session:
+        async with database.system_transaction() as session:
             await session.execute(
                 text("""
                     INSERT INTO idempotency_keys (user_id, operation, key, fingerprint, claimed_at)

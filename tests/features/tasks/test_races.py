@@ -206,7 +206,7 @@ async def test_a_subtask_recurs_while_its_parent_goes_and_goes_with_it(
     subtask = await make_task(
         owner, project, parent_id=parent["id"], due_at="2026-01-01T00:00:00Z", recurrence=often
     )
-    async with database.transaction() as session:
+    async with database.transaction(owner.actor) as session:
         await lock_task(session, owner.actor, UUID(subtask["id"]))
         answer = await start(database, owner.delete(f"/tasks/{parent['id']}"))
         assert not answer.done()

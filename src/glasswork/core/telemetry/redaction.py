@@ -19,7 +19,7 @@ FIELDS = frozenset(
         # an invariant
         *("rule", "found", "examples"),
         # who the process depends on
-        *("dependency", "state"),
+        *("dependency", "reason", "state"),
         # the log itself
         *("lost", "caller", "where"),
     }
