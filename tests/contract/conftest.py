@@ -4,13 +4,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from httpx2 import Response
+from schemathesis.pytest.plugin import SchemathesisFunction
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from glasswork.app import create_app
@@ -22,6 +26,19 @@ from tests.factories.callers import PASSWORD, Callers
 from tests.features.identities.provider import Provider, knowing
 
 from .fuzzing import OPERATIONS
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Its cases are made when they are collected, for seconds, whether they run or not."""
+    is_left_out = collection_path.name == "test_limits.py" and "not slow" in config.getoption("markexpr")
+    return is_left_out or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the items that schemathesis makes of a test ids of their own: workers share tests out by id."""
+    for item in items:
+        if isinstance(item, SchemathesisFunction) and item.parent:
+            item._id = item.parent.id.child(item.name)  # noqa: SLF001 (pytest 9.2 forgets the name)
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +122,39 @@ def headers(live: str) -> dict[str, str]:
         f"{live}/api/v1/auth/token", data={"username": "ada@example.com", "password": PASSWORD}
     )
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@pytest.fixture
+def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
+    """Things that are there, by the names that path parameters give them; new ones for each operation."""
+    with httpx2.Client(base_url=f"{live}/api/v1", headers=headers) as client:
+
+        def make(path: str, **body: Any) -> Any:
+            answer = client.post(path, json=body)
+            assert answer.status_code == 201, answer.text
+            return answer.json()
+
+        workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
+        path = f"/workspaces/{workspace['id']}"
+        project = make(f"{path}/projects", name="Contract", key="OPS")
+        client.post("/auth/token", data={"username": "ada", "password": PASSWORD})
+        sessions = client.get("/auth/sessions").json()["items"]
+        tasks = [make(f"/projects/{project['id']}/tasks", title="Contract")["id"] for _ in range(2)]
+        related = {"kind": "relates", "task_id": tasks[1]}
+        statuses = client.get(f"/projects/{project['id']}/statuses").json()["items"]
+        return {
+            "session_id": next(each["id"] for each in sessions if not each["is_current"]),
+            "workspace_id": workspace["id"],
+            "project_id": project["id"],
+            "user_id": workspace["created_by"],
+            "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
+            "status_id": statuses[1]["id"],
+            "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
+            "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],
+            "identity_id": str(uuid4()),  # none can be made without a provider
+            "provider": "acme",
+            "task_id": tasks[0],
+            "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
+            "key": "OPS-1",
+            "job_id": 1,
+        }

@@ -1,8 +1,10 @@
 """What all tests share that make up requests from the document."""
 
+import os
 from typing import Any
 
 import schemathesis
+from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CheckFunction
 from schemathesis.core.result import Ok
@@ -12,9 +14,10 @@ from schemathesis.specs.openapi.checks import ensure_resource_availability, posi
 from glasswork.app import create_app
 from tests.conftest import make_settings
 
-schema = schemathesis.openapi.from_dict(
-    create_app(make_settings("postgresql+asyncpg://nobody@nowhere/nothing")).openapi()
-)
+DOCUMENT = create_app(make_settings("postgresql+asyncpg://nobody@nowhere/nothing")).openapi()
+
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+schema.config.phases.coverage.enabled = False  # thousands of cases, which are in test_limits
 
 OPERATIONS = {
     result.ok().definition.raw["operationId"]: result.ok()
@@ -44,6 +47,21 @@ BEYOND_SCHEMA = {
     "unknown_task",
     "value_error",
 }
+
+
+each_settings = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "10")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def keeps_contract(case: Case[Any], base_url: str, headers: dict[str, str], ids: dict[str, Any]) -> None:
+    if is_meant_well(case):
+        case.path_parameters = {name: ids[name] for name in case.path_parameters}
+    response = case.call(base_url=base_url, headers=headers)
+    case.validate_response(response, excluded_checks=unfit_checks(case, response))
 
 
 def is_meant_well(case: Case[Any]) -> bool:
