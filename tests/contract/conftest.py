@@ -118,16 +118,32 @@ async def shared_callers(app: FastAPI, shared_database: RolledBackDatabase) -> A
 @pytest.fixture
 def headers(live: str) -> dict[str, str]:
     """Of Ada, in a session that nobody else can end."""
-    answer = httpx2.post(
-        f"{live}/api/v1/auth/token", data={"username": "ada@example.com", "password": PASSWORD}
-    )
-    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    return log_in(live)
 
 
 @pytest.fixture
-def ids(live: str, headers: dict[str, str]) -> dict[str, Any]:
-    """Things that are there, by the names that path parameters give them; new ones for each operation."""
-    with httpx2.Client(base_url=f"{live}/api/v1", headers=headers) as client:
+def ids(request: pytest.FixtureRequest, live: str, headers: dict[str, str]) -> dict[str, Any]:
+    """Things that are there, by the names that path parameters give them; new ones for what changes them."""
+    operation: str = request.node.operation_label
+    if "{" in operation and not operation.startswith("GET "):
+        return make_ids(live, headers)
+    lasting: dict[str, Any] = request.getfixturevalue("lasting_ids")
+    return lasting
+
+
+@pytest.fixture(scope="session")
+def lasting_ids(live: str) -> dict[str, Any]:
+    return make_ids(live, log_in(live))
+
+
+def log_in(base_url: str) -> dict[str, str]:
+    form = {"username": "ada@example.com", "password": PASSWORD}
+    answer = httpx2.post(f"{base_url}/api/v1/auth/token", data=form)
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def make_ids(base_url: str, headers: dict[str, str]) -> dict[str, Any]:
+    with httpx2.Client(base_url=f"{base_url}/api/v1", headers=headers) as client:
 
         def make(path: str, **body: Any) -> Any:
             answer = client.post(path, json=body)
