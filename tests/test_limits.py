@@ -33,6 +33,10 @@ def ask_anew(serving: Serving, path: str) -> httpx2.Response:
     return httpx2.get(serving.base_url + path, timeout=100)
 
 
+def told_of_loss(ready: httpx2.Response) -> httpx2.Response | None:
+    return ready if ready.json()["checks"]["redis"] == "unavailable" else None
+
+
 @needs_redis
 def test_processes_share_a_budget_and_do_without_redis(data_dir: Path, redis_server: RedisServer) -> None:
     redis = {"REDIS_URL": redis_server.url, "RATE_LIMIT_GLOBAL": "10/hour"}
@@ -41,8 +45,7 @@ def test_processes_share_a_budget_and_do_without_redis(data_dir: Path, redis_ser
         shared = [ask_anew(serving, "/nowhere").status_code for _ in range(20)]
         redis_server.freeze()
         alone = [ask_anew(serving, "/nowhere").status_code for _ in range(30)]
-        until(lambda: ask_anew(serving, "/ready").json()["checks"]["redis"] == "unavailable")
-        ready = ask_anew(serving, "/ready")
+        ready = until(lambda: told_of_loss(ask_anew(serving, "/ready")))
         fallback = total(serving.client.get("/metrics").text, "glasswork_rate_limit_fallback")
         redis_server.thaw()
         until(lambda: ask_anew(serving, "/ready").json()["status"] == "ok")
