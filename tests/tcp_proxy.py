@@ -122,7 +122,7 @@ class TcpProxy:
     ) -> None:
         with suppress(ConnectionError):
             while data := await self._next(reader):
-                if self._cuts and _is_commit(data):
+                if self._cuts and is_commit(data):
                     self._cuts = False
                     committing.set()
                 writer.write(data)
@@ -157,7 +157,7 @@ async def _connect(url: URL) -> tuple[asyncio.StreamReader, asyncio.StreamWriter
     return await asyncio.open_connection(host, int(str(port)))
 
 
-def _is_commit(data: bytes) -> bool:
+def is_commit(data: bytes) -> bool:
     """Whether it is a simple query, as the driver sends COMMIT."""
     return data[:1] == b"Q" and data[5:].strip(b"\0; ").upper() == b"COMMIT"
 

@@ -14,7 +14,7 @@ from .compatibility import Document, breaks
 ROOT = Path(__file__).parents[2]
 DOCUMENT = "docs/openapi.json"
 
-needs_git = pytest.mark.skipif(not shutil.which("git"), reason="there is no git")
+needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git: apt-get install git")
 
 
 def recorded(changelog: str) -> set[str]:

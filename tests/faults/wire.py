@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 
+from tests.tcp_proxy import is_commit
+
 TRAP_SECONDS = 1
 
 
@@ -74,7 +76,7 @@ class Wire:
 
     def _sprung_by(self, data: bytes) -> _Trap | None:
         trap = self._trap
-        if trap is None or b"COMMIT" not in data:
+        if trap is None or not is_commit(data):
             return None
         trap.commits -= 1
         return trap if trap.commits < 0 else None
