@@ -185,14 +185,35 @@ def callers(client: AsyncClient, database: Database, app: FastAPI) -> Callers:
     return Callers(client, database, app.state.keys)
 
 
-@pytest.fixture
-async def committing_app(server: Server) -> AsyncIterator[FastAPI]:
-    """An app of its own on a database of its own, where commits are commits."""
+@asynccontextmanager
+async def open_app(server: Server) -> AsyncIterator[FastAPI]:
     async with server.clone() as name:
-        settings = make_settings(server.url(SERVING, name))
-        app = create_app(settings)
+        app = create_app(make_settings(server.url(SERVING, name)))
         async with app.router.lifespan_context(app):
             yield app
+
+
+@pytest.fixture(scope="session")
+async def shared_committing_app(server: Server) -> AsyncIterator[FastAPI]:
+    async with open_app(server) as app:
+        yield app
+
+
+@pytest.fixture
+async def committing_app(shared_committing_app: FastAPI, server: Server) -> AsyncIterator[FastAPI]:
+    """An app whose commits are commits; what a test leaves in its database is deleted.
+
+    A test that changes the app, reads its metrics or changes the schema takes `own_app` instead.
+    """
+    yield shared_committing_app
+    await server.empty(shared_committing_app.state.database.engine.url.database)
+
+
+@pytest.fixture
+async def own_app(server: Server) -> AsyncIterator[FastAPI]:
+    """An app of the test's own, on a database of its own."""
+    async with open_app(server) as app:
+        yield app
 
 
 @pytest.fixture

@@ -23,6 +23,23 @@ ROLES = {OWNER: "", SERVING: "", UNHELD: f"BYPASSRLS IN ROLE {SERVING}"}
 PASSWORD = "only-for-tests"
 
 
+EMPTY = """
+    SET session_replication_role = replica;
+    SET lock_timeout = '5s';
+    DO $$
+    DECLARE name text; filled boolean;
+    BEGIN
+        FOR name IN
+            SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+            WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version'
+        LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO filled;
+            IF filled THEN EXECUTE format('DELETE FROM %s', name); END IF;
+        END LOOP;
+    END $$
+"""
+
+
 @dataclass(frozen=True)
 class Server:
     superuser: URL
@@ -78,6 +95,10 @@ class Server:
             yield name
         finally:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def empty(self, database: str) -> None:
+        """Delete what was written into a clone."""
+        await self.execute(EMPTY, database=database)
 
     async def drop_all(self) -> None:
         connection = await self._connect()

@@ -17,6 +17,7 @@ from glasswork.core.errors import (
 )
 from glasswork.core.telemetry.exceptions import describe
 from glasswork.features.accounts.models import User
+from tests.conftest import make_client
 from tests.databases import OWNER, Server
 from tests.factories.callers import Callers
 
@@ -78,15 +79,14 @@ class TestTransaction:
             await add_users(database, "ada", then=RefusedError("No."))
         assert await count_users(database) == keeps
 
-    async def test_a_commit_that_fails_is_never_a_success(
-        self, committing_callers: Callers, committing_app: FastAPI, server: Server
-    ) -> None:
-        await refuse_commits(server, committing_app)
+    async def test_a_commit_that_fails_is_never_a_success(self, own_app: FastAPI, server: Server) -> None:
+        await refuse_commits(server, own_app)
         body = {"email": "a@example.com", "username": "ada", "name": "Ada", "password": "tremendous otter 77"}
-        response = await committing_callers.client.post("/api/v1/auth/register", json=body)
+        async with make_client(own_app) as client:
+            response = await client.post("/api/v1/auth/register", json=body)
         assert response.status_code == 500
         assert response.json()["error"]["code"] == "INTERNAL_ERROR"
-        assert await count_users(committing_app.state.database) == 0
+        assert await count_users(own_app.state.database) == 0
 
 
 class TestRefusals:

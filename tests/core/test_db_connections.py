@@ -107,6 +107,10 @@ async def test_a_database_that_is_away_is_told(app: FastAPI, callers: Callers) -
 
 
 class TestRoundTrips:
+    @pytest.fixture
+    def committing_app(self, own_app: FastAPI) -> FastAPI:
+        return own_app
+
     async def test_a_read_is_a_single_one(self, committing_callers: Callers) -> None:
         me = await committing_callers.user()
         assert await sent_for(committing_callers.database.engine, me, "GET") == ["SELECT"]

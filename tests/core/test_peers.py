@@ -61,20 +61,20 @@ async def addresses(app: FastAPI, peers: Peers) -> list[str]:
         return list(await peers.find(session))
 
 
-async def test_each_finds_the_others_as_long_as_they_live(committing_app: FastAPI) -> None:
-    settings, ours = committing_app.state.settings, committing_app.state.peers
-    assert await addresses(committing_app, ours) == []
+async def test_each_finds_the_others_as_long_as_they_live(own_app: FastAPI) -> None:
+    settings, ours = own_app.state.settings, own_app.state.peers
+    assert await addresses(own_app, ours) == []
     async with telling(settings) as theirs:
-        (address,) = await addresses(committing_app, ours)
+        (address,) = await addresses(own_app, ours)
         told = await ours.ask([address], "frame")
         assert [answer["instance"]["role"] for answer in told.answers] == ["api", "worker"]
         assert told.silent == []
-        assert len(await addresses(committing_app, theirs)) == 1
-    assert await addresses(committing_app, ours) == []
+        assert len(await addresses(own_app, theirs)) == 1
+    assert await addresses(own_app, ours) == []
 
 
-async def test_each_second_is_told_once(committing_app: FastAPI) -> None:
-    seconds = committing_app.state.signals.recorder.timeline.seconds
+async def test_each_second_is_told_once(own_app: FastAPI) -> None:
+    seconds = own_app.state.signals.recorder.timeline.seconds
     async with asyncio.timeout(20):
         while len(seconds) < 4:
             await asyncio.sleep(0.05)
@@ -83,21 +83,21 @@ async def test_each_second_is_told_once(committing_app: FastAPI) -> None:
     assert times == sorted(times)
 
 
-async def test_who_does_not_answer_is_named_and_not_waited_for(committing_app: FastAPI) -> None:
+async def test_who_does_not_answer_is_named_and_not_waited_for(own_app: FastAPI) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         silent = f"http://127.0.0.1:{mute.getsockname()[1]}"
         began = monotonic()
-        told = await committing_app.state.peers.ask([silent, "http://127.0.0.1:1"], "routes")
+        told = await own_app.state.peers.ask([silent, "http://127.0.0.1:1"], "routes")
         assert monotonic() - began < ANSWER_SECONDS + 2
     assert told.silent == [silent, "http://127.0.0.1:1"]
     assert len(told.answers) == 1
 
 
-async def test_strangers_are_told_nothing(committing_app: FastAPI) -> None:
-    settings, ours = committing_app.state.settings, committing_app.state.peers
+async def test_strangers_are_told_nothing(own_app: FastAPI) -> None:
+    settings, ours = own_app.state.settings, own_app.state.peers
     body = json.dumps({"question": "routes", "arguments": {}}).encode()
     async with telling(settings), httpx2.AsyncClient() as client:
-        (address,) = await addresses(committing_app, ours)
+        (address,) = await addresses(own_app, ours)
         for headers in ({}, {SIGNATURE: sign(KEY, body)}):
             answer = await client.post(address, content=body, headers=headers)
             assert (answer.status_code, answer.content) == (404, b"")

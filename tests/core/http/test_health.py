@@ -8,7 +8,8 @@ from glasswork.app import create_app
 from glasswork.core.health import Check, Health
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import Metrics
-from tests.conftest import make_client
+from tests.conftest import make_client, make_settings
+from tests.databases import SERVING, Server
 from tests.factories.callers import Callers
 
 pytestmark = pytest.mark.anyio
@@ -40,9 +41,10 @@ class TestReady:
         assert response.status_code == status
         assert response.json() == {"status": expected, "checks": {"otter": "unavailable"}}
 
-    async def test_not_while_it_drains(self, committing_app: FastAPI, committing_callers: Callers) -> None:
-        committing_app.state.health.drain()
-        response = await committing_callers.client.get("/ready")
+    async def test_not_while_it_drains(self, own_app: FastAPI) -> None:
+        own_app.state.health.drain()
+        async with make_client(own_app) as client:
+            response = await client.get("/ready")
         assert response.status_code == 503
         checks = {"database": "ok", "schema": "ok", "process": "draining"}
         assert response.json() == {"status": "unavailable", "checks": checks}
@@ -86,7 +88,7 @@ class TestInternalPort:
 
 
 async def test_the_app_opens_its_database_at_the_start_and_closes_it_at_the_end(
-    committing_app: FastAPI,
+    server: Server,
 ) -> None:
     messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     answers: list[str] = []
@@ -94,10 +96,12 @@ async def test_the_app_opens_its_database_at_the_start_and_closes_it_at_the_end(
     async def send(message: dict[str, str]) -> None:
         answers.append(message["type"])
         if message["type"] == "lifespan.startup.complete":
-            assert committing_app.state.health.status == "ok"
+            assert app.state.health.status == "ok"
             messages.put_nowait({"type": "lifespan.shutdown"})
 
     messages.put_nowait({"type": "lifespan.startup"})
-    await committing_app({"type": "lifespan"}, messages.get, send)  # type: ignore[arg-type]
+    async with server.clone() as name:
+        app = create_app(make_settings(server.url(SERVING, name)))
+        await app({"type": "lifespan"}, messages.get, send)  # type: ignore[arg-type]
     assert answers == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert committing_app.state.database.engine.pool.checkedin() == 0
+    assert app.state.database.engine.pool.checkedin() == 0

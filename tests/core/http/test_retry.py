@@ -21,9 +21,9 @@ CLIENTS = 20
 
 
 @pytest.fixture
-async def client(committing_app: FastAPI, server: Server) -> AsyncIterator[AsyncClient]:
+async def client(own_app: FastAPI, server: Server) -> AsyncIterator[AsyncClient]:
     """Of an app that has rows to quarrel about, on a server that notices deadlocks at once."""
-    name = make_url(committing_app.state.settings.database_url.get_secret_value()).database
+    name = make_url(own_app.state.settings.database_url.get_secret_value()).database
     await server.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'")
     await server.execute(
         "CREATE TABLE rows (id int PRIMARY KEY, changes int NOT NULL DEFAULT 0);"
@@ -31,9 +31,9 @@ async def client(committing_app: FastAPI, server: Server) -> AsyncIterator[Async
         role=OWNER,
         database=name,
     )
-    committing_app.add_api_route("/swap", swap, methods=["POST"])
-    committing_app.add_api_route("/fail", fail, methods=["POST"])
-    async with make_client(committing_app) as client:
+    own_app.add_api_route("/swap", swap, methods=["POST"])
+    own_app.add_api_route("/fail", fail, methods=["POST"])
+    async with make_client(own_app) as client:
         yield client
 
 
@@ -69,12 +69,12 @@ def retries(app: FastAPI, reason: str) -> float:
     return total(scraped, "glasswork_request_retries_total", reason=reason)
 
 
-async def test_a_storm_of_deadlocks_is_not_noticed(client: AsyncClient, committing_app: FastAPI) -> None:
+async def test_a_storm_of_deadlocks_is_not_noticed(client: AsyncClient, own_app: FastAPI) -> None:
     orders = ([1, 2], [2, 1])
     swaps = (client.post("/swap", json=orders[number % 2]) for number in range(CLIENTS))
     assert {answer.status_code for answer in await asyncio.gather(*swaps)} == {200}
-    assert await changes(committing_app) == 2 * CLIENTS
-    assert retries(committing_app, "deadlock") > 0
+    assert await changes(own_app) == 2 * CLIENTS
+    assert retries(own_app, "deadlock") > 0
 
 
 @pytest.mark.parametrize(
@@ -83,29 +83,29 @@ async def test_a_storm_of_deadlocks_is_not_noticed(client: AsyncClient, committi
 )
 class TestTransient:
     async def test_ones_are_done_anew_as_if_nothing_had_been(
-        self, client: AsyncClient, committing_app: FastAPI, state: str, reason: str
+        self, client: AsyncClient, own_app: FastAPI, state: str, reason: str
     ) -> None:
         answer = await client.post("/fail", json=[state] * (TRIES - 1))
         assert (answer.status_code, answer.json()) == (200, TRIES)
-        assert await changes(committing_app) == 1
-        assert retries(committing_app, reason) == TRIES - 1
+        assert await changes(own_app) == 1
+        assert retries(own_app, reason) == TRIES - 1
 
     async def test_ones_that_do_not_end_are_told(
-        self, client: AsyncClient, committing_app: FastAPI, state: str, reason: str
+        self, client: AsyncClient, own_app: FastAPI, state: str, reason: str
     ) -> None:
         answer = await client.post("/fail", json=[state] * TRIES)
         assert answer.status_code == 503
         assert answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
         assert answer.headers["Retry-After"] == "1"
-        assert await changes(committing_app) == 0
-        assert retries(committing_app, reason) == TRIES - 1
+        assert await changes(own_app) == 0
+        assert retries(own_app, reason) == TRIES - 1
 
 
 @pytest.mark.parametrize(
     ("state", "status"), [("57014", 503), ("53300", 503), ("40003", 503), ("XX000", 500)]
 )
 async def test_others_are_told_at_once(
-    client: AsyncClient, committing_app: FastAPI, state: str, status: int
+    client: AsyncClient, own_app: FastAPI, state: str, status: int
 ) -> None:
     assert (await client.post("/fail", json=[state])).status_code == status
-    assert committing_app.state.tries == 1
+    assert own_app.state.tries == 1

@@ -212,10 +212,12 @@ class TestNobodyLearnsWhoHasAnAccount:
 
 
 class TestManyAtOnce:
-    async def test_each_guess_counts(self, committing_app: FastAPI, committing_callers: Callers) -> None:
-        committing_app.state.settings = committing_app.state.settings.model_copy(
-            update={"rate_limit_enabled": True}
-        )
+    @pytest.fixture
+    def committing_app(self, own_app: FastAPI) -> FastAPI:
+        own_app.state.settings = own_app.state.settings.model_copy(update={"rate_limit_enabled": True})
+        return own_app
+
+    async def test_each_guess_counts(self, committing_callers: Callers) -> None:
         ada = await committing_callers.user()
         answers = await asyncio.gather(
             *(log_in(committing_callers.client, ada.email, WRONG) for _ in range(20))

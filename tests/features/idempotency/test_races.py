@@ -57,10 +57,12 @@ async def count(database: Database) -> dict[str, int]:
     return dict((await fetch(database, query))[0])
 
 
-def outcomes(app: FastAPI) -> dict[str, float]:
+def outcomes(app: FastAPI) -> Counter[str]:
     scrape = app.state.signals.metrics.expose("")[0].decode()
     names = ("executed", "replayed", "in_use", "reused")
-    return {name: total(scrape, "glasswork_idempotent_requests_total", outcome=name) for name in names}
+    return Counter(
+        {name: int(total(scrape, "glasswork_idempotent_requests_total", outcome=name)) for name in names}
+    )
 
 
 ONE_OF_EACH = {"tasks": 1, "keys": 1, "events": 1}
@@ -69,6 +71,7 @@ ONE_OF_EACH = {"tasks": 1, "keys": 1, "events": 1}
 async def test_of_twenty_at_once_one_is_carried_out(
     committing_app: FastAPI, owner: Caller, database: Database, path: str
 ) -> None:
+    before = outcomes(committing_app)
     answers = await gather(*(send(owner, path) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {201}
     assert Counter(answer.headers.get(REPLAYED) for answer in answers) == {None: 1, "true": 19}
@@ -79,7 +82,7 @@ async def test_of_twenty_at_once_one_is_carried_out(
     assert len(told) == 1
     assert await count(database) == ONE_OF_EACH
     await owner.post(path, {"title": "Another"}, idempotency_key=KEY)
-    assert outcomes(committing_app) == {"executed": 1, "replayed": 19, "in_use": 0, "reused": 1}
+    assert outcomes(committing_app) - before == {"executed": 1, "replayed": 19, "reused": 1}
 
 
 async def test_who_waits_takes_over_from_one_who_fails(owner: Caller, database: Database, path: str) -> None:
@@ -97,6 +100,7 @@ async def test_nobody_waits_for_long(
     committing_app: FastAPI, owner: Caller, database: Database, path: str
 ) -> None:
     async with database.system_transaction() as session:
+        before = outcomes(committing_app)
         assert await IdempotencyService(session).begin(owner.actor, ATTEMPT) is None
         answer = await send(owner, path)
         assert answer.status_code == 409
@@ -105,7 +109,7 @@ async def test_nobody_waits_for_long(
         assert (await owner.post(path, {"title": "Without a key"})).status_code == 201
         await session.rollback()
     assert (await send(owner, path)).status_code == 201
-    assert outcomes(committing_app) == {"executed": 1, "replayed": 0, "in_use": 1, "reused": 0}
+    assert outcomes(committing_app) - before == {"executed": 1, "in_use": 1}
 
 
 async def test_the_work_waits_for_locks_as_long_as_ever(owner: Caller, database: Database) -> None:

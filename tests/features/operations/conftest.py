@@ -20,6 +20,11 @@ def app(settings: Settings) -> FastAPI:
     return create_app(settings)
 
 
+@pytest.fixture
+def committing_app(own_app: FastAPI) -> FastAPI:
+    return own_app
+
+
 @pytest.fixture(autouse=True)
 async def _peers(app: FastAPI, database: Database) -> AsyncIterator[None]:
     """Without a lifespan: this process alone, and with nothing to remember yet."""
