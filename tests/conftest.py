@@ -30,6 +30,7 @@ from glasswork.core.row_security import NOBODY, TellingConnection
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.sink import LogHandler
 from glasswork.worker import SUBSCRIBERS
+from tests.data_dirs import used_data_dir
 from tests.databases import SERVING, Server, open_server
 from tests.declared import ensure_declared
 from tests.factories.callers import Callers
@@ -230,8 +231,5 @@ def make_client(app: FastAPI, address: str = "127.0.0.1") -> AsyncClient:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """Not pytest's: as root the embedded server runs as a user who may not enter that one."""
-    folder = Path(tempfile.mkdtemp(prefix="glasswork serve "))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with used_data_dir() as folder:
+        yield folder

@@ -33,7 +33,7 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"cli.py", "installation.py"}
+LAZY = {"cli.py", "installation.py", "counters.py"}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),

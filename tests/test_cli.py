@@ -1,15 +1,14 @@
 """The commands beside `serve`, run while it serves."""
 
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.data_dirs import used_data_dir
 from tests.databases import Server
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, run
@@ -29,11 +28,8 @@ ARCHIVE = {
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Serving]:
-    folder = Path(tempfile.mkdtemp(prefix="glasswork-cli-"))
-    folder.chmod(0o755)
-    with Serving(folder) as serving:
+    with used_data_dir() as folder, Serving(folder) as serving:
         yield serving
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A server that is told to stop: until when it serves, and what `/ready` says meanwhile."""
 
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -11,6 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from tests.data_dirs import used_data_dir
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, until
 from tests.scrapes import total
@@ -24,10 +23,8 @@ each_number = pytest.mark.parametrize("workers", ["1", "2"])
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="glasswork-drain-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with used_data_dir() as folder:
+        yield folder
 
 
 def wait_for_all(serving: Serving, workers: str) -> None:

@@ -12,6 +12,7 @@ from tests.redis_server import RedisServer, needs_redis
 from tests.scrapes import total
 
 
+@pytest.mark.slow
 def test_operations_that_do_not_exist_are_named_at_the_start(data_dir: Path) -> None:
     rates = '{"log_in": "1/hour", "fly": "1/hour"}'
     for workers in ("1", "2"):
@@ -37,6 +38,7 @@ def told_of_loss(ready: httpx2.Response) -> httpx2.Response | None:
     return ready if ready.json()["checks"]["redis"] == "unavailable" else None
 
 
+@pytest.mark.slow
 @needs_redis
 def test_processes_share_a_budget_and_do_without_redis(data_dir: Path, redis_server: RedisServer) -> None:
     redis = {"REDIS_URL": redis_server.url, "RATE_LIMIT_GLOBAL": "10/hour"}

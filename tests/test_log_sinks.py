@@ -1,11 +1,9 @@
 """A server whose log nobody takes: requests are answered, and it ends when it is told to."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import httpx2
 import pytest
 
 from glasswork.server import FINISH_SECONDS
+from tests.data_dirs import used_data_dir
 from tests.processes import PROGRAM, Serving
 
 LOUD = {"LOG_LEVEL": "info", "LOG_FORMAT": "json", "RATE_LIMIT_ENABLED": "false"}
@@ -30,11 +29,8 @@ class Unheard(Serving):
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """Not pytest's: as root the embedded server runs as a user who may not enter that one."""
-    folder = Path(tempfile.mkdtemp(prefix="glasswork logs "))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with used_data_dir() as folder:
+        yield folder
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_it_must_be_another_one_than_the_callers(data_dir: Path) -> None:
     assert f"METRICS_PORT and --port are both {port}." in ended.stderr
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_server_shows_its_metrics_there_and_nowhere_else(data_dir: Path, workers: int) -> None:
     port = free_port()
     with (

@@ -98,6 +98,7 @@ def test_the_configuration_is_sound() -> None:
     subprocess.run(["promtool", "check", "config", CONFIGURATION], check=True)
 
 
+@pytest.mark.slow
 def test_exemplars_lead_to_the_traces_of_the_answers(data_dir: Path, tmp_path: Path) -> None:
     api, worker = free_port(), free_port()
     with (

@@ -5,12 +5,14 @@ import re
 import signal
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
 import httpx2
 import pytest
 
+from tests.data_dirs import empty_data_dir
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, children, command_line, postmaster, run, until
 from tests.scrapes import total
@@ -35,17 +37,23 @@ def new_project(client: httpx2.Client, headers: dict[str, str]) -> str:
     return f"/api/v1/projects/{answer.json()['id']}/tasks"
 
 
-def test_serves_on_a_fresh_machine_and_again_tomorrow(data_dir: Path) -> None:
-    with Serving(data_dir) as today:
+@pytest.fixture
+def fresh_data_dir() -> Iterator[Path]:
+    with empty_data_dir() as folder:
+        yield folder
+
+
+def test_serves_on_a_fresh_machine_and_again_tomorrow(fresh_data_dir: Path) -> None:
+    with Serving(fresh_data_dir) as today:
         assert today.client.get("/ready").json()["status"] == "ok"
         headers = sign_up(today.client)
         tasks = new_project(today.client, headers)
         made = today.client.post(tasks, json={"title": "Yesterday's"}, headers=headers).json()
-    assert stat.S_IMODE((data_dir / "jwt_secret").stat().st_mode) == 0o600
-    with Serving(data_dir) as tomorrow:
+    assert stat.S_IMODE((fresh_data_dir / "jwt_secret").stat().st_mode) == 0o600
+    with Serving(fresh_data_dir) as tomorrow:
         # The token is still good, so the secret was kept too.
         assert tomorrow.client.get(f"/api/v1/tasks/{made['id']}", headers=headers).json() == made
-    assert stat.S_IMODE(data_dir.stat().st_mode) == 0o755
+    assert stat.S_IMODE(fresh_data_dir.stat().st_mode) == 0o755
 
 
 def test_the_first_admin_is_whoever_has_the_printed_link(data_dir: Path) -> None:
@@ -138,15 +146,15 @@ def worker_processes(serving: Serving) -> list[int]:
     return [pid for pid in children(serving.process.pid) if "spawn_main" in command_line(pid)]
 
 
-def test_a_taken_port_is_named_before_anything_is_started(data_dir: Path) -> None:
+def test_a_taken_port_is_named_before_anything_is_started(fresh_data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("serve", "--port", port, data_dir=data_dir)
+        ended = run("serve", "--port", port, data_dir=fresh_data_dir)
     assert ended.returncode == 78
     assert port in ended.stderr
     assert "--port" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not list(data_dir.iterdir())
+    assert not list(fresh_data_dir.iterdir())
 
 
 def test_production_makes_nothing_up() -> None:

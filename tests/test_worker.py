@@ -1,9 +1,7 @@
 """`glasswork worker` beside a server, as processes."""
 
 import asyncio
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from glasswork.core.outgoing import open_outgoing
 from glasswork.core.telemetry.signals import Signals
 from glasswork.worker import create_health, create_runner
 from tests.conftest import make_settings
+from tests.data_dirs import used_data_dir
 from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, Working, free_port, run, until
@@ -30,12 +29,8 @@ HEARTBEAT = {"HEARTBEAT_SECONDS": "1"}
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Serving]:
     """A server that leaves the jobs to others."""
-    # Not pytest's: as root the embedded server runs as a user who may not enter that one.
-    data_dir = Path(tempfile.mkdtemp(prefix="glasswork worker "))
-    data_dir.chmod(0o755)
-    with Serving(data_dir, "--no-worker") as serving:
+    with used_data_dir() as data_dir, Serving(data_dir, "--no-worker") as serving:
         yield serving
-    shutil.rmtree(data_dir)
 
 
 def register(serving: Serving, name: str) -> None:

@@ -75,6 +75,7 @@ async def test_there_is_something_to_be_seen(app: FastAPI, world: World) -> None
             assert MARK in (await world.answer(operation, "viewer")).text, operation.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allows", [True, False])
 @pytest.mark.parametrize(("feature", "policy"), sorted(policies()))
 async def test_a_policy_that_decides_nothing_is_noticed(

@@ -120,6 +120,7 @@ async def sender(callers: Callers, database: RolledBackDatabase) -> Sender:
     return Sender(await Stage.make(callers), database)
 
 
+@pytest.mark.slow
 async def test_no_body_makes_it_fail(app: FastAPI, sender: Sender) -> None:
     taken = 0
     for call in calls(app):
@@ -140,6 +141,7 @@ async def test_no_body_makes_it_fail(app: FastAPI, sender: Sender) -> None:
     assert taken > 40, "texts came back as they were"
 
 
+@pytest.mark.slow
 async def test_no_path_and_no_query_makes_it_fail(app: FastAPI, sender: Sender) -> None:
     for call in calls(app):
         for slot in call.slots():

@@ -261,7 +261,7 @@ anchors = st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1), timezones=st.
 
 
 @given(rules(), anchors)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_days_are_dateutils(rule: str, anchor: datetime) -> None:
     """Its own walk, which we do not use since it need not end, agrees over the years that it is sure to."""
     horizon = datetime(2040, 1, 1, tzinfo=UTC)
@@ -276,7 +276,7 @@ def test_the_days_are_dateutils(rule: str, anchor: datetime) -> None:
 
 
 @given(rules(), zones, anchors, st.timedeltas(timedelta(0), timedelta(days=9999)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_next_is_later_and_at_the_same_wall_time(
     rule: str, zone: str, anchor: datetime, later: timedelta
 ) -> None:

@@ -3,7 +3,6 @@
 All of them take minutes: `uv run task objectives-e2e`. Three are tried with the other tests.
 """
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from time import monotonic
 import pytest
 
 from objectives.files import make_alerts, make_groups
+from tests.data_dirs import used_data_dir
 from tests.processes import until
 
 from .faults import FAULTS, Fault, injected
@@ -31,8 +31,6 @@ BRIEF = FAULTS[:3]
 
 @contextmanager
 def make_world() -> Iterator[World]:
-    data_dir = Path(tempfile.mkdtemp(prefix="glasswork serve "))
-    data_dir.chmod(0o755)
     collector = Collector()
     collector.open()
     spans = {
@@ -42,6 +40,7 @@ def make_world() -> Iterator[World]:
     with (
         tempfile.TemporaryDirectory() as folder,
         receiving() as receivers,
+        used_data_dir() as data_dir,
         programs(data_dir, DATABASE_POOL_SIZE="10", **spans) as running,
         Stack(Path(folder), receivers, {API: [running.api_port], WORKER: [running.worker_port]}) as stack,
     ):
@@ -52,7 +51,6 @@ def make_world() -> Iterator[World]:
         until(lambda: stack.has("glasswork_schedule_next_run_timestamp_seconds"))
         yield World(stack, running, caller, collector)
     collector.close()
-    shutil.rmtree(data_dir)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from objectives.files import DEPLOY, make_alerts, make_groups
 from objectives.rules import Recording
+from tests.data_dirs import used_data_dir
 from tests.processes import PROGRAM, until
 
 from .boards import expressions
@@ -30,11 +31,10 @@ ALERTS = make_alerts(GROUPS)
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[tuple[Stack, Programs]]:
-    data_dir = Path(tempfile.mkdtemp(prefix="glasswork serve "))
-    data_dir.chmod(0o755)
     with (
         tempfile.TemporaryDirectory() as folder,
         receiving() as receivers,
+        used_data_dir() as data_dir,
         programs(data_dir) as running,
         Stack(Path(folder), receivers, {API: [running.api_port], WORKER: [running.worker_port]}) as stack,
     ):
@@ -42,7 +42,6 @@ def world() -> Iterator[tuple[Stack, Programs]]:
         check = again_and_again(lambda: running.sql(CHECK), pause=1)
         with check, working(Caller(running.serving.client)):
             yield stack, running
-    shutil.rmtree(data_dir)
 
 
 def test_recordings_have_data(world: tuple[Stack, Programs]) -> None:

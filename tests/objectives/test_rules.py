@@ -30,6 +30,7 @@ def cases() -> list[Case]:
     return [*burning.cases(), *conditions.cases()]
 
 
+@pytest.mark.slow
 def test_they_fire_when_they_must_and_not_otherwise(rules: dict[str, Any], cases: list[Case]) -> None:
     assert failures(rules, cases) == []
 

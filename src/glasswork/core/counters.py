@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from glasswork.core.health import Check
 from glasswork.core.rates import Count, Hit, Quota
-from glasswork.core.shared_counters import SharedCounters
 from glasswork.core.telemetry.metrics import Metrics
 
 KEPT: Final = 100_000
@@ -43,7 +42,12 @@ class LocalCounters:
 class Counters:
     def __init__(self, redis_url: SecretStr | None, metrics: Metrics) -> None:
         self._local = LocalCounters()
-        self._shared = SharedCounters(redis_url.get_secret_value(), metrics) if redis_url else None
+        self._shared = None
+        if redis_url:
+            # Not at the top: most installations have no Redis, and its client is a tenth of the start.
+            from glasswork.core.shared_counters import SharedCounters  # noqa: PLC0415
+
+            self._shared = SharedCounters(redis_url.get_secret_value(), metrics)
 
     @property
     def checks(self) -> Sequence[Check]:
