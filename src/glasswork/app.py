@@ -21,7 +21,7 @@ from glasswork.core.errors import (
     ValidationError,
 )
 from glasswork.core.health import Health
-from glasswork.core.http import access, docs, errors, health, internal, links, metrics, peers
+from glasswork.core.http import access, docs, document, errors, health, internal, metrics, peers
 from glasswork.core.http.callers import Callers
 from glasswork.core.http.dependencies import refuse_unknown_query
 from glasswork.core.http.errors import InternalError, declare
@@ -134,7 +134,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     _equip(app, settings, signals)
     errors.install(app)
-    links.install(app)
+    document.install(app)
     _include_routers(app)
 
     if settings.metrics_port is None:

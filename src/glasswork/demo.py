@@ -16,7 +16,7 @@ from glasswork.core.settings import Settings
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
-from glasswork.features.bulk.schemas import Bulk, Mode, Update
+from glasswork.features.bulk.schemas import Bulk, BulkMode, BulkUpdate
 from glasswork.features.bulk.service import BulkService
 from glasswork.features.history.service import HistoryService
 from glasswork.features.placement.service import PlacementService
@@ -148,9 +148,9 @@ async def _review(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow]) 
     security = LabelCreate(name="security", color="#b60205")
     label = await LabelService(session).create_in_workspace(actor, workspace_id, security)
     operations = [
-        Update(op="update", task_id=task.id, label_ids=[*task.label_ids, label.id]) for task in tasks
+        BulkUpdate(op="update", task_id=task.id, label_ids=[*task.label_ids, label.id]) for task in tasks
     ]
-    await BulkService(session).run(actor, workspace_id, Bulk(mode=Mode.ATOMIC, operations=[*operations]))
+    await BulkService(session).run(actor, workspace_id, Bulk(mode=BulkMode.ATOMIC, operations=[*operations]))
 
 
 async def _recur(session: AsyncSession, actor: Actor, project_id: UUID, now: datetime) -> UUID:

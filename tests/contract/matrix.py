@@ -59,8 +59,8 @@ UNKEPT = EVERYBODY | {"token_elsewhere": 403}
 DUE: dict[str, Mapping[str, int]] = {
     **dict.fromkeys(
         (
-            *("register", "register_invited", "log_in", "refresh", "verify_email", "forget_password"),
-            *("reset_password", "confirm_email", "answer_challenge", "reauthenticate", "get_totp_status"),
+            *("register", "register_invited", "log_in", "refresh", "verify_email", "request_password_reset"),
+            *("reset_password", "confirm_email", "verify_second_factor", "reauthenticate", "get_totp_status"),
             *("get_me", "update_me", "list_workspaces"),
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens", "export_me"),
@@ -88,7 +88,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
-            *("list_task_history", "get_board", "get_summary"),
+            *("list_task_history", "get_project_board", "get_project_summary"),
         ),
         MEMBERS,
     ),
@@ -96,7 +96,7 @@ DUE: dict[str, Mapping[str, int]] = {
         (
             *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
             *("position_task", "move_task", "archive_task", "unarchive_task", "watch_task", "unwatch_task"),
-            *("create_relation", "delete_relation", "change_tasks"),
+            *("create_relation", "delete_relation", "bulk_change_tasks"),
             *("create_label", "update_label", "delete_label"),
             *("undo_task_change", "create_project"),
         ),
@@ -114,7 +114,7 @@ DUE: dict[str, Mapping[str, int]] = {
     **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
     **dict.fromkeys(
         (
-            *("list_users", "get_user", "update_user", "take_totp_off"),
+            *("list_users", "get_user", "update_user", "reset_user_totp"),
             *("list_jobs", "get_job", "retry_job", "list_audit"),
         ),
         OPERATORS,

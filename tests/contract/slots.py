@@ -79,7 +79,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        if self.operation.name != "change_tasks":
+        if self.operation.name != "bulk_change_tasks":
             return f"{self.operation.name} at" if "at" in self.query else self.operation.name
         return f"{self.operation.name} {self.body['mode']} {self.body['operations'][0]['op']}"
 
@@ -150,7 +150,7 @@ class Call:
 
 
 def _bodies(operation: Operation) -> Iterator[Any]:
-    if operation.name == "change_tasks":
+    if operation.name == "bulk_change_tasks":
         for mode in MODES:
             for op, change in CHANGES.items():
                 yield {"mode": mode, "operations": [{"op": op, **change}]}

@@ -16,7 +16,7 @@ from .world import prepare
 pytestmark = pytest.mark.anyio
 
 SILENT = {
-    *("log_in", "answer_challenge", "reauthenticate", "refresh", "log_out"),
+    *("log_in", "verify_second_factor", "reauthenticate", "refresh", "log_out"),
     *("end_session", "end_other_sessions", "begin_totp", "link_identity", "retry_job"),
 }
 """They change no resource: signing in and out, what is only begun, and a job that is put back as it was."""
@@ -26,7 +26,7 @@ EVENTS: dict[str, list[str]] = {
     "register": ["user.created"],
     "verify_email": ["user.updated"],
     "change_password": ["user.password_changed"],
-    "forget_password": ["user.password_forgotten"],
+    "request_password_reset": ["user.password_forgotten"],
     "reset_password": ["user.password_changed"],
     "change_email": ["user.address_change_requested"],
     "confirm_email": ["user.updated"],
@@ -35,7 +35,7 @@ EVENTS: dict[str, list[str]] = {
     "confirm_totp": ["user.totp_enabled"],
     "renew_recovery_codes": ["user.recovery_codes_renewed"],
     "disable_totp": ["user.totp_disabled"],
-    "take_totp_off": ["user.totp_disabled"],
+    "reset_user_totp": ["user.totp_disabled"],
     "delete_identity": ["identity.deleted"],
     "update_me": ["user.updated"],
     "update_user": ["user.updated"],
@@ -75,7 +75,7 @@ EVENTS: dict[str, list[str]] = {
     "unwatch_task": ["task.updated"],
     "create_relation": ["relation.created"],
     "delete_relation": ["relation.deleted"],
-    "change_tasks": ["task.updated"],
+    "bulk_change_tasks": ["task.updated"],
     "undo_task_change": ["task.updated"],
 }
 

@@ -23,7 +23,7 @@ OF_NO_WORKSPACE = {"retry_job"}
 KEPT = text("SELECT workspace_id FROM idempotency_keys")
 
 TAKING = {
-    *("accept_invitation", "change_tasks", "create_invitation", "create_label", "create_project"),
+    *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }

@@ -17,7 +17,7 @@ from tests.factories.callers import Caller, Callers
 
 from .fuzzing import OPERATIONS, is_meant_well, schema, unfit_checks
 
-RESTORING = {"restore_task", "undo_task_change", "change_tasks"}
+RESTORING = {"restore_task", "undo_task_change", "bulk_change_tasks"}
 """What was deleted may be there again, and with a task all that is below it."""
 
 IDENTITIES = ("admin", "member", "viewer")

@@ -11,11 +11,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "register": {"email": "new@example.com", "username": "new", "name": "New", "password": PASSWORD},
     "verify_email": {"token": "{verify_email}"},
     "change_password": {"password": PASSWORD, "new_password": f"{PASSWORD} too"},
-    "forget_password": {"email": "nobody@example.com"},
+    "request_password_reset": {"email": "nobody@example.com"},
     "reset_password": {"token": "{reset_password}", "new_password": f"{PASSWORD} too"},
     "change_email": {"email": "another@example.com", "password": PASSWORD},
     "confirm_email": {"token": "{change_email}"},
-    "answer_challenge": {"challenge": "{challenge}", "code": "{code}"},
+    "verify_second_factor": {"challenge": "{challenge}", "code": "{code}"},
     "reauthenticate": {"password": PASSWORD, "code": "{code}"},
     "begin_totp": {"password": PASSWORD},
     "confirm_totp": {"code": "{code}"},
@@ -54,7 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "position_task": {"after_id": "{done_task_id}"},
     "move_task": {"project_id": "{other_project_id}"},
     "create_relation": {"kind": "blocks", "task_id": "{done_task_id}"},
-    "change_tasks": {
+    "bulk_change_tasks": {
         "mode": "atomic",
         "operations": [{"op": "update", "task_id": "{task_id}", "title": "V"}],
     },

@@ -35,13 +35,13 @@ class Operation:
 
 
 LEFT_OUT = {
-    *("change_password", "forget_password", "reset_password", "change_email", "confirm_email"),
-    *("begin_totp", "confirm_totp", "renew_recovery_codes", "disable_totp", "take_totp_off"),
-    *("answer_challenge", "reauthenticate"),
+    *("change_password", "request_password_reset", "reset_password", "change_email", "confirm_email"),
+    *("begin_totp", "confirm_totp", "renew_recovery_codes", "disable_totp", "reset_user_totp"),
+    *("verify_second_factor", "reauthenticate"),
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
     *("delete_me", "create_first_admin", "link_identity", "delete_identity"),
     *("create_relation", "delete_relation", "move_task"),
-    *("change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
+    *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or
 are about two things or many; the tests of their slices have them."""

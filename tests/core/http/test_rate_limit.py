@@ -275,9 +275,9 @@ class TestOperations:
             "log_in": "60/minute",
             "register": "30/minute",
             "register_invited": "30/minute",
-            "forget_password": "20/minute",
+            "request_password_reset": "20/minute",
             "search_tasks": "120/minute",
-            "change_tasks": "60/minute",
+            "bulk_change_tasks": "60/minute",
             "export_me": "10/minute",
         }
 

@@ -27,7 +27,7 @@ Boards = Annotated[BoardService, Depends(get_boards)]
 
 
 @router.get("/board", responses=declare(*INSIDE))
-async def get_board(
+async def get_project_board(
     project_id: ProjectId, query: Annotated[BoardQuery, Query()], actor: Reader, boards: Boards
 ) -> Board:
     """Show the project's statuses as columns, each with its first tasks; archived ones are left out."""
@@ -35,7 +35,7 @@ async def get_board(
 
 
 @router.get("/summary", responses=declare(*INSIDE))
-async def get_summary(
+async def get_project_summary(
     project_id: ProjectId, query: Annotated[SummaryQuery, Query()], actor: Reader, boards: Boards
 ) -> Summary:
     """Count the project's tasks by what matters of them."""

@@ -40,7 +40,7 @@ async def get_bulk(session: Session) -> BulkService:
     ),
     openapi_extra=rated("60/minute"),
 )
-async def change_tasks(
+async def bulk_change_tasks(
     workspace_id: WorkspaceId, bulk: Bulk, actor: Writer, service: Annotated[BulkService, Depends(get_bulk)]
 ) -> BulkRead:
     """Do up to 500 operations on a workspace's tasks, one after the other, in one transaction.

@@ -14,7 +14,7 @@ MOST = 500
 Version = Annotated[int, Field(ge=1, lt=2**31), JsonNumber]
 
 
-class Mode(StrEnum):
+class BulkMode(StrEnum):
     ATOMIC = "atomic"
     BEST_EFFORT = "best_effort"
 
@@ -30,7 +30,7 @@ class OfTask(Input):
         return Precondition(None if self.if_match is None else frozenset([self.if_match]))
 
 
-class Create(TaskCreate):
+class BulkCreate(TaskCreate):
     op: Literal["create"]
     project_id: ProjectId
 
@@ -39,7 +39,7 @@ class Create(TaskCreate):
         return TaskCreate.model_validate(self.model_dump(include=set(TaskCreate.model_fields)))
 
 
-class Update(OfTask, TaskUpdate):
+class BulkUpdate(OfTask, TaskUpdate):
     op: Literal["update"]
 
     @property
@@ -49,32 +49,34 @@ class Update(OfTask, TaskUpdate):
         )
 
 
-class Act(OfTask):
+class BulkAct(OfTask):
     op: Literal["complete", "reopen", "delete", "archive", "unarchive"]
 
 
-class Restore(Input):
+class BulkRestore(Input):
     op: Literal["restore"]
     task_id: TaskId
 
 
-class Move(OfTask, TaskMove):
+class BulkMove(OfTask, TaskMove):
     op: Literal["move"]
 
 
-class Position(OfTask, TaskPosition):
+class BulkPosition(OfTask, TaskPosition):
     op: Literal["position"]
 
 
-Operation = Annotated[Create | Update | Act | Restore | Move | Position, Field(discriminator="op")]
+BulkOperation = Annotated[
+    BulkCreate | BulkUpdate | BulkAct | BulkRestore | BulkMove | BulkPosition, Field(discriminator="op")
+]
 
 
 class Bulk(Input):
-    mode: Mode = Field(description="`atomic`: all of them or none; `best_effort`: those that can be.")
-    operations: list[Operation] = Field(min_length=1, max_length=MOST)
+    mode: BulkMode = Field(description="`atomic`: all of them or none; `best_effort`: those that can be.")
+    operations: list[BulkOperation] = Field(min_length=1, max_length=MOST)
 
 
-class Refusal(Output):
+class BulkRefusal(Output):
     """As the error of the operation alone."""
 
     code: str
@@ -88,7 +90,7 @@ class BulkItem(Output):
         description="That of the operation alone: 201 for `create`, 204 for `delete`, 200, 4xx."
     )
     task: TaskRead | None
-    error: Refusal | None
+    error: BulkRefusal | None
 
 
 class BulkRead(Output):

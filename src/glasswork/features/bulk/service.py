@@ -15,7 +15,19 @@ from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.service import WorkspaceService
 
 from .repository import BulkRepository
-from .schemas import Act, Bulk, BulkItem, Create, Mode, Move, Operation, Position, Refusal, Restore, Update
+from .schemas import (
+    Bulk,
+    BulkAct,
+    BulkCreate,
+    BulkItem,
+    BulkMode,
+    BulkMove,
+    BulkOperation,
+    BulkPosition,
+    BulkRefusal,
+    BulkRestore,
+    BulkUpdate,
+)
 
 Done = tuple[int, AnyRow | None]
 """The status of the operation, and the task as it is then."""
@@ -45,19 +57,19 @@ class BulkService:
         for index, operation in enumerate(bulk.operations):
             try:
                 _check_inside(operation, known)
-                async with nullcontext() if bulk.mode is Mode.ATOMIC else self._session.begin_nested():
+                async with nullcontext() if bulk.mode is BulkMode.ATOMIC else self._session.begin_nested():
                     status, task = await self._do(actor, operation)
             except AppError as refusal:
                 _locate(refusal, index)
-                if bulk.mode is Mode.ATOMIC:
+                if bulk.mode is BulkMode.ATOMIC:
                     raise
-                error = Refusal.model_validate(refusal)
+                error = BulkRefusal.model_validate(refusal)
                 items.append(BulkItem(index=index, status=refusal.status, task=None, error=error))
             else:
                 items.append(BulkItem(index=index, status=status, task=task, error=None))
         return items
 
-    async def _lock(self, actor: Actor, workspace_id: UUID, operations: Sequence[Operation]) -> set[UUID]:
+    async def _lock(self, actor: Actor, workspace_id: UUID, operations: Sequence[BulkOperation]) -> set[UUID]:
         """Lock all that the operations will, in the one order; return the workspace's tasks and projects.
 
         Else two of them, each with its own order, would wait for each other.
@@ -67,48 +79,48 @@ class BulkService:
         project_ids = {
             project_of.get(operation.task_id)
             for operation in operations
-            if isinstance(operation, Move | Position)
-            or (isinstance(operation, Update) and operation.parent_id is not None)
+            if isinstance(operation, BulkMove | BulkPosition)
+            or (isinstance(operation, BulkUpdate) and operation.parent_id is not None)
         }
         project_ids |= {
-            operation.project_id for operation in operations if isinstance(operation, Create | Move)
+            operation.project_id for operation in operations if isinstance(operation, BulkCreate | BulkMove)
         }
         standing = await self._bulk.lock_projects(workspace_id, [each for each in project_ids if each])
         return project_of.keys() | standing
 
-    async def _do(self, actor: Actor, operation: Operation) -> Done:
+    async def _do(self, actor: Actor, operation: BulkOperation) -> Done:
         match operation:
-            case Create():
+            case BulkCreate():
                 return 201, await self._tasks.create(actor, operation.project_id, operation.task)
-            case Act(op="delete"):
+            case BulkAct(op="delete"):
                 await self._tasks.delete(actor, operation.task_id, operation.precondition)
                 return 204, None
-            case Restore():
+            case BulkRestore():
                 return 200, await self._tasks.restore(actor, operation.task_id)
-            case Act():
+            case BulkAct():
                 act = self._acts[operation.op]
                 return 200, await act(actor, operation.task_id, operation.precondition)
             case _:
                 return 200, await self._change(actor, operation)
 
-    async def _change(self, actor: Actor, operation: Update | Move | Position) -> AnyRow:
+    async def _change(self, actor: Actor, operation: BulkUpdate | BulkMove | BulkPosition) -> AnyRow:
         match operation:
-            case Move(task_id=task_id, project_id=project_id):
+            case BulkMove(task_id=task_id, project_id=project_id):
                 return await self._placement.move(actor, task_id, project_id, operation.precondition)
-            case Position(task_id=task_id, after_id=after_id):
+            case BulkPosition(task_id=task_id, after_id=after_id):
                 return await self._placement.put_behind(actor, task_id, after_id, operation.precondition)
-            case Update(task_id=task_id):
+            case BulkUpdate(task_id=task_id):
                 return await self._tasks.update(actor, task_id, operation.changes, operation.precondition)
 
 
-def _task_ids(operation: Operation) -> set[UUID]:
-    own = set() if isinstance(operation, Create) else {operation.task_id}
-    parent_id = operation.parent_id if isinstance(operation, Create | Update) else None
+def _task_ids(operation: BulkOperation) -> set[UUID]:
+    own = set() if isinstance(operation, BulkCreate) else {operation.task_id}
+    parent_id = operation.parent_id if isinstance(operation, BulkCreate | BulkUpdate) else None
     return own if parent_id is None else own | {parent_id}
 
 
-def _check_inside(operation: Operation, known: set[UUID]) -> None:
-    if isinstance(operation, Create):
+def _check_inside(operation: BulkOperation, known: set[UUID]) -> None:
+    if isinstance(operation, BulkCreate):
         if operation.project_id not in known:
             raise ProjectNotFoundError(operation.project_id)
     elif operation.task_id not in known:

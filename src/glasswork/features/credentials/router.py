@@ -75,7 +75,7 @@ async def change_password(body: PasswordChange, actor: CurrentActor, passwords: 
     dependencies=[Depends(limit_reset_letters, scope="function")],
     openapi_extra=PUBLIC | rated("20/minute"),
 )
-async def forget_password(body: PasswordForgotten, passwords: Passwords) -> None:
+async def request_password_reset(body: PasswordForgotten, passwords: Passwords) -> None:
     """Have a token sent to this address, if it is that of an account; it is good for 30 minutes."""
     await passwords.forget(body.email)
 

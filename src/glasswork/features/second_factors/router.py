@@ -98,7 +98,7 @@ async def log_in(
     dependencies=[NotCached, guessing_from_address(SECOND_FACTOR)],
     openapi_extra=PUBLIC,
 )
-async def answer_challenge(body: SecondFactor, logins: Logins, device: Device = None) -> TokenPair:
+async def verify_second_factor(body: SecondFactor, logins: Logins, device: Device = None) -> TokenPair:
     """Finish a login: the challenge that it answered, and a code of the app or a recovery code."""
     return await logins.answer(body.challenge.get_secret_value(), body.code.get_secret_value(), device)
 
@@ -164,7 +164,7 @@ async def disable_totp(actor: CurrentActor, totp: Totp) -> None:
     status_code=204,
     responses=declare(*RECENTLY_SIGNED_IN, PermissionDeniedError, UserNotFoundError, TotpNotFoundError),
 )
-async def take_totp_off(user_id: UserId, actor: CurrentActor, totp: Totp) -> None:
+async def reset_user_totp(user_id: UserId, actor: CurrentActor, totp: Totp) -> None:
     """Take the second factor off an account whose owner has lost it. For admins of the installation.
 
     Needs a recent login.

@@ -1,5 +1,11 @@
-"""OpenAPI links: from the answer that creates something to every operation that takes its id."""
+"""What the framework's document of the API lacks.
 
+Links, from the answer that creates something to every operation that takes its id; and for the pages of lists
+names that a generated client can call its classes by.
+"""
+
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,16 +13,25 @@ from fastapi import FastAPI
 
 Document = dict[str, Any]
 
+_PAGE = re.compile(r"PageRead[_\[](\w+?)(?:Read)?[_\]]")
+
 
 def install(app: FastAPI) -> None:
     build = app.openapi
 
     def openapi() -> Document:
         if app.openapi_schema is None:
-            _add_links(build())
-        return build()
+            document = _name_pages(build())
+            _add_links(document)
+            app.openapi_schema = document
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign] # the framework's own way to extend its document
+
+
+def _name_pages(document: Document) -> Document:
+    named: Document = json.loads(_PAGE.sub(r"\1Page", json.dumps(document)))
+    return named
 
 
 def _add_links(document: Document) -> None:
