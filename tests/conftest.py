@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import await_only
 
 from glasswork.app import create_app
+from glasswork.core import db
 from glasswork.core.db import Database
 from glasswork.core.row_security import NOBODY, TellingConnection
 from glasswork.core.settings import Settings
@@ -194,19 +195,32 @@ async def open_app(server: Server) -> AsyncIterator[FastAPI]:
             yield app
 
 
+@contextmanager
+def patient() -> Iterator[None]:
+    """Wait five times as long for the database: many at once on a machine that does other things too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for limit in ("POOL_WAIT_SECONDS", "CONNECT_SECONDS", "ANSWER_SECONDS"):
+            patch.setattr(db, limit, 5 * getattr(db, limit))
+        patch.setitem(db.SERVER_SETTINGS, "statement_timeout", f"{5 * db.STATEMENT_SECONDS}s")
+        patch.setitem(db.SERVER_SETTINGS, "lock_timeout", f"{5 * db.LOCK_SECONDS}s")
+        yield
+
+
 @pytest.fixture(scope="session")
 async def shared_committing_app(server: Server) -> AsyncIterator[FastAPI]:
-    async with open_app(server) as app:
-        yield app
+    with patient():
+        async with open_app(server) as app:
+            yield app
 
 
 @pytest.fixture
 async def committing_app(shared_committing_app: FastAPI, server: Server) -> AsyncIterator[FastAPI]:
     """An app whose commits are commits; what a test leaves in its database is deleted.
 
-    A test that changes the app, reads its metrics or changes the schema takes `own_app` instead.
+    A test that changes the app, reads its metrics, changes the schema or waits for a limit takes `own_app`.
     """
-    yield shared_committing_app
+    with patient():
+        yield shared_committing_app
     await server.empty(shared_committing_app.state.database.engine.url.database)
 
 

@@ -23,12 +23,14 @@ def guess(client: httpx2.Client, forwarded: str) -> int:
 
 
 @pytest.mark.parametrize("trusted", ["", "192.0.2.0/24"], ids=["nobody", "somebody else"])
+@pytest.mark.slow
 def test_a_stranger_cannot_make_addresses_up(data_dir: Path, trusted: str) -> None:
     with Serving(data_dir, "--no-worker", TRUSTED_PROXIES=trusted) as serving:
         statuses = [guess(serving.client, f"198.51.100.{number}") for number in range(MANY)]
     assert 429 in statuses
 
 
+@pytest.mark.slow
 def test_a_trusted_proxy_says_who_calls(data_dir: Path) -> None:
     with Serving(data_dir, "--no-worker", TRUSTED_PROXIES="127.0.0.1/32") as serving:
         different = [guess(serving.client, f"198.51.100.{number}") for number in range(MANY)]

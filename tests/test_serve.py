@@ -56,6 +56,7 @@ def test_serves_on_a_fresh_machine_and_again_tomorrow(fresh_data_dir: Path) -> N
     assert stat.S_IMODE(fresh_data_dir.stat().st_mode) == 0o755
 
 
+@pytest.mark.slow
 def test_the_first_admin_is_whoever_has_the_printed_link(data_dir: Path) -> None:
     with Serving(data_dir, PUBLIC_URL="https://tasks.example.com") as serving:
         link = until(lambda: re.search(r"\n +https://tasks.example.com/setup#token=(\S+)\n", serving.output))
@@ -67,7 +68,7 @@ def test_the_first_admin_is_whoever_has_the_printed_link(data_dir: Path) -> None
     assert "/setup" not in tomorrow.output
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_stops_all_that_was_started(data_dir: Path, by: signal.Signals) -> None:
     with Serving(data_dir) as serving:
         assert postmaster(data_dir)
@@ -78,6 +79,7 @@ def test_a_signal_stops_all_that_was_started(data_dir: Path, by: signal.Signals)
     assert "Traceback" not in serving.output
 
 
+@pytest.mark.slow
 def test_two_terminals_share_the_database(data_dir: Path) -> None:
     with Serving(data_dir) as first, Serving(data_dir) as second:
         headers = sign_up(first.client)
@@ -164,6 +166,7 @@ def test_production_makes_nothing_up() -> None:
     assert "JWT_SECRET: is missing" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_be_reached_is_given_up_on() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -76,6 +76,7 @@ def test_a_worker_does_the_jobs_and_ends_when_it_is_told_to(serving: Serving) ->
     assert mail.startswith("To: ada@example.com\nSubject: Welcome to Glasswork\n\nHello ada,\n")
 
 
+@pytest.mark.slow
 def test_a_worker_that_stops_says_so_until_its_job_is_done(serving: Serving) -> None:
     register(serving, "eve")
     port = free_port()
@@ -113,6 +114,7 @@ async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Ser
             assert health.checks == {"database": "ok", "schema": "ok", "queue": "unavailable"}
 
 
+@pytest.mark.slow
 def test_the_job_of_a_worker_that_is_killed_is_done_by_another_one(serving: Serving) -> None:
     register(serving, "bob")
     with silent_smtp() as (url, listener):

@@ -143,8 +143,13 @@ class Provider:
             await asyncio.sleep(0.001)
 
     async def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        await self._serving
+        """At once: uvicorn would look only every 0.1 s whether it shall."""
+        self._serving.cancel()
+        for server in self._server.servers:
+            server.close()
+        for connection in list(self._server.server_state.connections):
+            connection.shutdown()
+        await asyncio.gather(self._serving, return_exceptions=True)
         self._listener.close()
 
     async def _discover(self, request: Request) -> Response:
