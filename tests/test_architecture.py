@@ -38,11 +38,11 @@ SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
     ("features/accounts/router.py", "update_user"),
+    ("features/invitations/router.py", "register_invited"),
+    ("features/invitations/router.py", "accept_invitation"),
     ("features/privacy/router.py", "delete_me"),
     ("features/privacy/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
-    ("features/workspaces/router.py", "register_invited"),
-    ("features/workspaces/router.py", "accept_invitation"),
 }
 """What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
 SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}

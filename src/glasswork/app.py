@@ -56,7 +56,10 @@ from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
 from glasswork.features.idempotency.route import keyed
 from glasswork.features.identities.router import router as identities
+from glasswork.features.invitations.router import acceptance
+from glasswork.features.invitations.router import router as invitations
 from glasswork.features.jobs.router import router as jobs
+from glasswork.features.members.router import router as members
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.placement.router import router as placement
@@ -71,7 +74,6 @@ from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
-from glasswork.features.workspaces.router import acceptance
 from glasswork.features.workspaces.router import router as workspaces
 from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
 
@@ -98,8 +100,8 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, watchers, bulk, search, boards, changes, removals),
-    *(workflow, projects, workspaces, acceptance, users, administration, auth, second_factors, credentials),
-    *(identities, api_tokens, jobs, audit, exports, privacy, setup.router),
+    *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
+    *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 
 EVERYWHERE = declare(

@@ -6,6 +6,7 @@ from glasswork.features.accounts import models as accounts
 from glasswork.features.credentials import models as credentials
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
+from glasswork.features.invitations import models as invitations
 from glasswork.features.projects import models as projects
 from glasswork.features.relations import models as relations
 from glasswork.features.second_factors import models as second_factors
@@ -21,6 +22,7 @@ __all__ = [
     "guessing",
     "idempotency",
     "identities",
+    "invitations",
     "jobs",
     "mail",
     "projects",

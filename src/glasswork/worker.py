@@ -36,6 +36,8 @@ from glasswork.features.credentials.jobs import (
 from glasswork.features.identities.events import IdentityCreated
 from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
+from glasswork.features.invitations.events import InvitationCreated
+from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.privacy.jobs import PURGE
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,
@@ -50,8 +52,6 @@ from glasswork.features.second_factors.jobs import (
     TELL_OF_RENEWED,
     TELL_OF_USED,
 )
-from glasswork.features.workspaces.events import InvitationCreated
-from glasswork.features.workspaces.jobs import SEND_INVITATION
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.features.accounts.models import SystemRole
+from glasswork.features.invitations.service import InvitationService
+from glasswork.features.members.service import MemberService
 from glasswork.features.privacy.service import DeletionService
 from glasswork.features.workspaces.models import Role
-from glasswork.features.workspaces.service import InvitationService, MemberService
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_workspace
 from tests.features.accounts.sign_in import error_of

@@ -27,12 +27,13 @@ from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.identities.models import Identity
+from glasswork.features.invitations.models import Invitation
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS
 from glasswork.features.tasks.events import TaskCreated
 from glasswork.features.tasks.models import Task
-from glasswork.features.workspaces.models import Invitation, Membership, Workspace
+from glasswork.features.workspaces.models import Membership, Workspace
 
 BATCH = 100
 

@@ -31,12 +31,13 @@ from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
+from glasswork.features.invitations.events import InvitationDeleted
+from glasswork.features.invitations.models import Invitation
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
 from glasswork.features.workflow.events import StatusDeleted
-from glasswork.features.workspaces.events import InvitationDeleted
-from glasswork.features.workspaces.models import Invitation, Membership, Role, Workspace
+from glasswork.features.workspaces.models import Membership, Role, Workspace
 
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 

@@ -13,7 +13,9 @@ from glasswork.features.accounts.events import UserDeleted
 from glasswork.features.accounts.models import SystemRole, User
 from glasswork.features.accounts.service import UserLookup
 from glasswork.features.credentials.service import require_password
-from glasswork.features.workspaces.events import InvitationDeleted, MemberDeleted, WorkspaceDeleted
+from glasswork.features.invitations.events import InvitationDeleted
+from glasswork.features.members.events import MemberDeleted
+from glasswork.features.workspaces.events import WorkspaceDeleted
 from glasswork.features.workspaces.models import Workspace
 from glasswork.features.workspaces.schemas import MemberRead
 

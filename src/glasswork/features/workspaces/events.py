@@ -2,7 +2,7 @@ from typing import Any
 
 from glasswork.core.events import Created, Deleted, Event, Updated
 
-from .schemas import InvitationRead, MemberRead, WorkspaceRead
+from .schemas import MemberRead, WorkspaceRead
 
 
 class _OfWorkspace(Event):
@@ -25,7 +25,7 @@ class WorkspaceDeleted(_OfWorkspace, Deleted):
     type = "workspace.deleted"
 
 
-class _OfMember(Event):
+class OfMember(Event):
     schema = MemberRead
 
     @classmethod
@@ -33,25 +33,5 @@ class _OfMember(Event):
         return {"workspace_id": resource.workspace_id, "subject_id": resource.user_id}
 
 
-class MemberCreated(_OfMember, Created):
+class MemberCreated(OfMember, Created):
     type = "member.created"
-
-
-class MemberUpdated(_OfMember, Updated):
-    type = "member.updated"
-
-
-class MemberDeleted(_OfMember, Deleted):
-    type = "member.deleted"
-
-
-class _OfInvitation(Event):
-    schema = InvitationRead
-
-
-class InvitationCreated(_OfInvitation, Created):
-    type = "invitation.created"
-
-
-class InvitationDeleted(_OfInvitation, Deleted):
-    type = "invitation.deleted"

@@ -1,14 +1,11 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, func
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from glasswork.core.models import Entity, Record, TenantEntity
-
-INVITATION_LIFETIME: Final = timedelta(days=7)
+from glasswork.core.models import Entity, Record
 
 
 class Role(StrEnum):
@@ -50,23 +47,3 @@ class Membership(Record):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     role: Mapped[Role]
     removed_at: Mapped[datetime | None]
-
-
-class Invitation(TenantEntity):
-    __tablename__ = "invitations"
-
-    email: Mapped[str] = mapped_column()
-    role: Mapped[Role]
-    token_hash: Mapped[str] = mapped_column(unique=True)
-    invited_by: Mapped[UUID]
-    expires_at: Mapped[datetime] = mapped_column(server_default=func.now() + INVITATION_LIFETIME)
-    accepted_at: Mapped[datetime | None]
-    withdrawn_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["workspace_id", "invited_by"], ["memberships.workspace_id", "memberships.user_id"]
-        ),
-        Index("ix_invitations_pending", "workspace_id", func.lower(email)),
-        Index("ix_invitations_email", func.lower(email)),
-    )

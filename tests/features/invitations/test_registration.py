@@ -15,7 +15,7 @@ from glasswork.core.mail import KeptMail, Mailer
 from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.accounts.models import User
-from glasswork.features.workspaces.models import Invitation, Role
+from glasswork.features.invitations.models import Invitation
 from glasswork.worker import SUBSCRIBERS, Resources
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.features.accounts.sign_in import error_of, log_in, register
@@ -147,33 +147,6 @@ class TestLetter:
         (invitation,) = (await owner.get(path_of(workspace))).json()["items"]
         await owner.delete(path_of(workspace, invitation))
         assert await self.letter(app, database) is None
-
-
-class TestTransfer:
-    def path(self, workspace: dict[str, Any]) -> str:
-        return f"/workspaces/{workspace['id']}/transfer"
-
-    @pytest.mark.parametrize("role", [Role.VIEWER, Role.MEMBER, Role.ADMIN])
-    async def test_is_for_owners(self, callers: Callers, workspace: dict[str, Any], role: Role) -> None:
-        caller, other = [await callers.member(workspace["id"], each) for each in (role, Role.MEMBER)]
-        assert (await caller.post(self.path(workspace), {"user_id": str(other.id)})).status_code == 403
-
-    async def test_is_to_a_member(self, owner: Caller, callers: Callers, workspace: dict[str, Any]) -> None:
-        stranger = await callers.user()
-        answer = await owner.post(self.path(workspace), {"user_id": str(stranger.id)})
-        assert (answer.status_code, error_of(answer)["code"]) == (404, "MEMBER_NOT_FOUND")
-        answer = await owner.post(self.path(workspace), {"user_id": str(owner.id)})
-        assert answer.status_code == 422
-
-    async def test_changes_places(self, owner: Caller, callers: Callers, workspace: dict[str, Any]) -> None:
-        heir = await callers.member(workspace["id"], Role.VIEWER)
-        assert (await owner.delete(f"/workspaces/{workspace['id']}/members/{owner.id}")).status_code == 409
-        answer = await owner.post(self.path(workspace), {"user_id": str(heir.id)})
-        assert (answer.status_code, answer.json()["role"]) == (200, "owner")
-        mine = await heir.get(f"/workspaces/{workspace['id']}/members/{owner.id}")
-        assert mine.json()["role"] == "admin"
-        assert (await owner.post(self.path(workspace), {"user_id": str(heir.id)})).status_code == 403
-        assert (await owner.delete(f"/workspaces/{workspace['id']}/members/{owner.id}")).status_code == 204
 
 
 async def test_the_token_says_nothing_after_another_hash(

@@ -6,8 +6,7 @@ from uuid_utils.compat import uuid7
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_workspace
-
-from .roles import by_role, with_role
+from tests.features.workspaces.roles import by_role, with_role
 
 pytestmark = pytest.mark.anyio
 

@@ -23,9 +23,10 @@ async def send_invitation(work: Work, event: EventRef) -> None:
         "token": token,
     }
     letter = Letter(
-        event.id, invitation.email, "You are invited to a workspace", "workspaces/emails/invitation", words
+        event.id, invitation.email, "You are invited to a workspace", "invitations/emails/invitation", words
     )
     await work.resources.mailer.send(work, letter)
 
 
+# By this name it was queued before invitations were a slice of their own, and may be still.
 SEND_INVITATION = Job("workspaces.send_invitation", EventRef, send_invitation, max_attempts=A_DAY)
