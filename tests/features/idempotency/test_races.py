@@ -96,20 +96,25 @@ async def test_who_waits_takes_over_from_one_who_fails(owner: Caller, database: 
     assert await count(database) == ONE_OF_EACH
 
 
-async def test_nobody_waits_for_long(
-    committing_app: FastAPI, owner: Caller, database: Database, path: str
-) -> None:
-    async with database.system_transaction() as session:
-        before = outcomes(committing_app)
-        assert await IdempotencyService(session).begin(owner.actor, ATTEMPT) is None
-        answer = await send(owner, path)
-        assert answer.status_code == 409
-        assert answer.json()["error"]["code"] == "IDEMPOTENCY_KEY_IN_USE"
-        assert int(answer.headers["Retry-After"]) > 0
-        assert (await owner.post(path, {"title": "Without a key"})).status_code == 201
-        await session.rollback()
-    assert (await send(owner, path)).status_code == 201
-    assert outcomes(committing_app) - before == {"executed": 1, "in_use": 1}
+class TestLimit:
+    @pytest.fixture
+    def committing_app(self, own_app: FastAPI) -> FastAPI:
+        return own_app
+
+    async def test_nobody_waits_for_long(
+        self, committing_app: FastAPI, owner: Caller, database: Database, path: str
+    ) -> None:
+        async with database.system_transaction() as session:
+            before = outcomes(committing_app)
+            assert await IdempotencyService(session).begin(owner.actor, ATTEMPT) is None
+            answer = await send(owner, path)
+            assert answer.status_code == 409
+            assert answer.json()["error"]["code"] == "IDEMPOTENCY_KEY_IN_USE"
+            assert int(answer.headers["Retry-After"]) > 0
+            assert (await owner.post(path, {"title": "Without a key"})).status_code == 201
+            await session.rollback()
+        assert (await send(owner, path)).status_code == 201
+        assert outcomes(committing_app) - before == {"executed": 1, "in_use": 1}
 
 
 async def test_the_work_waits_for_locks_as_long_as_ever(owner: Caller, database: Database) -> None:

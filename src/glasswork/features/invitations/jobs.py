@@ -28,5 +28,4 @@ async def send_invitation(work: Work, event: EventRef) -> None:
     await work.resources.mailer.send(work, letter)
 
 
-# By this name it was queued before invitations were a slice of their own, and may be still.
-SEND_INVITATION = Job("workspaces.send_invitation", EventRef, send_invitation, max_attempts=A_DAY)
+SEND_INVITATION = Job("invitations.send_invitation", EventRef, send_invitation, max_attempts=A_DAY)
