@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +208,10 @@ def patient() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 async def shared_committing_app(server: Server) -> AsyncIterator[FastAPI]:
-    with patient():
-        async with open_app(server) as app:
-            yield app
+    async with AsyncExitStack() as stack:
+        with patient():
+            app = await stack.enter_async_context(open_app(server))
+        yield app
 
 
 @pytest.fixture
