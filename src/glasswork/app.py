@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+import structlog
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
@@ -76,6 +77,8 @@ from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import router as workspaces
 from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
+
+log = structlog.get_logger()
 
 DESCRIPTION = """A task tracker that shows its workings.
 
@@ -188,8 +191,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
+        log.info("process.started")
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             yield
+    log.info("process.stopped")
 
 
 def _end_streams(app: FastAPI) -> None:

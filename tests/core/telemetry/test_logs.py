@@ -297,7 +297,7 @@ class TestUvicorn:
         assert logging.getLogger("uvicorn.access").handlers == []
 
     def test_its_other_lines_are_ours(self, log: Log) -> None:
-        logging.getLogger("uvicorn.error").info("up", extra={"color_message": "\x1b[1mup"})
+        logging.getLogger("uvicorn.error").warning("up", extra={"color_message": "\x1b[1mup"})
         (line,) = log.lines("uvicorn.error")
         assert line["event"] == "up"
         assert not line.keys() & {"color_message", "omitted"}
