@@ -177,5 +177,7 @@ def test_a_database_that_cannot_be_reached_is_given_up_on() -> None:
     assert ended.returncode == 69
     assert str(port) in ended.stderr
     assert "tried for 1 s" in ended.stderr
+    assert ended.stderr.count("Waiting for the database") == 1
+    assert ended.stdout == ""
     assert "hidden" not in ended.stderr
     assert "Traceback" not in ended.stderr

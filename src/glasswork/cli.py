@@ -6,6 +6,7 @@ import gc
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -35,7 +36,7 @@ def main() -> None:
     """Run a command; what stops it before it can work is told in a sentence, not in a traceback."""
     from pydantic import ValidationError
 
-    from glasswork.core.errors import AppError, StartError
+    from glasswork.core.errors import AppError, StartError, reason_of
 
     # What is imported stays, and to look for garbage in it after every 700 objects is a seventh of the start.
     gc.set_threshold(50_000)
@@ -47,7 +48,25 @@ def main() -> None:
         faults = error.details.get("errors", [])
         _fail("\n".join([error.message, *(f"  {fault['loc'][-1]}: {fault['message']}" for fault in faults)]))
     except ValidationError as error:  # its own text would repeat what was typed, passwords too
-        _fail("\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()))
+        _fail(
+            "\n".join(f"{'.'.join(map(str, fault['loc']))}: {reason_of(fault)}" for fault in error.errors())
+        )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"Glasswork {version('glasswork')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

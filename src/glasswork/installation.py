@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from glasswork.core import migrations, row_security
-from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError
+from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError, reason_of
 from glasswork.core.settings import Environment, LocalSettings, Settings
 
 _RETRIED = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
@@ -102,6 +104,7 @@ async def _wait_for_database(settings: Settings) -> None:
     """Try until it answers, with growing pauses, for DATABASE_WAIT_SECONDS."""
     url = settings.database_url.get_secret_value()
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
+    set_on_retry_hooks([_tell_of_wait])
     try:
         async for attempt in stamina.retry_context(
             on=_RETRIED, attempts=None, timeout=settings.database_wait_seconds, wait_max=2
@@ -116,12 +119,19 @@ async def _wait_for_database(settings: Settings) -> None:
         message = f"The database {place} cannot be reached; tried for {seconds} s. The last error: {reason}"
         raise StartError(message, EXIT_UNAVAILABLE) from error
     finally:
+        set_on_retry_hooks(None)
         await engine.dispose()
+
+
+def _tell_of_wait(details: RetryDetails) -> None:
+    """Once, in words: nobody has said yet what the log shall look like."""
+    if details.retry_num == 1:
+        sys.stderr.write(f"Waiting for the database: {details.caused_by}\n")
 
 
 def _explain(error: ValidationError) -> str:
     lines = [
-        f"  {str(item['loc'][0]).upper()}: {'is missing' if item['type'] == 'missing' else item['msg']}"
+        f"  {str(item['loc'][0]).upper()}: {'is missing' if item['type'] == 'missing' else reason_of(item)}"
         for item in error.errors()
     ]
     return "\n".join(["These settings (environment variables or .env) are missing or wrong:", *lines])

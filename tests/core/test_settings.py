@@ -51,11 +51,10 @@ class TestRefusals:
         ("name", "value"),
         [
             ("JWT_SECRET", "x" * 31),
-            ("DATABASE_URL", "postgresql://ada:otter@localhost/glasswork"),
             ("DATABASE_URL", "postgresql+psycopg://ada:otter@localhost/glasswork"),
             ("DATABASE_URL", "sqlite+aiosqlite:///glasswork.db"),
             ("DATABASE_URL", "localhost:5432"),
-            ("MIGRATION_DATABASE_URL", "postgres://owner:otter@localhost/glasswork"),
+            ("MIGRATION_DATABASE_URL", "mysql://owner:otter@localhost/glasswork"),
             ("RATE_LIMIT_GLOBAL", "often"),
             ("RATE_LIMIT_GLOBAL", "10/fortnight"),
             ("RATE_LIMIT_TOKEN", "0/minute"),
@@ -128,6 +127,20 @@ class TestSources:
         settings = read(monkeypatch)
         assert settings.database_url.get_secret_value() == URL
         assert settings.jwt_secret.get_secret_value() == SECRET
+
+    @pytest.mark.parametrize(
+        ("written", "read_as"),
+        [
+            ("postgres://ada:otter@localhost:5432/glasswork", URL),
+            ("postgresql://ada:otter@localhost:5432/glasswork", URL),
+            ("postgresql://ada:otter@localhost:5432/glasswork?sslmode=require", f"{URL}?ssl=require"),
+        ],
+    )
+    def test_a_database_may_be_named_as_other_programs_do(
+        self, monkeypatch: pytest.MonkeyPatch, written: str, read_as: str
+    ) -> None:
+        settings = read(monkeypatch, DATABASE_URL=written)
+        assert settings.database_url.get_secret_value() == read_as
 
     def test_a_secret_may_be_a_file(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         (folder / "secret").write_text(f"{SECRET} from a file\n")

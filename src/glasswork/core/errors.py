@@ -14,7 +14,7 @@ AppError
 └── ServiceUnavailableError   503
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 
@@ -125,6 +125,12 @@ class OutcomeUnknownError(ServiceUnavailableError):
 def require(allowed: bool) -> None:
     if not allowed:
         raise PermissionDeniedError("Your role does not allow this.")
+
+
+def reason_of(fault: Mapping[str, Any]) -> str:
+    """Return the words of one of pydantic's errors, without what it puts before those of a validator."""
+    words: str = fault["msg"]
+    return words.removeprefix("Value error, ")
 
 
 EXIT_UNAVAILABLE = 69  # as in BSD's sysexits

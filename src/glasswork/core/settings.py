@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -93,16 +94,17 @@ class LocalSettings(BaseSettings):
 
     @field_validator("database_url", "migration_database_url")
     @classmethod
-    def _is_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        """Take what other programs call it too; the driver is ours."""
         if value is None:
             return None
-        try:
-            driver = make_url(value.get_secret_value()).drivername
-        except ArgumentError:
-            driver = ""
-        if driver != "postgresql+asyncpg":
-            raise ValueError("must look like postgresql+asyncpg://user:password@host:5432/database")
-        return value
+        with suppress(ArgumentError):
+            url = make_url(value.get_secret_value())
+            if url.drivername in {"postgresql+asyncpg", "postgresql", "postgres"}:
+                query = {{"sslmode": "ssl"}.get(name, name): word for name, word in url.query.items()}
+                ours = url.set(drivername="postgresql+asyncpg", query=query)
+                return SecretStr(ours.render_as_string(hide_password=False))
+        raise ValueError("must look like postgresql://user:password@host:5432/database")
 
     @field_validator("jwt_secret")
     @classmethod

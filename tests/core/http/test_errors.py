@@ -50,6 +50,18 @@ class TestEnvelope:
         assert b'"UNSUPPORTED_MEDIA_TYPE"' in bytes(response_for(HTTPException(415)).body)
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+async def test_who_forgets_to_say_that_it_is_json_is_told(offline: AsyncClient, kind: str) -> None:
+    path, body = "/api/v1/auth/register", '{"email": "ada@example.com"}'
+    response = await offline.post(path, content=body, headers={"Content-Type": kind})
+    assert response.status_code == 422
+    (fault,) = response.json()["error"]["details"]["errors"]
+    assert fault["loc"] == ["body"]
+    assert "Content-Type: application/json" in fault["message"]
+    response = await offline.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert "Content-Type" not in response.text
+
+
 async def test_a_name_that_utf_8_cannot_carry_is_escaped() -> None:
     response = response_for(ValidationError.at(["body", "\ud800"], "unknown field"))
     assert json.loads(bytes(response.body))["error"]["details"]["errors"][0]["loc"] == ["body", "\ud800"]

@@ -18,6 +18,7 @@ from glasswork.core.errors import (
     RateLimitError,
     TransientError,
     ValidationError,
+    reason_of,
 )
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.telemetry.redaction import scrub
@@ -138,8 +139,11 @@ def _allowed_methods(app: FastAPI, path: str) -> list[str]:
 def _schema_error(error: RequestValidationError) -> AppError:
     """The input is never repeated: it may hold a password."""
     errors = [
-        {"loc": list(item["loc"]), "code": item["type"], "message": item["msg"]} for item in error.errors()
+        {"loc": list(item["loc"]), "code": item["type"], "message": reason_of(item)}
+        for item in error.errors()
     ]
+    if isinstance(error.body, bytes) and errors[0]["loc"] == ["body"]:
+        errors[0]["message"] = "This is JSON's place: send it with Content-Type: application/json."
     if any(item["code"] == "json_invalid" for item in errors):
         return MalformedRequestError("The body is not valid JSON.")
     return ValidationError("The request is not valid.", errors=errors)

@@ -36,7 +36,7 @@ def configure_logs(settings: Settings, role: str) -> LogHandler:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
-    # The first tells of its start and end in many lines, where ours are two; the next tells of each revision, the
+    # The first tells of its start and end in many lines, where ours are two; the next of each revision, the
     # others of each call: its URL and headers, whatever stands in them.
     for name in ("uvicorn.error", "alembic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
