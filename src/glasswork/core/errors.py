@@ -130,6 +130,8 @@ def require(allowed: bool) -> None:
 def reason_of(fault: Mapping[str, Any]) -> str:
     """Return the words of one of pydantic's errors, without what it puts before those of a validator."""
     words: str = fault["msg"]
+    if words.startswith("Value should have"):  # of a secret, whose characters it calls items
+        words = words.replace("items after validation", "characters")
     return words.removeprefix("Value error, ")
 
 

@@ -69,6 +69,11 @@ class TestRegister:
             "message": "must have at least 12 characters",
         }
 
+    async def test_counts_characters_whichever_bound_it_misses(self, client: AsyncClient) -> None:
+        response = await register(client, password="short")
+        (error,) = response.json()["error"]["details"]["errors"]
+        assert error["message"] == "Value should have at least 8 characters, not 5"
+
     @pytest.mark.parametrize(
         "fault",
         [

@@ -12,7 +12,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from .schemas import Board, BoardQuery, Summary, SummaryQuery
 from .service import BoardService
 
-router = APIRouter(prefix="/projects/{project_id}", tags=["tasks"])
+router = APIRouter(prefix="/projects/{project_id}", tags=["projects"])
 
 Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
 
