@@ -2,7 +2,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Row, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +37,7 @@ _PROJECT_SORT_KEYS = {
     "name": SortKey.of(Project.name.collate("C"), str),
     "created_at": SortKey.of(Project.created_at, AwareDatetime),
 }
+_ACCESS = select(access, func.now().label("now")).where(access.c.project_id == bindparam("project_id"))
 _STANDS = or_(
     Label.project_id.is_(None),
     exists(select(Project.id).where(Project.id == Label.project_id, Project.deleted_at.is_(None))),
@@ -95,8 +96,8 @@ class ProjectRepository:
 
     async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
         """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""
-        statement = select(access, func.now().label("now")).where(access.c.project_id == project_id)
-        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        binds = actor.binds | {"project_id": project_id}
+        row = (await self._session.execute(_ACCESS, binds)).one_or_none()
         return row if row is not None else await self._miss(actor, project_id)
 
     async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:

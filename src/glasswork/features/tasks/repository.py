@@ -7,6 +7,7 @@ from sqlalchemy import (
     CompoundSelect,
     Row,
     and_,
+    bindparam,
     delete,
     func,
     literal,
@@ -33,6 +34,8 @@ from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, 
 from .errors import StatusRemovedError, TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel, Watcher
 
+# Made once: for each new object the whole of it is looked through for what it is kept by, for a millisecond.
+_TASK = TASKS.where(Task.id == bindparam("task_id"))
 _Parent = aliased(Task)
 
 
@@ -41,7 +44,8 @@ class TaskRepository:
         self._session = session
 
     async def get(self, actor: Actor, task_id: UUID) -> AnyRow:
-        row = (await self._session.execute(TASKS.where(Task.id == task_id), actor.binds)).one_or_none()
+        binds = actor.binds | {"task_id": task_id}
+        row = (await self._session.execute(_TASK, binds)).one_or_none()
         if row is None:
             await ensure_signed_in(self._session, actor)
             raise TaskNotFoundError(task_id)
