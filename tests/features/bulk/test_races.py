@@ -8,20 +8,15 @@ from sqlalchemy.engine import ExceptionContext
 
 from glasswork.core.db import Database
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_project, make_workspace
+from tests.factories.tracker import make_project
 from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def owner(committing_callers: Callers) -> Caller:
-    return await committing_callers.user()
-
-
-@pytest.fixture
-async def workspace(owner: Caller) -> dict[str, Any]:
-    return await make_workspace(owner)
+def callers(committing_callers: Callers) -> Callers:
+    return committing_callers
 
 
 async def bulk(

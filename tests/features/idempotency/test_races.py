@@ -35,8 +35,8 @@ def database(committing_callers: Callers) -> Database:
 
 
 @pytest.fixture
-async def owner(committing_callers: Callers) -> Caller:
-    return await committing_callers.user()
+def callers(committing_callers: Callers) -> Callers:
+    return committing_callers
 
 
 @pytest.fixture

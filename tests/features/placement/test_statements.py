@@ -5,20 +5,15 @@ from typing import Any
 import pytest
 
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.factories.tracker import make_project, make_task
 from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def owner(committing_callers: Callers) -> Caller:
-    return await committing_callers.user()
-
-
-@pytest.fixture
-async def workspace(owner: Caller) -> dict[str, Any]:
-    return await make_workspace(owner)
+def callers(committing_callers: Callers) -> Callers:
+    return committing_callers
 
 
 async def test_a_read_is_one(owner: Caller, workspace: dict[str, Any], committing_callers: Callers) -> None:

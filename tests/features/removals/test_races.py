@@ -17,7 +17,6 @@ from tests.factories.tracker import (
     make_project,
     make_status,
     make_task,
-    make_workspace,
     make_workspace_label,
 )
 from tests.features.workflow.test_statuses import statuses_of
@@ -34,13 +33,8 @@ def database(committing_callers: Callers) -> Database:
 
 
 @pytest.fixture
-async def owner(committing_callers: Callers) -> Caller:
-    return await committing_callers.user()
-
-
-@pytest.fixture
-async def project(owner: Caller) -> dict[str, Any]:
-    return await make_project(owner, await make_workspace(owner))
+def callers(committing_callers: Callers) -> Callers:
+    return committing_callers
 
 
 async def changes_in(owner: Caller, project: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from glasswork.features.tasks.access import lock_task
 from glasswork.features.tasks.schemas import TaskUpdate
 from glasswork.features.tasks.service import TaskService
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import make_label, make_task
 from tests.features.workspaces.waiting import start
 from tests.scrapes import total
 
@@ -27,13 +27,8 @@ def database(committing_callers: Callers) -> Database:
 
 
 @pytest.fixture
-async def owner(committing_callers: Callers) -> Caller:
-    return await committing_callers.user()
-
-
-@pytest.fixture
-async def project(owner: Caller) -> dict[str, Any]:
-    return await make_project(owner, await make_workspace(owner))
+def callers(committing_callers: Callers) -> Callers:
+    return committing_callers
 
 
 async def test_tasks_made_at_once_have_numbers_of_their_own(owner: Caller, project: dict[str, Any]) -> None:
