@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ SQL_FILES = {"repository.py", "access.py"}
 def trees(*, within: Path = SOURCE) -> Iterator[tuple[Path, ast.Module]]:
     for path in FILES:
         if path.is_relative_to(within):
-            yield path.relative_to(SOURCE), ast.parse(path.read_text())
+            yield path.relative_to(SOURCE), parsed(path)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def test_repositories_and_routers_are_private() -> None:

@@ -141,6 +141,7 @@ def test_migrate_finds_the_schema_as_the_models_say(serving: Serving) -> None:
     assert "The schema is at" in ended.stdout
 
 
+@pytest.mark.slow
 def test_openapi_needs_no_database() -> None:
     document = json.loads(run("openapi").stdout)
     assert document["info"]["title"] == "Glasswork"

@@ -42,6 +42,7 @@ async def test_everybody_is_answered_as_is_due(
     assert {name: deviations for name, deviations in found.items() if deviations} == {}
 
 
+@pytest.mark.slow
 async def test_a_hole_in_it_lets_strangers_in(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:
@@ -52,6 +53,7 @@ async def test_a_hole_in_it_lets_strangers_in(
     assert sum(bool(changed) for _, changed in attempts) > 25
 
 
+@pytest.mark.slow
 async def test_an_operation_that_no_longer_asks_for_the_membership_is_noticed(
     app: FastAPI, callers: Callers, database: RolledBackDatabase
 ) -> None:

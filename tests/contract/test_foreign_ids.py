@@ -26,6 +26,10 @@ STREAMS = {"/ops/api/stream"}
 """Not in the document; for operators, whom it shows numbers."""
 
 
+SHORT = {"of_strangers", "elsewhere"}
+"""The others take 5 s each."""
+
+
 def test_every_id_says_what_it_refers_to(app: FastAPI) -> None:
     ids = {
         f"{call.name} {slot}": slot.kind
@@ -63,7 +67,10 @@ async def test_what_is_the_callers_own_is_taken(
     assert refused == {}
 
 
-@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    "maker",
+    [name if name in SHORT else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS],
+)
 async def test_what_is_foreign_is_refused(
     app: FastAPI, callers: Callers, database: RolledBackDatabase, maker: str
 ) -> None:

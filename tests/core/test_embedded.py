@@ -321,6 +321,7 @@ class TestStop:
         assert not any(folder.iterdir())
 
 
+@pytest.mark.slow
 class TestCrash:
     def test_of_a_process_leaves_the_server_to_the_next(self, used: Path) -> None:
         with AnotherProcess(used) as other:
@@ -404,6 +405,7 @@ class TestCrash:
         assert not due
 
 
+@pytest.mark.slow
 class TestUsers:
     @only_root
     def test_ordinary_ones_have_all_for_themselves(self, folder: Path) -> None:

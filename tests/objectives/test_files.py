@@ -182,6 +182,7 @@ class TestMetrics:
         assert NOT_USED.keys() <= exported()
         assert not NOT_USED.keys() & used
 
+    @pytest.mark.slow
     def test_cannot_be_renamed_unnoticed(self) -> None:
         used = {name for expression in asked() for name in names_in(expression)} & exported()
         assert len(used) > 30
