@@ -168,6 +168,13 @@ class TestOnce:
         assert await effects(database) == 1
 
 
+async def until_ordered(database: Database) -> None:
+    """Until no worker has still to say that it has done what the clock told it."""
+    query = "SELECT id FROM jobs.pgqueuer_schedules WHERE status = 'picked'"
+    while await fetch(database, query):
+        await asyncio.sleep(0.05)
+
+
 class TestSchedule:
     async def test_of_two_workers_one_orders_the_job(
         self, database: Database, taken: asyncio.Queue[str]
@@ -188,6 +195,33 @@ class TestSchedule:
         assert ordered["count"] == 1
         (next_,) = await fetch(database, "SELECT next_run > now() AS is_ahead FROM jobs.pgqueuer_schedules")
         assert next_["is_ahead"]
+
+    async def test_a_worker_that_dies_once_it_has_ordered_the_job_has_it_ordered_no_second_time(
+        self, database: Database, taken: asyncio.Queue[str]
+    ) -> None:
+        async def run(_: Work, __: Nothing) -> None:
+            taken.put_nowait("run")
+            await done.wait()
+
+        done = asyncio.Event()
+        recurring = Recurring("0 0 1 1 *", Job("test.yearly", Nothing, run))
+        await execute(
+            database,
+            "INSERT INTO jobs.pgqueuer_schedules (expression, entrypoint, next_run)"
+            " VALUES ('0 0 1 1 *', 'test.yearly', now())",
+        )
+        async with working(database, recurring.job, schedule=[recurring]):
+            await taken.get()
+            await until_ordered(database)
+            await execute(
+                database,
+                "UPDATE jobs.pgqueuer_schedules SET status = 'picked', heartbeat = now() - interval '1 hour'",
+            )
+            async with working(database, recurring.job, schedule=[recurring]):
+                await until_ordered(database)
+            ordered = await jobs_of(database)
+            done.set()
+        assert len(ordered) == 1
 
     async def test_the_clock_orders_again_and_again(
         self, database: Database, taken: asyncio.Queue[str]

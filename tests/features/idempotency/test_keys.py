@@ -159,6 +159,20 @@ class TestWhoseTheKeyIs:
         assert REPLAYED not in answers[1].headers
         assert len(await titles(owner, project)) == 2
 
+    async def test_and_so_is_its_answer(
+        self, callers: Callers, owner: Caller, workspace: dict[str, Any], path: str
+    ) -> None:
+        member = await callers.member(workspace["id"])
+        for place, bodies in (
+            (path, [{"title": "First"}, {"title": "Second"}]),
+            ("/workspaces", [{"name": "First", "slug": "first"}, {"name": "Second", "slug": "second"}]),
+        ):
+            requests = list(zip((owner, member), bodies, strict=True))
+            made = [(await send(caller, place, body)).json() for caller, body in requests]
+            again = [await send(caller, place, body) for caller, body in requests]
+            assert [answer.json() for answer in again] == made
+            assert all(answer.headers[REPLAYED] == "true" for answer in again)
+
     async def test_and_of_its_operation(self, owner: Caller, task: dict[str, Any], path: str) -> None:
         assert (await send(owner, path, {"title": "T"})).status_code == 201
         answer = await send(owner, f"/tasks/{task['id']}/restore")

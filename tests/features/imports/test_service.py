@@ -192,6 +192,17 @@ class TestNumbers:
         assert numbers == {str(n): f"OPS-{n}" for n in range(1, last + 1)} | moved
         assert (await make_task(owner, project))["key"] == f"OPS-{last + 3}"
 
+    async def test_that_of_a_task_which_was_moved_out_is_taken(
+        self, owner: Caller, callers: Callers, workspace: dict[str, Any]
+    ) -> None:
+        project, other = [await make_project(owner, workspace, key=key) for key in ("OPS", "DEV")]
+        task = await make_task(owner, project)
+        await owner.post(f"/tasks/{task['id']}/move", {"project_id": other["id"]})
+        await load(callers, owner, workspace, make_archive(issues=[make_issue(1)], pulls=[]), "OPS")
+        assert list(await tasks_of(owner, workspace)) == ["DEV-1", "OPS-2"]
+        found = await owner.get(f"/workspaces/{workspace['id']}/tasks/OPS-1")
+        assert (found.status_code, found.json()["id"]) == (200, task["id"])
+
 
 class TestAgain:
     async def test_twice_changes_nothing(

@@ -9,7 +9,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.features.placement.service import PlacementService
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import make_label, make_project, make_task, make_workspace, make_workspace_label
 from tests.features.workspaces.roles import by_role, with_role
 from tests.features.workspaces.waiting import start
 
@@ -145,6 +145,15 @@ async def test_labels_become_those_of_the_same_name(
     task = await make_task(owner, project, label_ids=[both["id"], only["id"]])
     moved = (await move(owner, task, other)).json()
     assert moved["label_ids"] == [same["id"]]
+
+
+async def test_labels_of_the_workspace_stay_as_they_are(
+    owner: Caller, workspace: dict[str, Any], project: dict[str, Any], other: dict[str, Any]
+) -> None:
+    label = await make_workspace_label(owner, workspace, name="Bug")
+    await make_label(owner, other, name="bug")
+    task = await make_task(owner, project, label_ids=[label["id"]])
+    assert (await move(owner, task, other)).json()["label_ids"] == [label["id"]]
 
 
 async def test_crossing_moves_end(committing_callers: Callers) -> None:

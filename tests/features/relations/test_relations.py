@@ -207,6 +207,19 @@ async def test_is_hidden_while_a_task_is_deleted(owner: Caller, tasks: list[Task
     assert await related(owner, tasks[1]) == []
 
 
+async def test_is_hidden_from_either_side_when_a_project_is_deleted(
+    owner: Caller, workspace: dict[str, Any], project: dict[str, Any], tasks: list[Task]
+) -> None:
+    other = await make_task(owner, await make_project(owner, workspace))
+    relation = (await relate(owner, tasks[0], "blocks", other)).json()
+    await owner.delete(f"/projects/{project['id']}")
+    assert await related(owner, other) == []
+    for path in ("", f"/{relation['id']}"):
+        answer = await owner.get(f"/tasks/{tasks[0]['id']}/relations{path}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "TASK_NOT_FOUND")
+    assert (await owner.delete(f"/tasks/{tasks[0]['id']}/relations/{relation['id']}")).status_code == 404
+
+
 async def test_of_crossing_blocks_one_is_refused(committing_callers: Callers) -> None:
     """Four different tasks, so that no lock of a task is in the way of both."""
     owner, database = await committing_callers.user(), committing_callers.database

@@ -159,6 +159,22 @@ class TestPages:
         assert [task_id for task_id in seen if task_id in stayed] == stayed
         assert stayed
 
+    @pytest.mark.parametrize("sort", ["status", "-status", "-created_at"])
+    @pytest.mark.parametrize(("method", "path"), [("DELETE", ""), ("PUT", "/archive")])
+    async def test_are_complete_behind_what_is_not_shown(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        tasks: list[dict[str, Any]],
+        method: str,
+        path: str,
+        sort: str,
+    ) -> None:
+        hidden, shown = in_order(tasks, sort)[:3], in_order(tasks, sort)[3:]
+        for task in hidden:
+            assert (await owner.request(method, f"/tasks/{task['id']}{path}")).is_success
+        assert await walk(owner, path_of(project), sort=sort, limit=2) == shown
+
     async def test_total_counts_what_the_filters_let_through(
         self, owner: Caller, project: dict[str, Any], tasks: list[dict[str, Any]]
     ) -> None:
