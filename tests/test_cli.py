@@ -58,11 +58,12 @@ class TestCreateAdmin:
         account = ["--email", f"{username}@example.com", "--username", username, "--password", password]
         return run("create-admin", *account, data_dir=serving.data_dir)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("username", "password", "reason"),
         [
             ("weak", "password1234", "password: is too easy to guess"),
-            pytest.param("a b", PASSWORD, "username", marks=pytest.mark.slow),
+            ("a b", PASSWORD, "username"),
         ],
     )
     def test_what_is_unfit_is_refused_in_words(

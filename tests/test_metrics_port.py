@@ -23,7 +23,9 @@ def readiness(client: httpx2.Client, status: int) -> httpx2.Response | None:
     return answer if answer.status_code == status else None
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["serve", "--port", "0"], pytest.param(["worker"], marks=pytest.mark.slow)], ids=" ".join
+)
 def test_a_taken_one_is_named(data_dir: Path, command: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -33,6 +35,7 @@ def test_a_taken_one_is_named(data_dir: Path, command: list[str]) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_it_must_be_another_one_than_the_callers(data_dir: Path) -> None:
     port = str(free_port())
     ended = run("serve", "--port", port, data_dir=data_dir, METRICS_PORT=port, METRICS_HOST="127.0.0.2")
@@ -60,6 +63,7 @@ def test_a_server_shows_its_metrics_there_and_nowhere_else(data_dir: Path, worke
         assert serving.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_worker_shows_that_it_looks_at_the_queue(data_dir: Path) -> None:
     port = free_port()
     with (

@@ -33,6 +33,6 @@ def test_the_walk_works_as_printed(data_dir: Path) -> None:
         '"token"',
     ):
         assert said in ended.stdout, said
-    assert ended.stdout.count('"key":"OPS-4"') == 2, "the second try was answered as the first"
+    assert ended.stdout.count('"key":"OPS-4"') > 1, "the second try was answered as the first"
     assert '"key":"OPS-5"' not in ended.stdout
     assert ended.stdout.count('"error"') == 2

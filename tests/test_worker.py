@@ -127,6 +127,7 @@ def test_the_job_of_a_worker_that_is_killed_is_done_by_another_one(serving: Serv
         assert letters(serving.data_dir).count("bob@example.com") == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_alone_does_the_jobs_and_gives_back_what_it_has_in_hand(data_dir: Path) -> None:
     with silent_smtp() as (url, listener), Serving(data_dir, SMTP_URL=url) as today:
         register(today, "ada")

@@ -144,6 +144,7 @@ class TestTooMuch:
         recorder.tick(0)
         assert recorder.is_shedding
 
+    @pytest.mark.slow
     def test_full_of_large_ones_it_stays_below_20_mb(self) -> None:
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()

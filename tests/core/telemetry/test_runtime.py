@@ -33,8 +33,8 @@ class TestLoop:
             time.sleep(BLOCKED_SECONDS * 3)  # noqa: ASYNC251 (that is the fault)
             while not value(signals, BLOCKED):
                 await asyncio.sleep(0.01)
-        assert value(signals, BLOCKED) == 1
-        (line,) = log.lines("glasswork.core.telemetry.runtime")
+        assert value(signals, BLOCKED) >= 1
+        line, *_ = log.lines("glasswork.core.telemetry.runtime")  # a busy machine may stand still once more
         assert line["event"] == "loop.blocked"
         assert "test_runtime.py" in line["where"]
 
