@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from .repository import ChangeRepository
 from .schemas import ChangePage, ChangeQuery, ChangeRead, Subject
@@ -12,14 +12,14 @@ from .schemas import ChangePage, ChangeQuery, ChangeRead, Subject
 
 class ChangeService:
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._changes = ChangeRepository(session)
-        self._workspaces = WorkspaceService(session)
 
     async def page(self, actor: Actor, workspace_id: UUID, query: ChangeQuery) -> ChangePage:
         seen = int(query.cursor or 0)
         rows = await self._changes.after(actor, workspace_id, seen, query.limit)
         if not rows:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         items = [_change(row) for row in rows]
         return ChangePage(items=items, next_cursor=str(items[-1].seq if items else seen))
 

@@ -12,7 +12,7 @@ from glasswork.core.paging import Page
 from glasswork.core.tokens import digest, new_api_token
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.accounts.models import ApiToken
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from . import policy
 from .errors import ScopeBeyondWorkspaceError
@@ -27,7 +27,6 @@ class ApiTokenService:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
         self._tokens = ApiTokenRepository(session)
-        self._workspaces = WorkspaceService(session)
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, new: ApiTokenCreate) -> ApiTokenIssued:
@@ -35,7 +34,7 @@ class ApiTokenService:
         if new.workspace_id is not None:
             if not policy.can_be_kept_to_workspace(new.scopes):
                 raise ScopeBeyondWorkspaceError
-            await self._workspaces.role_of(actor, new.workspace_id)
+            await role_in(self._session, actor, new.workspace_id)
         token_id = uuid7()
         secret = new_api_token(actor.user_id, token_id)
         token = ApiToken(

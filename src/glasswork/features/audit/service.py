@@ -8,7 +8,7 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.paging import Page
 from glasswork.features.accounts.access import require_admin
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from . import policy
 from .repository import AuditRepository
@@ -21,12 +21,11 @@ class AuditService:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
         self._audit = AuditRepository(session)
-        self._workspaces = WorkspaceService(session)
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: AuditQuery
     ) -> Page[WorkspaceAuditRead]:
-        require(policy.can_audit(await self._workspaces.role_of(actor, workspace_id)))
+        require(policy.can_audit(await role_in(self._session, actor, workspace_id)))
         page = await self._audit.page_of_workspace(actor, workspace_id, query)
         items = [WorkspaceAuditRead(**_fields(row), seq=row.seq) for row in page.items]
         return Page(items, page.next_cursor, page.total)

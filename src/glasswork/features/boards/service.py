@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
+from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category
-from glasswork.features.projects.service import ProjectService
 from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import TaskRead
 
@@ -21,20 +21,20 @@ class BoardService:
     """A project at one glance."""
 
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._boards = BoardRepository(session)
-        self._projects = ProjectService(session)
 
     async def board(self, actor: Actor, project_id: UUID, query: BoardQuery) -> Board:
         rows = await self._boards.board(actor, project_id, query.limit + 1)
         if not rows:
-            await self._projects.access_to(actor, project_id)
+            await access_to(self._session, actor, project_id)
         by_status = groupby(rows, key=lambda row: row.column_id)
         return Board(columns=[_column(list(tasks), query.limit) for _, tasks in by_status])
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Summary:
         sets = await self._boards.summary(actor, project_id, time_zone)
         if not sets[BY_STATUS]:
-            await self._projects.access_to(actor, project_id)
+            await access_to(self._session, actor, project_id)
         by_status = [StatusCount.model_validate(row) for row in sets[BY_STATUS]]
         by_priority = {row.priority: row.count for row in sets[BY_PRIORITY]}
         assignees = [row for row in sets[BY_ASSIGNEE] if row.assignee_id is not None]

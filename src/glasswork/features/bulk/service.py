@@ -12,7 +12,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.tasks.policy import can_write
 from glasswork.features.tasks.service import TaskService
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from .repository import BulkRepository
 from .schemas import (
@@ -41,7 +41,6 @@ class BulkService:
         self._bulk = BulkRepository(session)
         self._tasks = TaskService(session)
         self._placement = PlacementService(session)
-        self._workspaces = WorkspaceService(session)
         self._acts = {
             "complete": self._tasks.complete,
             "reopen": self._tasks.reopen,
@@ -51,7 +50,7 @@ class BulkService:
 
     async def run(self, actor: Actor, workspace_id: UUID, bulk: Bulk) -> list[BulkItem]:
         """In mode `atomic` raise the first refusal, which names the operation's index."""
-        require(can_write(await self._workspaces.role_of(actor, workspace_id)))
+        require(can_write(await role_in(self._session, actor, workspace_id)))
         known = await self._lock(actor, workspace_id, bulk.operations)
         items = []
         for index, operation in enumerate(bulk.operations):

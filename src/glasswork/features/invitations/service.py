@@ -13,7 +13,7 @@ from glasswork.core.tokens import Keys, digest, invitation_token
 from glasswork.features.accounts.models import User
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService, UserLookup
-from glasswork.features.workspaces.access import get_member, join, lock_workspace
+from glasswork.features.workspaces.access import get_member, join, lock_workspace, role_in
 from glasswork.features.workspaces.events import MemberCreated
 from glasswork.features.workspaces.service import WorkspaceService
 
@@ -59,15 +59,15 @@ class InvitationService:
         return InvitationIssued(**InvitationRead.model_validate(invitation).model_dump(), token=token)
 
     async def get(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> AnyRow:
-        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        require(policy.can_see_invitations(await role_in(self._session, actor, workspace_id)))
         return await self._invitations.get(actor, workspace_id, invitation_id)
 
     async def page(self, actor: Actor, workspace_id: UUID, query: InvitationQuery) -> Page[AnyRow]:
-        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        require(policy.can_see_invitations(await role_in(self._session, actor, workspace_id)))
         return await self._invitations.page(actor, workspace_id, query)
 
     async def withdraw(self, actor: Actor, workspace_id: UUID, invitation_id: UUID) -> None:
-        require(policy.can_see_invitations(await self._workspaces.role_of(actor, workspace_id)))
+        require(policy.can_see_invitations(await role_in(self._session, actor, workspace_id)))
         invitation = await self._invitations.get(actor, workspace_id, invitation_id)
         await self._invitations.withdraw(workspace_id, invitation_id)
         self._outbox.record(actor, InvitationDeleted.of(invitation))

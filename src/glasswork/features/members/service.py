@@ -10,9 +10,8 @@ from glasswork.core.errors import ValidationError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.features.accounts.access import require_recent_login
-from glasswork.features.workspaces.access import get_member, lock_workspace
+from glasswork.features.workspaces.access import get_member, lock_workspace, role_in
 from glasswork.features.workspaces.models import Role
-from glasswork.features.workspaces.service import WorkspaceService
 
 from . import policy
 from .errors import LastOwnerError
@@ -24,18 +23,17 @@ from .schemas import MemberQuery, MemberUpdate
 class MemberService:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._workspaces = WorkspaceService(session)
         self._members = MemberRepository(session)
         self._outbox = Outbox(session)
 
     async def get(self, actor: Actor, workspace_id: UUID, user_id: UUID) -> AnyRow:
-        await self._workspaces.role_of(actor, workspace_id)
+        await role_in(self._session, actor, workspace_id)
         return await get_member(self._session, actor, workspace_id, user_id)
 
     async def page(self, actor: Actor, workspace_id: UUID, query: MemberQuery) -> Page[AnyRow]:
         page = await self._members.page(actor, workspace_id, query)
         if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         return page
 
     async def update(

@@ -1,13 +1,18 @@
 """The projects that the actor may see, with the role there; and how they are locked."""
 
 from collections.abc import Collection
+from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow
+from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.workspaces.access import access as workspace_access
 
+from .errors import ProjectNotFoundError
 from .models import Project
 
 access = (
@@ -17,6 +22,21 @@ access = (
     .subquery("project_access")
 )
 """`workspace_id`, `project_id`, `key`, `role`."""
+
+_ACCESS = select(access, func.now().label("now")).where(access.c.project_id == bindparam("project_id"))
+
+
+async def access_to(session: AsyncSession, actor: Actor, project_id: UUID) -> AnyRow:
+    """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""
+    binds = actor.binds | {"project_id": project_id}
+    row = (await session.execute(_ACCESS, binds)).one_or_none()
+    return row if row is not None else await miss(session, actor, project_id)
+
+
+async def miss(session: AsyncSession, actor: Actor, project_id: UUID) -> NoReturn:
+    """Say why there is no such project for the actor."""
+    await ensure_signed_in(session, actor)
+    raise ProjectNotFoundError(project_id)
 
 
 async def lock_projects(

@@ -2,7 +2,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,8 +13,8 @@ from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.workspaces.access import access as workspace_access
 from glasswork.features.workspaces.models import Role
 
-from .access import access
-from .errors import LabelNameTakenError, LabelNotFoundError, ProjectKeyTakenError, ProjectNotFoundError
+from .access import access, miss
+from .errors import LabelNameTakenError, LabelNotFoundError, ProjectKeyTakenError
 from .models import Label, Project, Status
 
 _PROJECTS = (
@@ -37,7 +37,6 @@ _PROJECT_SORT_KEYS = {
     "name": SortKey.of(Project.name.collate("C"), str),
     "created_at": SortKey.of(Project.created_at, AwareDatetime),
 }
-_ACCESS = select(access, func.now().label("now")).where(access.c.project_id == bindparam("project_id"))
 _STANDS = or_(
     Label.project_id.is_(None),
     exists(select(Project.id).where(Project.id == Label.project_id, Project.deleted_at.is_(None))),
@@ -88,17 +87,11 @@ class ProjectRepository:
     async def get(self, actor: Actor, project_id: UUID) -> AnyRow:
         statement = _PROJECTS.where(Project.id == project_id)
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
-        return row if row is not None else await self._miss(actor, project_id)
+        return row if row is not None else await miss(self._session, actor, project_id)
 
     async def page(self, actor: Actor, workspace_id: UUID, query: PageQuery) -> Page[AnyRow]:
         statement = _PROJECTS.where(Project.workspace_id == workspace_id)
         return await fetch_page(self._session, statement, query, _PROJECT_SORT_KEYS, Project.id, actor.binds)
-
-    async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
-        """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""
-        binds = actor.binds | {"project_id": project_id}
-        row = (await self._session.execute(_ACCESS, binds)).one_or_none()
-        return row if row is not None else await self._miss(actor, project_id)
 
     async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:
         statement = select(access.c.project_id).where(
@@ -114,11 +107,7 @@ class ProjectRepository:
             .with_for_update(of=Project)
         )
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
-        return row if row is not None else await self._miss(actor, project_id)
-
-    async def _miss(self, actor: Actor, project_id: UUID) -> NoReturn:
-        await ensure_signed_in(self._session, actor)
-        raise ProjectNotFoundError(project_id)
+        return row if row is not None else await miss(self._session, actor, project_id)
 
 
 class LabelRepository:

@@ -9,9 +9,10 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from . import policy
+from .access import access_to
 from .events import (
     LabelCreated,
     LabelDeleted,
@@ -34,12 +35,12 @@ from .schemas import (
 
 class ProjectService:
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._projects = ProjectRepository(session)
-        self._workspaces = WorkspaceService(session)
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, workspace_id: UUID, new: ProjectCreate) -> Project:
-        require(policy.can_create(await self._workspaces.role_of(actor, workspace_id)))
+        require(policy.can_create(await role_in(self._session, actor, workspace_id)))
         project = Project(workspace_id=workspace_id, created_by=actor.user_id, **new.model_dump())
         await self._projects.add(project)
         await self._projects.add_statuses(
@@ -65,11 +66,8 @@ class ProjectService:
     async def page(self, actor: Actor, workspace_id: UUID, query: ProjectQuery) -> Page[AnyRow]:
         page = await self._projects.page(actor, workspace_id, query)
         if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         return page
-
-    async def access_to(self, actor: Actor, project_id: UUID) -> AnyRow:
-        return await self._projects.access_to(actor, project_id)
 
     async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:
         return await self._projects.find_by_key(actor, workspace_id, key)
@@ -100,18 +98,18 @@ class LabelService:
     """
 
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._labels = LabelRepository(session)
         self._projects = ProjectRepository(session)
-        self._workspaces = WorkspaceService(session)
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: LabelCreate) -> Label:
-        project = await self._projects.access_to(actor, project_id)
+        project = await access_to(self._session, actor, project_id)
         require(policy.can_label(project.role, project_id))
         return await self._add(actor, project.workspace_id, project_id, new)
 
     async def create_in_workspace(self, actor: Actor, workspace_id: UUID, new: LabelCreate) -> Label:
-        require(policy.can_label(await self._workspaces.role_of(actor, workspace_id), None))
+        require(policy.can_label(await role_in(self._session, actor, workspace_id), None))
         return await self._add(actor, workspace_id, None, new)
 
     async def get(self, actor: Actor, label_id: UUID) -> AnyRow:
@@ -121,13 +119,13 @@ class LabelService:
         """Of the project's own labels, and its workspace's."""
         page = await self._labels.page_of_project(actor, project_id, query)
         if not page.items:
-            await self._projects.access_to(actor, project_id)
+            await access_to(self._session, actor, project_id)
         return page
 
     async def page_of_workspace(self, actor: Actor, workspace_id: UUID, query: LabelQuery) -> Page[AnyRow]:
         page = await self._labels.page_of_workspace(actor, workspace_id, query)
         if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         return page
 
     async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:

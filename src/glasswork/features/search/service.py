@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page
-from glasswork.features.projects.service import ProjectService
+from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.schemas import TaskRead
-from glasswork.features.workspaces.service import WorkspaceService
+from glasswork.features.workspaces.access import role_in
 
 from .repository import MARKS, SearchRepository
 from .schemas import FoundTask, SearchQuery, TaskQuery, WorkspaceTaskQuery
@@ -18,14 +18,13 @@ class SearchService:
     """Tasks by what is asked of them."""
 
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._tasks = SearchRepository(session)
-        self._projects = ProjectService(session)
-        self._workspaces = WorkspaceService(session)
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
         page = await self._tasks.page_of_project(actor, project_id, query)
         if not page.items:
-            await self._projects.access_to(actor, project_id)
+            await access_to(self._session, actor, project_id)
         return page
 
     async def page_of_workspace(
@@ -33,13 +32,13 @@ class SearchService:
     ) -> Page[AnyRow]:
         page = await self._tasks.page_of_workspace(actor, workspace_id, query, query.project_id)
         if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         return page
 
     async def find(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[FoundTask]:
         page = await self._tasks.page_of_found(actor, workspace_id, query)
         if not page.items:
-            await self._workspaces.role_of(actor, workspace_id)
+            await role_in(self._session, actor, workspace_id)
         return Page([_found(row) for row in page.items], page.next_cursor, page.total)
 
 

@@ -12,8 +12,8 @@ from glasswork.core.errors import require
 from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
 from glasswork.core.recurrence import InvalidRecurrenceError
+from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category, Status
-from glasswork.features.projects.service import ProjectService
 from glasswork.features.workflow.service import StatusService
 
 from . import policy
@@ -38,13 +38,13 @@ from .schemas import Recurrence, TaskCreate, TaskImport, TaskUpdate
 
 class TaskService:
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._tasks = TaskRepository(session)
         self._outbox = Outbox(session)
-        self._projects = ProjectService(session)
         self._workflow = StatusService(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
-        project = await self._projects.access_to(actor, project_id)
+        project = await access_to(self._session, actor, project_id)
         require(policy.can_write(project.role))
         fields = new.model_dump(exclude={"status", "label_ids", "recurrence"})
         task = Task(
@@ -136,7 +136,7 @@ class TaskService:
 
         A number that is taken is replaced by one above `highest`, that of the batches to come included.
         """
-        project = await self._projects.access_to(actor, project_id)
+        project = await access_to(self._session, actor, project_id)
         require(policy.can_write(project.role))
         last_number = await self._tasks.lock_numbers(project_id)
         known = await self._tasks.imported_ids(project_id)

@@ -10,10 +10,10 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.features.projects.access import access_to
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import MAX_STATUSES, Category, Status
 from glasswork.features.projects.policy import can_edit
-from glasswork.features.projects.service import ProjectService
 
 from .errors import (
     LastStatusError,
@@ -46,12 +46,12 @@ class StatusService:
     """
 
     def __init__(self, session: AsyncSession) -> None:
+        self._session = session
         self._statuses = StatusRepository(session)
-        self._projects = ProjectService(session)
         self._outbox = Outbox(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: StatusCreate) -> AnyRow:
-        project = await self._projects.access_to(actor, project_id)
+        project = await access_to(self._session, actor, project_id)
         require(can_edit(project.role))
         before = await self._statuses.lock_all(project.workspace_id, project_id)
         if not before:
@@ -83,7 +83,7 @@ class StatusService:
     async def page(self, actor: Actor, project_id: UUID, query: StatusQuery) -> Page[AnyRow]:
         page = await self._statuses.page(actor, project_id, query)
         if not page.items:
-            await self._projects.access_to(actor, project_id)
+            await access_to(self._session, actor, project_id)
         return page
 
     async def update(

@@ -3,7 +3,7 @@
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +47,16 @@ JOINED = (
 )
 MEMBERS = JOINED.join(access, access.c.workspace_id == Membership.workspace_id)
 """As rows of `MemberRead`."""
+
+
+_ROLE = select(access.c.role).where(access.c.workspace_id == bindparam("workspace_id"))
+
+
+async def role_in(session: AsyncSession, actor: Actor, workspace_id: UUID) -> Role:
+    """Return the actor's role in a workspace that they may see."""
+    binds = actor.binds | {"workspace_id": workspace_id}
+    role: Role | None = (await session.execute(_ROLE, binds)).scalar_one_or_none()
+    return role if role is not None else await miss(session, actor, workspace_id)
 
 
 async def lock_workspace(session: AsyncSession, actor: Actor, workspace_id: UUID) -> Row[Workspace, Role]:

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +12,7 @@ from glasswork.features.accounts.access import ensure_signed_in
 
 from .access import access, miss
 from .errors import SlugTakenError
-from .models import Role, Workspace
+from .models import Workspace
 
 _WORKSPACES = select(
     Workspace.id,
@@ -23,7 +23,6 @@ _WORKSPACES = select(
     Workspace.created_at,
     Workspace.updated_at,
 ).join(access, access.c.workspace_id == Workspace.id)
-_ROLE = select(access.c.role).where(access.c.workspace_id == bindparam("workspace_id"))
 _WORKSPACE_SORT_KEYS = {
     "name": SortKey.of(Workspace.name.collate("C"), str),
     "slug": SortKey.of(Workspace.slug.collate("C"), str),
@@ -61,11 +60,6 @@ class WorkspaceRepository:
         if not page.items:
             await ensure_signed_in(self._session, actor)
         return page
-
-    async def role_of(self, actor: Actor, workspace_id: UUID) -> Role:
-        binds = actor.binds | {"workspace_id": workspace_id}
-        role: Role | None = (await self._session.execute(_ROLE, binds)).scalar_one_or_none()
-        return role if role is not None else await miss(self._session, actor, workspace_id)
 
     async def find_by_slug(self, actor: Actor, slug: str) -> UUID | None:
         statement = _WORKSPACES.with_only_columns(Workspace.id).where(Workspace.slug == slug)

@@ -48,9 +48,6 @@ class WorkspaceService:
     async def page(self, actor: Actor, query: WorkspaceQuery) -> Page[AnyRow]:
         return await self._workspaces.page(actor, query)
 
-    async def role_of(self, actor: Actor, workspace_id: UUID) -> Role:
-        return await self._workspaces.role_of(actor, workspace_id)
-
     async def update(
         self, actor: Actor, workspace_id: UUID, changes: WorkspaceUpdate, precondition: Precondition
     ) -> Workspace:
