@@ -6,6 +6,7 @@ commits of its own, for races or other processes, clones a database.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -61,6 +62,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if url := os.environ.get("TEST_DATABASE_URL"):
         asyncio.run(Server(make_url(url), home.name).drop_all())
     shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let no collection of garbage look through the hundreds of megabytes that stay to the end."""
+    del session
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session")

