@@ -23,4 +23,4 @@ def test_a_collector_that_takes_nothing(data_dir: Path, kind: str) -> None:
                 assert serving.client.get("/api/v1/users/me").status_code == 401
             began = monotonic()
             assert serving.stop() == 0
-            assert monotonic() - began < 8  # 1.5 to 2.2 s on two quiet cores; the SDK alone would take 30
+            assert monotonic() - began < 20  # 1.5 to 2.2 s on two quiet cores; the SDK alone would take 30

@@ -71,7 +71,7 @@ def test_a_pipe_that_nobody_reads(data_dir: Path) -> None:
         ask_often(serving.client, 2000)
         began = monotonic()
         assert serving.stop() == 0
-        assert monotonic() - began < FINISH_SECONDS + 3
+        assert monotonic() - began < FINISH_SECONDS + 10
         assert serving.process.stderr
         assert len(serving.process.stderr.read()) > PIPE_BYTES - 8192  # the pipe was full indeed
 
@@ -83,4 +83,4 @@ def test_a_sink_that_takes_nothing(data_dir: Path, redirection: str) -> None:
         began = monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
-        assert monotonic() - began < FINISH_SECONDS + 3
+        assert monotonic() - began < FINISH_SECONDS + 10

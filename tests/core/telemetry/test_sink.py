@@ -206,7 +206,7 @@ class TestEnd:
             assert process.stdout.read(4) == b"done"
             began = monotonic()
             assert process.wait(timeout=30) == 0
-            assert monotonic() - began < 4
+            assert monotonic() - began < 15
 
     def test_a_child_process_writes_too(self) -> None:
         lines = run("""
