@@ -122,9 +122,10 @@ async def test_a_job_that_is_given_back_is_no_failure(observed: Observed) -> Non
     await order(observed.database, job)
     async with observed.working(job, finish_seconds=0):
         await begun.wait()
-    (span,) = observed.spans(SpanKind.CONSUMER)
-    assert span.status.status_code is StatusCode.UNSET
-    assert observed.value("glasswork_jobs_total", job="test.run", outcome="returned") == 1
+    # A look into the queue that was under way takes it once more, and gives it back at once.
+    spans = observed.spans(SpanKind.CONSUMER)
+    assert {span.status.status_code for span in spans} == {StatusCode.UNSET}
+    assert observed.value("glasswork_jobs_total", job="test.run", outcome="returned") == len(spans)
 
 
 async def test_a_job_belongs_to_the_trace_that_ordered_it(observed: Observed) -> None:
