@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,6 +45,8 @@ class Server:
     superuser: URL
     run: str
     """Begins the names of this run's databases."""
+    spare: list[str] = field(default_factory=list, compare=False)
+    """Clones that are empty again."""
 
     @property
     def template(self) -> str:
@@ -89,12 +91,24 @@ class Server:
     @asynccontextmanager
     async def clone(self) -> AsyncIterator[str]:
         """A migrated database of one's own; yields its name."""
-        name = f"{self.run}_{uuid4().hex[:12]}"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER {OWNER}")
+        name = await self._make_clone()
         try:
             yield name
         finally:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def used_clone(self) -> AsyncIterator[str]:
+        """One that others had before, for who changes no schema: ten times as fast."""
+        name = self.spare.pop() if self.spare else await self._make_clone()
+        yield name
+        await self.empty(name)
+        self.spare.append(name)
+
+    async def _make_clone(self) -> str:
+        name = f"{self.run}_{uuid4().hex[:12]}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER {OWNER}")
+        return name
 
     async def empty(self, database: str) -> None:
         """Delete what was written into a clone."""

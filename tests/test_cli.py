@@ -13,6 +13,8 @@ from tests.databases import Server
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, run
 
+pytestmark = pytest.mark.slow
+
 WHEN = {"createdAt": "2020-02-01T10:00:00Z", "updatedAt": "2020-02-03T10:00:00Z"}
 ARCHIVE = {
     "repo": "glaziers/panes",
@@ -58,7 +60,6 @@ class TestCreateAdmin:
         account = ["--email", f"{username}@example.com", "--username", username, "--password", password]
         return run("create-admin", *account, data_dir=serving.data_dir)
 
-    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("username", "password", "reason"),
         [
@@ -142,7 +143,6 @@ def test_migrate_finds_the_schema_as_the_models_say(serving: Serving) -> None:
     assert "The schema is at" in ended.stdout
 
 
-@pytest.mark.slow
 def test_openapi_needs_no_database() -> None:
     document = json.loads(run("openapi").stdout)
     assert document["info"]["title"] == "Glasswork"

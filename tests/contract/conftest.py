@@ -27,6 +27,9 @@ from tests.features.identities.provider import Provider, knowing
 
 from .fuzzing import OPERATIONS
 
+ENDINGS = ("DELETE ", "/archive", "/transfer", "/move")
+"""Of an operation's label: after it, the things of its path are not what they were."""
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Its cases are made when they are collected, for seconds, whether they run or not."""
@@ -53,9 +56,10 @@ def live_settings(server: Server) -> Iterator[Settings]:
 
 @pytest.fixture(scope="session")
 def live(live_settings: Settings) -> Iterator[str]:
-    """Yield its address; Ada has an account there."""
+    """Yield its address; Ada and Bob have accounts there."""
     with running(live_settings) as base_url:
-        sign_up(base_url)
+        for username in ("ada", "bob"):
+            sign_up(base_url, username)
         yield base_url
 
 
@@ -78,8 +82,13 @@ def running(settings: Settings) -> Iterator[str]:
         thread.join(timeout=10)
 
 
-def sign_up(base_url: str) -> None:
-    account = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
+def sign_up(base_url: str, username: str) -> None:
+    account = {
+        "email": f"{username}@example.com",
+        "username": username,
+        "name": username.title(),
+        "password": PASSWORD,
+    }
     assert httpx2.post(f"{base_url}/api/v1/auth/register", json=account).status_code == 201
 
 
@@ -116,33 +125,47 @@ async def shared_callers(app: FastAPI, shared_database: RolledBackDatabase) -> A
 
 
 @pytest.fixture
-def headers(live: str) -> dict[str, str]:
-    """Of Ada, in a session that nobody else can end."""
-    return log_in(live)
+def username(request: pytest.FixtureRequest) -> str:
+    """Whose sessions may end by it: Ada's, or nobody's who is Bob."""
+    operation: str = request.node.operation_label
+    return "ada" if "/auth/" in operation or "/users/" in operation else "bob"
 
 
 @pytest.fixture
-def ids(request: pytest.FixtureRequest, live: str, headers: dict[str, str]) -> dict[str, Any]:
-    """Things that are there, by the names that path parameters give them; new ones for what changes them."""
+def headers(request: pytest.FixtureRequest, live: str, username: str) -> dict[str, str]:
+    if username == "ada":
+        return log_in(live, username)
+    lasting: dict[str, str] = request.getfixturevalue("lasting_headers")
+    return lasting
+
+
+@pytest.fixture
+def ids(request: pytest.FixtureRequest, live: str, username: str, headers: dict[str, str]) -> dict[str, Any]:
+    """Things that are there, by the names that path parameters give them; new ones for what ends them."""
     operation: str = request.node.operation_label
-    if "{" in operation and not operation.startswith("GET "):
-        return make_ids(live, headers)
+    if "{" in operation and any(each in operation for each in ENDINGS):
+        return make_ids(live, username, headers)
     lasting: dict[str, Any] = request.getfixturevalue("lasting_ids")
     return lasting
 
 
 @pytest.fixture(scope="session")
-def lasting_ids(live: str) -> dict[str, Any]:
-    return make_ids(live, log_in(live))
+def lasting_headers(live: str) -> dict[str, str]:
+    return log_in(live, "bob")
 
 
-def log_in(base_url: str) -> dict[str, str]:
-    form = {"username": "ada@example.com", "password": PASSWORD}
+@pytest.fixture(scope="session")
+def lasting_ids(live: str, lasting_headers: dict[str, str]) -> dict[str, Any]:
+    return make_ids(live, "bob", lasting_headers)
+
+
+def log_in(base_url: str, username: str) -> dict[str, str]:
+    form = {"username": f"{username}@example.com", "password": PASSWORD}
     answer = httpx2.post(f"{base_url}/api/v1/auth/token", data=form)
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def make_ids(base_url: str, headers: dict[str, str]) -> dict[str, Any]:
+def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str, Any]:
     with httpx2.Client(base_url=f"{base_url}/api/v1", headers=headers) as client:
 
         def make(path: str, **body: Any) -> Any:
@@ -153,7 +176,7 @@ def make_ids(base_url: str, headers: dict[str, str]) -> dict[str, Any]:
         workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
         path = f"/workspaces/{workspace['id']}"
         project = make(f"{path}/projects", name="Contract", key="OPS")
-        client.post("/auth/token", data={"username": "ada", "password": PASSWORD})
+        client.post("/auth/token", data={"username": f"{username}@example.com", "password": PASSWORD})
         sessions = client.get("/auth/sessions").json()["items"]
         tasks = [make(f"/projects/{project['id']}/tasks", title="Contract")["id"] for _ in range(2)]
         related = {"kind": "relates", "task_id": tasks[1]}
@@ -163,7 +186,7 @@ def make_ids(base_url: str, headers: dict[str, str]) -> dict[str, Any]:
             "workspace_id": workspace["id"],
             "project_id": project["id"],
             "user_id": workspace["created_by"],
-            "invitation_id": make(f"{path}/invitations", email="bob@example.com", role="member")["id"],
+            "invitation_id": make(f"{path}/invitations", email="carol@example.com", role="member")["id"],
             "status_id": statuses[1]["id"],
             "label_id": make(f"/projects/{project['id']}/labels", name="bug")["id"],
             "api_token_id": make("/auth/api-tokens", name="script", scopes=["tasks:read"])["id"],

@@ -36,7 +36,7 @@ HELLO = Note(text="hello")
 async def open_clone(
     server: Server, subscribers: Subscribers | None = None, **settings: object
 ) -> AsyncIterator[Database]:
-    async with server.clone() as name:
+    async with server.used_clone() as name:
         made = make_settings(server.url(SERVING, name), **settings)
         configure_logs(made, "worker")
         async with open_database(made, subscribers or {}) as database:

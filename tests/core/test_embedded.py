@@ -42,6 +42,7 @@ with embedded.EmbeddedPostgres(Path(data_dir), durable=False):
 print("stopped", flush=True)
 """
 
+pytestmark = pytest.mark.slow
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 
 
@@ -321,7 +322,6 @@ class TestStop:
         assert not any(folder.iterdir())
 
 
-@pytest.mark.slow
 class TestCrash:
     def test_of_a_process_leaves_the_server_to_the_next(self, used: Path) -> None:
         with AnotherProcess(used) as other:
@@ -405,7 +405,6 @@ class TestCrash:
         assert not due
 
 
-@pytest.mark.slow
 class TestUsers:
     @only_root
     def test_ordinary_ones_have_all_for_themselves(self, folder: Path) -> None:

@@ -155,10 +155,9 @@ async def end_of(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
     return process.returncode, errors.decode()
 
 
+@pytest.mark.slow
 class TestProgram:
-    @pytest.mark.parametrize(
-        "command", [["worker"], pytest.param(SERVE, marks=pytest.mark.slow)], ids=" ".join
-    )
+    @pytest.mark.parametrize("command", [["worker"], SERVE], ids=" ".join)
     async def test_a_worker_that_is_killed_takes_its_computation_with_it(
         self, database: Database, switchboard: Switchboard, command: list[str]
     ) -> None:
@@ -168,7 +167,7 @@ class TestProgram:
             process.kill()
             await line.until_gone()
 
-    @pytest.mark.parametrize("by", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+    @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
     async def test_a_server_that_is_stopped_ends_the_computation_and_gives_the_job_back(
         self, database: Database, switchboard: Switchboard, by: signal.Signals
     ) -> None:
@@ -182,7 +181,7 @@ class TestProgram:
         assert "Traceback" not in errors
         assert await history(database, job_id) == ["queued", "picked", "queued"]
 
-    @pytest.mark.parametrize("by", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+    @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
     async def test_a_worker_that_is_stopped_waits_for_a_short_computation(
         self, database: Database, switchboard: Switchboard, by: signal.Signals
     ) -> None:

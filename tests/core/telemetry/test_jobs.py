@@ -53,7 +53,7 @@ class Observed:
 async def observed(server: Server) -> AsyncIterator[Observed]:
     signals, exporter = Signals("worker"), InMemorySpanExporter()
     signals.tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
-    async with server.clone() as name:
+    async with server.used_clone() as name:
         settings = make_settings(server.url(SERVING, name))
         async with open_database(settings, {}, signals) as database:
             yield Observed(database, signals, exporter)
