@@ -1,0 +1,137 @@
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.actor import Actor
+from glasswork.core.db import AnyRow
+from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
+from glasswork.features.accounts.access import ensure_signed_in
+from glasswork.features.projects.access import access
+from glasswork.features.projects.models import Project
+from glasswork.features.tasks.access import lock_task
+from glasswork.features.tasks.models import Task
+from glasswork.features.workspaces.access import access as workspace_access
+from glasswork.features.workspaces.models import Role, Workspace
+
+from .errors import AttachmentNotFoundError
+from .models import Attachment
+
+_COLUMNS: tuple[Any, ...] = (
+    Attachment.id,
+    Attachment.workspace_id,
+    Attachment.task_id,
+    Attachment.name,
+    Attachment.size,
+    Attachment.sha256,
+    Attachment.media_type,
+    Attachment.thumbnail_id.is_not(None).label("has_thumbnail"),
+    Attachment.version,
+    Attachment.created_by,
+    Attachment.created_at,
+    Attachment.updated_at,
+    Attachment.object_id,
+    Attachment.thumbnail_id,
+    Attachment.thumbnail_size,
+)
+_OF_TASK = and_(Task.workspace_id == Attachment.workspace_id, Task.id == Attachment.task_id)
+_ATTACHMENTS = (
+    select(*_COLUMNS)
+    .join(Task, _OF_TASK)
+    .join(access, access.c.project_id == Task.project_id)
+    .where(Task.deleted_at.is_(None))
+)
+_ATTACHMENT = _ATTACHMENTS.where(Attachment.id == bindparam("attachment_id"))
+_LINKED = (
+    select(*_COLUMNS)
+    .join(Task, _OF_TASK)
+    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+    .join(Workspace, Workspace.id == Task.workspace_id)
+    .where(
+        Task.deleted_at.is_(None),
+        Project.deleted_at.is_(None),
+        Workspace.deleted_at.is_(None),
+        Attachment.id == bindparam("attachment_id"),
+    )
+)
+"""For whoever has a link."""
+_SORT_KEYS = {
+    "name": SortKey.of(Attachment.name.collate("C"), str),
+    "size": SortKey.of(Attachment.size, int),
+    "created_at": SortKey.of(Attachment.created_at, AwareDatetime),
+}
+
+
+class AttachmentRepository:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, actor: Actor, attachment_id: UUID) -> AnyRow:
+        binds = actor.binds | {"attachment_id": attachment_id}
+        row = (await self._session.execute(_ATTACHMENT, binds)).one_or_none()
+        if row is None:
+            await ensure_signed_in(self._session, actor)
+            raise AttachmentNotFoundError(attachment_id)
+        return row
+
+    async def find_linked(self, attachment_id: UUID) -> AnyRow | None:
+        return (await self._session.execute(_LINKED, {"attachment_id": attachment_id})).one_or_none()
+
+    async def page(self, actor: Actor, task_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        statement = _ATTACHMENTS.where(Attachment.task_id == task_id)
+        return await fetch_page(self._session, statement, query, _SORT_KEYS, Attachment.id, actor.binds)
+
+    async def lock_task(self, actor: Actor, task_id: UUID) -> tuple[Task, Role]:
+        task, role, _ = await lock_task(self._session, actor, task_id)
+        return task, role
+
+    async def find_named(self, task: Task, name: str) -> Attachment | None:
+        """Whose task is locked."""
+        statement = select(Attachment).where(
+            Attachment.workspace_id == task.workspace_id,
+            Attachment.task_id == task.id,
+            Attachment.name == name,
+        )
+        return (await self._session.scalars(statement)).one_or_none()
+
+    async def lock(self, actor: Actor, attachment_id: UUID) -> Row[Attachment, Role]:
+        statement = (
+            select(Attachment, workspace_access.c.role)
+            .join(workspace_access, workspace_access.c.workspace_id == Attachment.workspace_id)
+            .where(Attachment.id == attachment_id)
+            .with_for_update(of=Attachment)
+        )
+        row = (await self._session.execute(statement, actor.binds)).one_or_none()
+        if row is None:
+            raise AttachmentNotFoundError(attachment_id)
+        return row
+
+    async def find(self, attachment_id: UUID) -> Attachment | None:
+        """Lock it, whoever may see it."""
+        statement = select(Attachment).where(Attachment.id == attachment_id).with_for_update()
+        return (await self._session.scalars(statement)).one_or_none()
+
+    async def used(self, workspace_id: UUID) -> int:
+        """Return the bytes of the workspace's attachments."""
+        statement = select(func.coalesce(func.sum(Attachment.size), 0)).where(
+            Attachment.workspace_id == workspace_id
+        )
+        return int((await self._session.execute(statement)).scalar_one())
+
+    async def lock_usage(self, workspace_id: UUID) -> None:
+        """Until the commit nobody else adds to what the workspace uses."""
+        key = func.hashtextextended(f"attachments {workspace_id}", 0)
+        await self._session.execute(select(func.pg_advisory_xact_lock(key)))
+
+    async def add(self, attachment: Attachment) -> None:
+        self._session.add(attachment)
+        await self._session.flush()
+
+    async def flush(self) -> None:
+        await self._session.flush()
+
+    async def delete(self, attachment: Attachment) -> None:
+        await self._session.delete(attachment)
+        await self._session.flush()
