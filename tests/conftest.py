@@ -105,7 +105,7 @@ def make_settings(database_url: str, **changes: object) -> Settings:
         "log_level": "error",
         "trusted_hosts": ("localhost", "127.0.0.1"),
         "attachment_max_bytes": UPLOAD_LIMIT,
-        "data_dir": os.environ["GLASSWORK_TEST_HOME"],
+        "data_dir": os.environ.get("GLASSWORK_TEST_HOME", tempfile.gettempdir()),
     }
     values = {"database_url": SecretStr(database_url), "jwt_secret": SecretStr(SECRET), **defaults, **changes}
     return Settings.model_validate(values)

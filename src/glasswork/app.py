@@ -50,7 +50,6 @@ from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
-from glasswork.features.attachments.router import UPLOAD_PATH
 from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
@@ -76,6 +75,8 @@ from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import router as tasks
+from glasswork.features.uploads.router import PATH as UPLOAD_PATH
+from glasswork.features.uploads.router import router as uploads
 from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import router as workspaces
@@ -107,7 +108,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, watchers, bulk, search, boards, changes, removals),
-    attachments,
+    *(attachments, uploads),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
@@ -225,15 +226,15 @@ async def _worker(
 
 def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
     """Outermost first; request id and telemetry come around all of them."""
-    uploads: dict[Operation, int] = {("PUT", f"{API_PREFIX}{UPLOAD_PATH}"): settings.attachment_max_bytes}
+    larger: dict[Operation, int] = {("PUT", f"{API_PREFIX}{UPLOAD_PATH}"): settings.attachment_max_bytes}
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(CorsMiddleware, origins=settings.cors_origins),
         *([Middleware(RateLimitMiddleware)] if settings.rate_limit_enabled else []),
         Middleware(ErrorRendererMiddleware),
         Middleware(TrustedHostsMiddleware, hosts=settings.trusted_hosts),
-        Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, larger=uploads),
-        Middleware(RetryMiddleware, metrics=signals.metrics, once=uploads.keys()),
+        Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, larger=larger),
+        Middleware(RetryMiddleware, metrics=signals.metrics, once=larger.keys()),
     ]
 
 

@@ -2,7 +2,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, and_, bindparam, func, select
+from sqlalchemy import Row, and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -11,7 +11,6 @@ from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project
-from glasswork.features.tasks.access import lock_task
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.access import access as workspace_access
 from glasswork.features.workspaces.models import Role, Workspace
@@ -83,19 +82,6 @@ class AttachmentRepository:
         statement = _ATTACHMENTS.where(Attachment.task_id == task_id)
         return await fetch_page(self._session, statement, query, _SORT_KEYS, Attachment.id, actor.binds)
 
-    async def lock_task(self, actor: Actor, task_id: UUID) -> tuple[Task, Role]:
-        task, role, _ = await lock_task(self._session, actor, task_id)
-        return task, role
-
-    async def find_named(self, task: Task, name: str) -> Attachment | None:
-        """Whose task is locked."""
-        statement = select(Attachment).where(
-            Attachment.workspace_id == task.workspace_id,
-            Attachment.task_id == task.id,
-            Attachment.name == name,
-        )
-        return (await self._session.scalars(statement)).one_or_none()
-
     async def lock(self, actor: Actor, attachment_id: UUID) -> Row[Attachment, Role]:
         statement = (
             select(Attachment, workspace_access.c.role)
@@ -109,25 +95,13 @@ class AttachmentRepository:
         return row
 
     async def find(self, attachment_id: UUID) -> Attachment | None:
-        """Lock it, whoever may see it."""
-        statement = select(Attachment).where(Attachment.id == attachment_id).with_for_update()
+        """Whoever may see it."""
+        statement = select(Attachment).where(Attachment.id == attachment_id)
         return (await self._session.scalars(statement)).one_or_none()
 
-    async def used(self, workspace_id: UUID) -> int:
-        """Return the bytes of the workspace's attachments."""
-        statement = select(func.coalesce(func.sum(Attachment.size), 0)).where(
-            Attachment.workspace_id == workspace_id
-        )
-        return int((await self._session.execute(statement)).scalar_one())
-
-    async def lock_usage(self, workspace_id: UUID) -> None:
-        """Until the commit nobody else adds to what the workspace uses."""
-        key = func.hashtextextended(f"attachments {workspace_id}", 0)
-        await self._session.execute(select(func.pg_advisory_xact_lock(key)))
-
-    async def add(self, attachment: Attachment) -> None:
-        self._session.add(attachment)
-        await self._session.flush()
+    async def find_locked(self, attachment_id: UUID) -> Attachment | None:
+        statement = select(Attachment).where(Attachment.id == attachment_id).with_for_update()
+        return (await self._session.scalars(statement)).one_or_none()
 
     async def flush(self) -> None:
         await self._session.flush()

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
 from glasswork.core.db import AnyRow
-from glasswork.core.errors import PermissionDeniedError, RangeNotSatisfiableError, RequestTimeoutError
+from glasswork.core.errors import PermissionDeniedError, RangeNotSatisfiableError
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session
 from glasswork.core.http.errors import declare
-from glasswork.core.http.files import BODY, CONTENT, Asked, File, body_of, serve
-from glasswork.core.http.resources import API_PREFIX, CREATED, SHOWN, TAGGED, created, shown, tagged
+from glasswork.core.http.files import CONTENT, Asked, File, serve
+from glasswork.core.http.resources import API_PREFIX, SHOWN, shown
 from glasswork.core.images import MEDIA_TYPE
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import AttachmentId, TaskId
@@ -19,20 +19,11 @@ from glasswork.core.storage import Storage
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.tasks.errors import TaskNotFoundError
 
-from .errors import (
-    AttachmentNotFoundError,
-    LinkNotFoundError,
-    NameFreeError,
-    NameTakenError,
-    QuotaExceededError,
-    ThumbnailNotFoundError,
-)
-from .schemas import AttachmentQuery, AttachmentRead, FileName, LinkRead
-from .service import AttachmentService, Upload, UploadService
+from .errors import AttachmentNotFoundError, LinkNotFoundError, ThumbnailNotFoundError
+from .schemas import AttachmentQuery, AttachmentRead, LinkRead
+from .service import AttachmentService, LinkService
 
 router = APIRouter(tags=["attachments"])
-
-UPLOAD_PATH = "/tasks/{task_id}/attachments"
 
 Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
 Writer = Annotated[Actor, acting(Scope.TASKS_WRITE)]
@@ -44,9 +35,9 @@ async def get_attachments(session: Session) -> AttachmentService:
     return AttachmentService(session)
 
 
-async def get_uploads(request: Request) -> UploadService:
+async def get_links(session: Session, request: Request) -> LinkService:
     state = request.app.state
-    return UploadService(state.database, state.storage, state.settings.workspace_quota_bytes)
+    return LinkService(session, state.keys, f"{state.settings.public_url}{API_PREFIX}")
 
 
 async def get_storage(request: Request) -> Storage:
@@ -55,51 +46,14 @@ async def get_storage(request: Request) -> Storage:
 
 
 Attachments = Annotated[AttachmentService, Depends(get_attachments)]
+Links = Annotated[LinkService, Depends(get_links)]
 Stored = Annotated[Storage, Depends(get_storage)]
 
 
-async def get_upload(
-    request: Request,
-    task_id: TaskId,
-    name: Annotated[FileName, Query()],
-    if_match: IfMatch,
-    if_none_match: IfNoneMatch,
-) -> Upload:
-    declared = request.headers.get("content-length", "0")
-    return Upload(task_id, name, int(declared), body_of(request), if_match, if_none_match)
-
-
-@router.put(
-    UPLOAD_PATH,
-    response_model=AttachmentRead,
-    responses=TAGGED
-    | CREATED
-    | declare(
-        *(*AUTHORIZED, TaskNotFoundError, PermissionDeniedError, StaleVersionError),
-        *(NameTakenError, NameFreeError, RequestTimeoutError, QuotaExceededError),
-    ),
-    openapi_extra=BODY,
-)
-async def put_attachment(
-    upload: Annotated[Upload, Depends(get_upload)],
-    actor: Writer,
-    uploads: Annotated[UploadService, Depends(get_uploads)],
-    response: Response,
-) -> Any:
-    """Give a task the file that is the body, or give the file of that name another content.
-
-    It can be sent again: the same bytes under the same name change nothing. `If-None-Match: *` refuses to
-    replace, `If-Match` to replace another version.
-    """
-    attachment, is_new = await uploads.put(actor, upload)
-    if not is_new:
-        return tagged(response, attachment)
-    response.status_code = 201
-    return created(response, "/attachments", attachment)
-
-
 @router.get(
-    UPLOAD_PATH, response_model=PageRead[AttachmentRead], responses=declare(*AUTHORIZED, TaskNotFoundError)
+    "/tasks/{task_id}/attachments",
+    response_model=PageRead[AttachmentRead],
+    responses=declare(*AUTHORIZED, TaskNotFoundError),
 )
 async def list_attachments(
     task_id: TaskId, query: Annotated[AttachmentQuery, Query()], actor: Reader, attachments: Attachments
@@ -152,14 +106,11 @@ async def get_thumbnail(
 async def get_link(
     attachment_id: AttachmentId,
     actor: Reader,
-    attachments: Attachments,
-    request: Request,
+    links: Links,
     seconds: Annotated[int, Query(ge=60, le=604_800, description="Until it expires.")] = 3600,
 ) -> LinkRead:
     """Get a link by which anybody can download the file for a while. It cannot be taken back."""
-    state = request.app.state
-    base_url = f"{state.settings.public_url}{API_PREFIX}"
-    return await attachments.link(actor, attachment_id, state.keys, base_url, timedelta(seconds=seconds))
+    return await links.make(actor, attachment_id, timedelta(seconds=seconds))
 
 
 @router.get(
@@ -168,11 +119,9 @@ async def get_link(
     responses=CONTENT | declare(LinkNotFoundError, RangeNotSatisfiableError),
     openapi_extra=PUBLIC,
 )
-async def follow_link(
-    token: str, request: Request, attachments: Attachments, storage: Stored, wanted: Asked
-) -> Response:
+async def follow_link(token: str, links: Links, storage: Stored, wanted: Asked) -> Response:
     """Download the file that a link leads to."""
-    return await serve(storage, _content(await attachments.follow(request.app.state.keys, token)), wanted)
+    return await serve(storage, _content(await links.follow(token)), wanted)
 
 
 @router.delete(

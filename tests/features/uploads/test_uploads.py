@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from glasswork.features.attachments import service
+from glasswork.features.uploads import service
 from glasswork.features.workspaces.models import Role
+from tests.conftest import UPLOAD_LIMIT
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import PDF, make_attachment, put_file
 from tests.factories.tracker import make_task
@@ -72,17 +73,16 @@ class TestRefusals:
         owner: Caller,
         task: dict[str, Any],
         left_over: LeftOver,
-        upload_limit: int,
         is_declared: bool,
     ) -> None:
         async def twice_the_limit() -> AsyncIterator[bytes]:
             for _ in range(8):
-                yield bytes(upload_limit // 4)
+                yield bytes(UPLOAD_LIMIT // 4)
 
-        content = bytes(2 * upload_limit) if is_declared else twice_the_limit()
+        content = bytes(2 * UPLOAD_LIMIT) if is_declared else twice_the_limit()
         assert code(await put_file(owner, task, content=content)) == (413, "PAYLOAD_TOO_LARGE")
         assert await left_over() == (0, 0)
-        assert (await put_file(owner, task, content=bytes(upload_limit))).status_code == 201
+        assert (await put_file(owner, task, content=bytes(UPLOAD_LIMIT))).status_code == 201
 
     @pytest.mark.parametrize("is_declared", [True, False])
     async def test_a_workspace_has_a_quota(
