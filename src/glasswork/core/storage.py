@@ -8,8 +8,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,11 +56,19 @@ def key_of(object_id: UUID) -> str:
     return f"{name[-2:]}/{name}"
 
 
-@dataclass(frozen=True, slots=True)
 class Storage:
-    store: Any
-    folder: Path | None
-    """Of a local store."""
+    """Reached when it is first needed: a server whose files are away answers everything else."""
+
+    def __init__(self, url: str | None, folder: Path | None) -> None:
+        self._url = url
+        self.folder = folder
+        """Of a local store."""
+
+    @cached_property
+    def _store(self) -> Any:
+        if self.folder is not None:
+            return LocalStore(self.folder, mkdir=True)
+        return from_url(self._url or "", client_options=_CLIENT, retry_config=_RETRIES)
 
     async def put(self, object_id: UUID, chunks: AsyncIterable[bytes]) -> None:
         """Store all of it, or nothing; what `chunks` raises comes through.
@@ -70,7 +78,7 @@ class Storage:
         key = key_of(object_id)
         with _translated():
             await obstore.put_async(
-                self.store, key, chunks, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=2
+                self._store, key, chunks, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=2
             )
             if self.folder is not None:
                 await to_thread.run_sync(_make_durable, self.folder / key)
@@ -82,24 +90,26 @@ class Storage:
         with _translated():
             async with asyncio.timeout(STALL_SECONDS):
                 found = await obstore.get_async(
-                    self.store, key_of(object_id), options={"range": (start, end)}
+                    self._store, key_of(object_id), options={"range": (start, end)}
                 )
         return _read(found)
 
     async def delete(self, object_ids: Collection[UUID]) -> None:
-        """One that is not there is deleted already."""
+        """One that is not there is deleted already; with it goes what a crash left of it."""
         for object_id in object_ids:
+            if self.folder is not None:
+                await to_thread.run_sync(_delete_drafts, self.folder / key_of(object_id))
             with _translated(), suppress(FileNotFoundError):
                 async with asyncio.timeout(STALL_SECONDS):
-                    await obstore.delete_async(self.store, key_of(object_id))
+                    await obstore.delete_async(self._store, key_of(object_id))
 
 
 def open_storage(url: str | None, data_dir: Path) -> Storage:
     """`file:///folder`, or what obstore takes, such as `s3://bucket/prefix`; by default below the data."""
     if url is None or url.startswith("file:"):
         folder = Path(url2pathname(urlsplit(url).path)) if url else data_dir / "files"
-        return Storage(LocalStore(folder, mkdir=True), folder)
-    return Storage(from_url(url, client_options=_CLIENT, retry_config=_RETRIES), None)
+        return Storage(None, folder)
+    return Storage(url, None)
 
 
 async def announce(session: AsyncSession) -> UUID:
@@ -161,6 +171,12 @@ def _translated() -> Iterator[None]:
         if "StorageFull" in str(error) or "QuotaExceeded" in str(error):
             raise InsufficientStorageError("There is no room for files.") from error
         raise ServiceUnavailableError("The files cannot be reached.") from error
+
+
+def _delete_drafts(path: Path) -> None:
+    """In which obstore collects what comes, until all of it is there."""
+    for draft in path.parent.glob(f"{path.name}#*"):
+        draft.unlink(missing_ok=True)
 
 
 def _make_durable(path: Path) -> None:

@@ -21,8 +21,8 @@ BODY: Final[dict[str, Any]] = {
 }
 """The `openapi_extra` of an operation whose body is a file."""
 CONTENT: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "All of it.", "content": {"application/octet-stream": _BINARY}},
-    206: {"description": "The range.", "content": {"application/octet-stream": _BINARY}},
+    200: {"description": "All of it.", "content": {"*/*": _BINARY}},
+    206: {"description": "The range.", "content": {"*/*": _BINARY}},
     304: {"description": "It still has the ETag named in If-None-Match."},
 }
 """The `responses` of an operation that answers with a file."""
