@@ -35,7 +35,8 @@ STALL_SECONDS = 30
 
 _PART_BYTES = 8 << 20  # S3 wants parts of 5 MiB at least, and at most 10,000 of them
 _READ_BYTES = 256 << 10
-_CLIENT: Any = {"connect_timeout": "5s", "timeout": "1h"}
+# Plain HTTP only where the operator has named such an address, as in AWS_ENDPOINT_URL.
+_CLIENT: Any = {"connect_timeout": "5s", "timeout": "1h", "allow_http": True}
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
