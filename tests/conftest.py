@@ -105,10 +105,16 @@ def make_settings(database_url: str, **changes: object) -> Settings:
         "log_level": "error",
         "trusted_hosts": ("localhost", "127.0.0.1"),
         "attachment_max_bytes": UPLOAD_LIMIT,
-        "data_dir": os.environ.get("GLASSWORK_TEST_HOME", tempfile.gettempdir()),
+        "data_dir": _data_dir(),
     }
     values = {"database_url": SecretStr(database_url), "jwt_secret": SecretStr(SECRET), **defaults, **changes}
     return Settings.model_validate(values)
+
+
+def _data_dir() -> Path:
+    """One for each worker; while tests are collected there is no home yet, and nothing is written."""
+    home = os.environ.get("GLASSWORK_TEST_HOME", tempfile.gettempdir())
+    return Path(home, os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 
 
 @pytest.fixture(scope="session")
