@@ -26,7 +26,9 @@ LABEL org.opencontainers.image.title="Glasswork" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin glasswork
+# A volume for files takes its owner from the folder that it is mounted on.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin glasswork && \
+    install --directory --owner 10001 --group 10001 /var/lib/glasswork
 WORKDIR /app
 COPY alembic.ini ./
 COPY migrations migrations

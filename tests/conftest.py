@@ -30,6 +30,7 @@ from glasswork.core import db
 from glasswork.core.db import Database
 from glasswork.core.row_security import NOBODY, TellingConnection
 from glasswork.core.settings import Settings
+from glasswork.core.storage import open_storage
 from glasswork.core.telemetry.sink import LogHandler
 from glasswork.worker import SUBSCRIBERS
 from tests.data_dirs import used_data_dir
@@ -37,6 +38,7 @@ from tests.databases import SERVING, Server, open_server
 from tests.declared import ensure_declared
 from tests.factories.callers import Callers
 
+UPLOAD_LIMIT = 2 * 2**20
 SECRET = "a secret that is known to everybody who reads the tests"
 SETTINGS = (
     *("DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT", "DATA_DIR", "LOG_FORMAT"),
@@ -102,14 +104,24 @@ def make_settings(database_url: str, **changes: object) -> Settings:
         "rate_limit_enabled": False,
         "log_level": "error",
         "trusted_hosts": ("localhost", "127.0.0.1"),
+        "attachment_max_bytes": UPLOAD_LIMIT,
+        "data_dir": _data_dir(),
     }
     values = {"database_url": SecretStr(database_url), "jwt_secret": SecretStr(SECRET), **defaults, **changes}
     return Settings.model_validate(values)
 
 
+def _data_dir() -> Path:
+    """One for each worker; while tests are collected there is no home yet, and nothing is written."""
+    home = os.environ.get("GLASSWORK_TEST_HOME", tempfile.gettempdir())
+    return Path(home, os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+
+
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> FastAPI:
-    return create_app(settings)
+    app = create_app(settings)
+    app.state.storage = open_storage(None, settings.data_dir)
+    return app
 
 
 @pytest.fixture(scope="session")

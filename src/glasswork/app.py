@@ -39,9 +39,10 @@ from glasswork.core.http.resources import API_PREFIX
 from glasswork.core.oidc import providers_of
 from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.settings import Environment, Settings
+from glasswork.core.storage import open_storage
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
-from glasswork.core.telemetry.routes import Routes
+from glasswork.core.telemetry.routes import Operation, Routes
 from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_requests
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
@@ -49,6 +50,7 @@ from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
@@ -73,6 +75,8 @@ from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
 from glasswork.features.tasks.router import router as tasks
+from glasswork.features.uploads.router import PATH as UPLOAD_PATH
+from glasswork.features.uploads.router import router as uploads
 from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import router as workspaces
@@ -95,6 +99,7 @@ TAGS = [
     {"name": "workspaces", "description": "A team's own world, its members and invitations to it."},
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
+    {"name": "attachments", "description": "Files of tasks."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
@@ -103,6 +108,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, watchers, bulk, search, boards, changes, removals),
+    *(attachments, uploads),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
@@ -188,6 +194,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     ):
         await tell_of_bypass(database)
         app.state.database, app.state.outgoing = database, outgoing
+        app.state.storage = open_storage(settings.storage_url, settings.data_dir)
         app.state.oidc = providers_of(settings, outgoing)
         if others is not None:
             app.state.peers, app.state.frames = others, FrameService(database, others)
@@ -219,14 +226,15 @@ async def _worker(
 
 def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
     """Outermost first; request id and telemetry come around all of them."""
+    larger: dict[Operation, int] = {("PUT", f"{API_PREFIX}{UPLOAD_PATH}"): settings.attachment_max_bytes}
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(CorsMiddleware, origins=settings.cors_origins),
         *([Middleware(RateLimitMiddleware)] if settings.rate_limit_enabled else []),
         Middleware(ErrorRendererMiddleware),
         Middleware(TrustedHostsMiddleware, hosts=settings.trusted_hosts),
-        Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
-        Middleware(RetryMiddleware, metrics=signals.metrics),
+        Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, larger=larger),
+        Middleware(RetryMiddleware, metrics=signals.metrics, once=larger.keys()),
     ]
 
 

@@ -34,7 +34,9 @@ def installation(data_dir: Path | None = None) -> Iterator[Settings]:
     """
     with ExitStack() as stack:
         try:
-            local = LocalSettings(data_dir=data_dir) if data_dir else LocalSettings()
+            if data_dir:
+                os.environ["DATA_DIR"] = str(data_dir)
+            local = LocalSettings()
             is_embedded = local.database_url is None and local.environment is not Environment.PRODUCTION
             if is_embedded:
                 _start_embedded(local.data_dir, stack)

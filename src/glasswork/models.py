@@ -1,8 +1,9 @@
 """Imports every model, so that the metadata is complete in each process and in migrations."""
 
-from glasswork.core import events, guessing, jobs, mail
+from glasswork.core import events, guessing, jobs, mail, storage
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
+from glasswork.features.attachments import models as attachments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
@@ -17,6 +18,7 @@ from glasswork.features.workspaces import models as workspaces
 __all__ = [
     "Base",
     "accounts",
+    "attachments",
     "credentials",
     "events",
     "guessing",
@@ -29,6 +31,7 @@ __all__ = [
     "relations",
     "second_factors",
     "setup",
+    "storage",
     "tasks",
     "workspaces",
 ]

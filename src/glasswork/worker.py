@@ -18,6 +18,7 @@ from glasswork.core.outbox import Subscribers
 from glasswork.core.outgoing import Outgoing, open_outgoing
 from glasswork.core.runner import Recurring, Runner
 from glasswork.core.settings import Settings
+from glasswork.core.storage import Storage, open_storage
 from glasswork.core.telemetry.logs import configure_logs
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
@@ -25,6 +26,8 @@ from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import SessionReused, UserCreated
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
+from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
+from glasswork.features.attachments.jobs import MAKE_THUMBNAIL, SWEEP
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordChanged, PasswordForgot
 from glasswork.features.credentials.jobs import (
     SEND_CONFIRMATION,
@@ -57,6 +60,7 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
+    *(MAKE_THUMBNAIL, SWEEP),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -72,10 +76,13 @@ SUBSCRIBERS: Subscribers = {
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
     IdentityCreated.type: (TELL_OF_IDENTITY,),
     InvitationCreated.type: (SEND_INVITATION,),
+    AttachmentCreated.type: (MAKE_THUMBNAIL,),
+    AttachmentUpdated.type: (MAKE_THUMBNAIL,),
 }
 
 SCHEDULE = (
     Recurring("17 3 * * *", PURGE),
+    Recurring("37 * * * *", SWEEP),
     Recurring("47 3 * * *", RENEW_SEALS),
     Recurring("*/5 * * * *", CHECK_INVARIANTS),
 )
@@ -90,6 +97,7 @@ class Resources:
     keys: Keys
     mailer: Mailer
     outgoing: Outgoing
+    storage: Storage
     api_url: str
     metrics: Metrics
 
@@ -108,6 +116,7 @@ def create_runner(
         keys=Keys.of(settings),
         mailer=Mailer(smtp_url, settings.mail_from, signals.tracer if signals else NO_TRACER),
         outgoing=outgoing,
+        storage=open_storage(settings.storage_url, settings.data_dir),
         api_url=f"{settings.public_url}/api/v1",
         metrics=signals.metrics if signals else Metrics(),
     )

@@ -165,6 +165,11 @@ def log_in(base_url: str, username: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
+def put_file(client: httpx2.Client, task_id: str) -> Any:
+    answer = client.put(f"/tasks/{task_id}/attachments", params={"name": "a.txt"}, content=b"words")
+    return answer.json()["id"]
+
+
 def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str, Any]:
     with httpx2.Client(base_url=f"{base_url}/api/v1", headers=headers) as client:
 
@@ -194,6 +199,8 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "provider": "acme",
             "task_id": tasks[0],
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
+            "attachment_id": put_file(client, tasks[0]),
+            "token": "none-of-ours",
             "key": "OPS-1",
             "job_id": 1,
         }

@@ -8,6 +8,7 @@ from httpx2 import Response
 
 from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
+from tests.factories.files import make_attachment
 from tests.factories.tracker import make_api_token, make_label, make_project, make_status, make_task
 
 from .matrix import MARK
@@ -64,6 +65,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     token = await make_api_token(caller, "tasks:read")
     related = {"kind": "blocks", "task_id": own["done_task_id"]}
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
+    attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     body = {"email": "withdrawn@example.com", "role": "viewer"}
     invited = (await _sent(caller.post(f"/workspaces/{workspace['id']}/invitations", body))).json()
     for path in (
@@ -75,6 +77,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/auth/api-tokens/{token['id']}",
         f"/tasks/{own['archived_task_id']}/relations/{relation['id']}",
         f"/workspaces/{workspace['id']}/invitations/{invited['id']}",
+        f"/attachments/{attachment['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -93,6 +96,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "api_token_id": token["id"],
         "relation_id": relation["id"],
         "invitation_id": invited["id"],
+        "attachment_id": attachment["id"],
+        "token": "none of ours",
     }
 
 

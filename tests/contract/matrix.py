@@ -32,6 +32,8 @@ STRANGERS = ("outsider", "ex_member", "operator", "token_elsewhere")
 TOKENS = ("token", "token_without_scope")
 PEOPLE = (*NOT_SIGNED_IN, *STRANGERS, *ROLES, *TOKENS)
 
+HANDED_ON = {"follow_link"}
+"""Whoever has been given the address may see what is there."""
 MARK = "zanzibar"
 """In the name of everything that belongs to the workspace."""
 
@@ -65,6 +67,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens", "export_me"),
             *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
+            "follow_link",
         ),
         EVERYBODY,
     ),
@@ -89,6 +92,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
             *("list_task_history", "get_project_board", "get_project_summary"),
+            *("list_attachments", "get_attachment", "download_attachment", "get_thumbnail", "get_link"),
         ),
         MEMBERS,
     ),
@@ -97,6 +101,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
             *("position_task", "move_task", "archive_task", "unarchive_task", "watch_task", "unwatch_task"),
             *("create_relation", "delete_relation", "bulk_change_tasks"),
+            *("put_attachment", "delete_attachment"),
             *("create_label", "update_label", "delete_label"),
             *("undo_task_change", "create_project"),
         ),
@@ -200,6 +205,8 @@ class World:
             return f"{answer.status_code} instead of {expected}: {answer.text}"
         if changed and (expected >= 400 or operation.method == "GET"):
             return f"changed {changed}"
+        if operation.name in HANDED_ON:
+            return None
         if person not in (*ROLES, "token") and MARK in f"{answer.headers}{answer.text}":
             return f"was shown {answer.text}"
         return None

@@ -11,14 +11,15 @@ from glasswork.core.http.resources import API_PREFIX
 
 from .things import Things
 from .walker import Operation, operations
-from .world import BODIES, FORMS, QUERIES, SUBJECTS, filled, subjects
+from .world import BODIES, FILES, FORMS, QUERIES, SUBJECTS, filled, subjects
 
 Steps = tuple[str | int, ...]
 Schema = dict[str, Any]
 
-INSIDE = {"workspace", "project", "status", "label", "task"}
+INSIDE = {"workspace", "project", "status", "label", "task", "attachment"}
 """What is of a workspace and has a path of its own."""
 
+BINARY = "application/octet-stream"
 MODES = ("atomic", "best_effort")
 CHANGES: Mapping[str, dict[str, Any]] = {
     "create": {"project_id": "{project_id}", "title": "T"},
@@ -92,7 +93,9 @@ class Call:
         for parameter in self.declared.get("parameters", ()):
             for steps, schema in self._leaves(parameter["schema"], (parameter["name"],), None):
                 yield Slot(parameter["in"], steps, schema)
-        for content in self.declared.get("requestBody", {"content": {}})["content"].values():
+        for media_type, content in self.declared.get("requestBody", {"content": {}})["content"].items():
+            if media_type == BINARY:
+                continue
             for steps, schema in self._leaves(content["schema"], (), self.body):
                 yield Slot("body", steps, schema)
 
@@ -111,7 +114,7 @@ class Call:
         """Return what httpx2 needs to send it, with values put into slots."""
         places: dict[str, Any] = {
             "path": subjects(self.operation, things),
-            "query": dict(self.query),
+            "query": filled(dict(self.query), things),
             "header": {},
             "body": filled(self.body, things),
         }
@@ -126,6 +129,7 @@ class Call:
             "params": places["query"],
             "headers": places["header"],
             **({} if self.body is None else {kind: places["body"]}),
+            **({"content": FILES[self.operation.name]} if self.operation.name in FILES else {}),
         }
 
     def _leaves(self, schema: Schema, steps: Steps, value: Any) -> Iterator[tuple[Steps, Schema]]:

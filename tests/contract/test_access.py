@@ -20,7 +20,10 @@ pytestmark = pytest.mark.anyio
 
 KNOWN = (*ROLES, "outsider", "operator")
 
-NAMELESS = {"get_member", "get_project_summary", "list_members"}
+NAMELESS = {
+    *("get_member", "get_project_summary", "list_members"),
+    *("download_attachment", "get_thumbnail", "get_link"),
+}
 """They show nothing that the workspace's people have named."""
 
 

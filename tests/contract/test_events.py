@@ -75,6 +75,8 @@ EVENTS: dict[str, list[str]] = {
     "unwatch_task": ["task.updated"],
     "create_relation": ["relation.created"],
     "delete_relation": ["relation.deleted"],
+    "put_attachment": ["attachment.updated"],
+    "delete_attachment": ["attachment.deleted"],
     "bulk_change_tasks": ["task.updated"],
     "undo_task_change": ["task.updated"],
 }

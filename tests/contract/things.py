@@ -9,6 +9,7 @@ from glasswork.core.tokens import digest
 from glasswork.features.identities.models import Identity
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.files import make_attachment, picture
 from tests.factories.tracker import (
     make_api_token,
     make_label,
@@ -26,6 +27,8 @@ from tests.features.second_factors.authenticator import (
 )
 
 Things = dict[str, str]
+
+_WITH_THUMBNAIL = "UPDATE attachments SET thumbnail_id = object_id, thumbnail_size = size WHERE id = :id"
 
 
 async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
@@ -48,7 +51,8 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         "user_id": str(member.id),
         "username": member.username,
         "invitation_id": pending["id"],
-        **await make_project_things(owner, member, workspace, mark),
+        **(things := await make_project_things(owner, member, workspace, mark)),
+        **await make_files(callers, owner, things["task_id"], mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -83,6 +87,19 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
         "whole_task_key": whole["key"],
         "archived_task_id": archived["id"],
         "relation_id": (await owner.post(f"/tasks/{whole['id']}/relations", related)).json()["id"],
+    }
+
+
+async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -> Things:
+    """A picture, with one that is said to be its thumbnail, and a link to it."""
+    attachment = await make_attachment(owner, {"id": task_id}, name=f"{mark}.png", content=picture(8))
+    async with callers.database.system_transaction() as session:
+        await session.execute(text(_WITH_THUMBNAIL), {"id": attachment["id"]})
+    link = (await owner.get(f"/attachments/{attachment['id']}/link")).json()["url"]
+    return {
+        "attachment_id": attachment["id"],
+        "file_name": attachment["name"],
+        "token": link.rpartition("/")[2],
     }
 
 

@@ -60,8 +60,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "refresh": {"refresh_token": "{refresh_token}"},
 }
+FILES = {"put_attachment": b"words"}
 FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
-QUERIES = {"search_tasks": {"q": "task"}, "delete_status": {"move_to": "todo"}}
+QUERIES = {
+    "search_tasks": {"q": "task"},
+    "delete_status": {"move_to": "todo"},
+    "put_attachment": {"name": "{file_name}"},
+}
 SUBJECTS = {
     "restore_task": {"task_id": "{deleted_task_id}"},
     "reopen_task": {"task_id": "{done_task_id}"},
@@ -80,8 +85,10 @@ def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
     options = {}
     if body := BODIES.get(operation.name):
         options["json"] = filled(body, things)
+    if content := FILES.get(operation.name):
+        options["content"] = content
     if query := QUERIES.get(operation.name):
-        options["params"] = query
+        options["params"] = filled(query, things)
     if form := FORMS.get(operation.name):
         options["data"] = filled(form, things)
     return operation.path.format(**subjects(operation, things)), options

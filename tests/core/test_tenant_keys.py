@@ -14,6 +14,7 @@ OF_USERS = {"api_tokens", "idempotency_keys"}
 NAMED_BY_CHANCE = {
     "id": "made of time and chance by the app, never by the caller",
     "token_hash": "of a secret",
+    **dict.fromkeys(("object_id", "thumbnail_id"), "of bytes in the store, named as an id is"),
 }
 """Columns that are unique over all workspaces: a stranger cannot bring about that a value is taken."""
 WITHOUT_A_KEY = {

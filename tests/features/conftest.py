@@ -1,9 +1,14 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
 
+from glasswork.core.db import Database
 from tests.factories.callers import Caller, Callers
+from tests.factories.files import make_attachment
 from tests.factories.tracker import make_project, make_task, make_workspace
 
 
@@ -30,3 +35,37 @@ async def task(owner: Caller, project: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def limited(change_settings: Callable[..., None]) -> None:
     change_settings(rate_limit_enabled=True)
+
+
+@pytest.fixture
+async def attachment(owner: Caller, task: dict[str, Any]) -> dict[str, Any]:
+    return await make_attachment(owner, task)
+
+
+@pytest.fixture
+def folder(app: FastAPI) -> Path:
+    """Where the files lie."""
+    folder: Path = app.state.storage.folder
+    return folder
+
+
+def files_in(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def left_over(folder: Path, database: Database) -> Callable[[], Awaitable[tuple[int, int]]]:
+    """Tells how many files and entries of the ledger there are more than when the test began."""
+
+    async def count() -> tuple[int, int]:
+        async with database.reading() as session:
+            entries: int = (await session.execute(text("SELECT count(*) FROM stored_objects"))).scalar_one()
+        return files_in(folder), entries
+
+    before = files_in(folder)
+
+    async def left_over() -> tuple[int, int]:
+        files, entries = await count()
+        return files - before, entries
+
+    return left_over

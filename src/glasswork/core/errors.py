@@ -5,13 +5,16 @@ AppError
 ├── AuthenticationError       401
 ├── PermissionDeniedError     403
 ├── NotFoundError             404
+├── RequestTimeoutError       408
 ├── ConflictError             409
 ├── PreconditionFailedError   412
 ├── PayloadTooLargeError      413
 ├── UnsupportedMediaTypeError 415
+├── RangeNotSatisfiableError  416
 ├── ValidationError           422
 ├── RateLimitError            429
-└── ServiceUnavailableError   503
+├── ServiceUnavailableError   503
+└── InsufficientStorageError  507
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,6 +64,11 @@ class ConflictError(AppError):
     code = "CONFLICT"
 
 
+class RequestTimeoutError(AppError):
+    status = 408
+    code = "REQUEST_TIMEOUT"
+
+
 class PreconditionFailedError(AppError):
     status = 412
     code = "PRECONDITION_FAILED"
@@ -74,6 +82,14 @@ class PayloadTooLargeError(AppError):
 class UnsupportedMediaTypeError(AppError):
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RangeNotSatisfiableError(AppError):
+    status = 416
+    code = "RANGE_NOT_SATISFIABLE"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"There are {size} bytes.", headers={"Content-Range": f"bytes */{size}"})
 
 
 class ValidationError(AppError):
@@ -100,6 +116,11 @@ class ServiceUnavailableError(AppError):
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class InsufficientStorageError(AppError):
+    status = 507
+    code = "INSUFFICIENT_STORAGE"
 
 
 class TransientError(ServiceUnavailableError):

@@ -150,6 +150,9 @@ class Settings(LocalSettings):
     worker_inline: bool = False
     heartbeat_seconds: float = Field(default=30, ge=1)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
+    storage_url: str | None = None
+    attachment_max_bytes: int = Field(default=100 * 2**20, ge=1024)
+    workspace_quota_bytes: int = Field(default=10 * 2**30, ge=0)
 
     @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", "outgoing_allowed", mode="before")
     @classmethod

@@ -1,7 +1,6 @@
 """What is sent after an event, carried out as the worker does, and read as its receiver does."""
 
 from dataclasses import dataclass
-from functools import cache
 
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -9,11 +8,9 @@ from sqlalchemy import select
 from glasswork.core.db import Database
 from glasswork.core.events import Event, InstallationEvent
 from glasswork.core.jobs import EventRef, Work
-from glasswork.core.mail import KeptMail, Mailer
-from glasswork.core.outgoing import Outgoing
-from glasswork.core.telemetry.metrics import Metrics
-from glasswork.worker import SUBSCRIBERS, Resources
-from tests.conftest import make_settings
+from glasswork.core.mail import KeptMail
+from glasswork.worker import SUBSCRIBERS
+from tests.factories.work import make_work
 
 
 @dataclass
@@ -40,18 +37,7 @@ class Postman:
             return await session.get(KeptMail, self.delivered)
 
     def _work(self) -> Work:
-        settings = self.app.state.settings
-        mailer = Mailer(None, settings.mail_from)
-        api_url = "https://example.com/api/v1"
-        keys, metrics = self.app.state.keys, Metrics()
-        resources = Resources(settings, self.database, keys, mailer, _outgoing(), api_url, metrics)
-        return Work(id=self.delivered, resources=resources, once=self.database.transaction)
-
-
-@cache
-def _outgoing() -> Outgoing:
-    """It takes 40 ms to make, for the certificates of all authorities; no letter needs it."""
-    return Outgoing(make_settings("postgresql+asyncpg://nobody@nowhere/nothing"))
+        return make_work(self.app, self.database, self.delivered)
 
 
 def token_in(letter: KeptMail | None) -> str:

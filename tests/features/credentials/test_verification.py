@@ -14,14 +14,12 @@ from glasswork.core.db import Database
 from glasswork.core.events import InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
-from glasswork.core.outgoing import Outgoing
 from glasswork.core.runner import backoff
-from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.credentials.service import VerificationService
-from glasswork.worker import Resources
 from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.work import make_work
 from tests.smtp import Sink, listening, url
 
 pytestmark = pytest.mark.anyio
@@ -116,12 +114,7 @@ class TestVerifyEmail:
 class TestWelcome:
     @pytest.fixture
     def work(self, app: FastAPI, database: Database) -> Work:
-        settings = app.state.settings
-        mailer = Mailer(None, settings.mail_from)
-        address = "https://example.com/api/v1"
-        outgoing = Outgoing(settings)
-        resources = Resources(settings, database, app.state.keys, mailer, outgoing, address, Metrics())
-        return Work(id=7, resources=resources, once=database.transaction)
+        return make_work(app, database, 7)
 
     async def test_registration_orders_it(self, client: AsyncClient, database: Database) -> None:
         registered = await register(client)

@@ -9,17 +9,15 @@ from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import Nothing, Work
-from glasswork.core.mail import Mailer
-from glasswork.core.outgoing import Outgoing
 from glasswork.core.telemetry.lines import JsonFormatter
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.invariants.models import Rule
 from glasswork.features.invariants.repository import MOST, NEWEST, STATEMENTS
-from glasswork.worker import Resources
 from tests.databases import Server
 from tests.factories.callers import Callers
 from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.factories.work import make_work
 
 pytestmark = pytest.mark.anyio
 
@@ -77,10 +75,8 @@ async def world(committing_app: FastAPI, committing_callers: Callers, server: Se
     await owner.patch(f"/tasks/{task['id']}", {"title": "Another"})
     state = committing_app.state
     metrics = Metrics()
-    resources = Resources(
-        state.settings, state.database, state.keys, Mailer(None, ""), Outgoing(state.settings), "", metrics
-    )
-    return World(state.database, metrics, Work(1, resources, state.database.transaction), server)
+    work = make_work(committing_app, state.database, metrics=metrics)
+    return World(state.database, metrics, work, server)
 
 
 async def test_what_the_api_made_breaks_none(world: World) -> None:

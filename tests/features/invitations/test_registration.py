@@ -10,14 +10,13 @@ from sqlalchemy import select, update
 
 from glasswork.core.db import Database
 from glasswork.core.events import WorkspaceEvent
-from glasswork.core.jobs import EventRef, Work
-from glasswork.core.mail import KeptMail, Mailer
-from glasswork.core.outgoing import Outgoing
-from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.jobs import EventRef
+from glasswork.core.mail import KeptMail
 from glasswork.features.accounts.models import User
 from glasswork.features.invitations.models import Invitation
-from glasswork.worker import SUBSCRIBERS, Resources
+from glasswork.worker import SUBSCRIBERS
 from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.work import make_work
 from tests.features.accounts.sign_in import error_of, log_in, register
 
 from .test_invitations import expire, invite, path_of
@@ -121,12 +120,9 @@ class TestLetter:
         )
         async with database.reading() as session:
             event = (await session.scalars(newest)).one()
-        settings, keys = app.state.settings, app.state.keys
-        mailer, api_url = Mailer(None, settings.mail_from), "https://example.com/api/v1"
-        resources = Resources(settings, database, keys, mailer, Outgoing(settings), api_url, Metrics())
         reference = EventRef(id=event.id, workspace_id=event.workspace_id, subject_id=event.subject_id)
         for job in SUBSCRIBERS["invitation.created"]:
-            await job.run(Work(id=1, resources=resources, once=database.transaction), reference)
+            await job.run(make_work(app, database), reference)
         async with database.reading() as session:
             return await session.get(KeptMail, 1)
 

@@ -8,18 +8,15 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from glasswork.core.db import Database
-from glasswork.core.jobs import EventRef, Work
-from glasswork.core.mail import Mailer
-from glasswork.core.outgoing import Outgoing
-from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.jobs import EventRef
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.credentials.events import AddressChangeRequested
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.workspaces.models import Role
-from glasswork.worker import Resources
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.tracker import make_api_token, make_project, make_task, make_workspace
+from tests.factories.work import make_work
 from tests.features.accounts.sign_in import error_of, log_in, refresh, register
 from tests.features.credentials.letters import Postman, token_in
 from tests.features.second_factors.authenticator import grow_old
@@ -301,10 +298,7 @@ class TestAdministration:
     ) -> None:
         ada = await callers.user()
         await delete_account(ada)
-        settings, keys = app.state.settings, app.state.keys
-        outgoing = Outgoing(settings)
-        resources = Resources(settings, database, keys, Mailer(None, ""), outgoing, "", Metrics())
         event = EventRef(id=uuid7(), workspace_id=None, subject_id=ada.id)
-        await SEND_WELCOME.run(Work(1, resources, database.transaction), event)
+        await SEND_WELCOME.run(make_work(app, database), event)
         for table in ("kept_mails", "one_time_tokens"):
             assert await rows(database, f"SELECT * FROM {table}") == []

@@ -7,14 +7,10 @@ from fastapi import FastAPI
 from sqlalchemy import event, text
 
 from glasswork.core.db import Database
-from glasswork.core.jobs import Nothing, Work
-from glasswork.core.mail import Mailer
-from glasswork.core.outgoing import Outgoing
-from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.jobs import Nothing
 from glasswork.features.privacy.jobs import PURGE
 from glasswork.features.privacy.service import BATCH, PurgeService
 from glasswork.features.tasks.service import TaskService
-from glasswork.worker import Resources
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import (
@@ -25,6 +21,7 @@ from tests.factories.tracker import (
     make_workspace,
     multiply_tasks,
 )
+from tests.factories.work import make_work
 
 pytestmark = pytest.mark.anyio
 
@@ -189,9 +186,7 @@ async def test_the_job_keeps_things_for_the_days_that_are_set(
     await delete(owner, database, "tasks", task, "2 days")
     for days, left in ((3, {task["id"]}), (1, set())):
         settings = app.state.settings.model_copy(update={"retention_days": days})
-        mailer, outgoing = Mailer(None, ""), Outgoing(settings)
-        resources = Resources(settings, database, app.state.keys, mailer, outgoing, "", Metrics())
-        await PURGE.run(Work(1, resources, database.transaction), Nothing())
+        await PURGE.run(make_work(app, database, settings=settings), Nothing())
         assert await ids(database, "tasks") == left
 
 

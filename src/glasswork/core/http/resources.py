@@ -39,6 +39,14 @@ def shown(response: Response, resource: Resource, seen: Seen) -> Resource | Resp
     return tagged(response, resource)
 
 
+def stored(response: Response, collection: str, resource: Resource, is_new: bool) -> Resource:
+    """The answer to a PUT of what may have been there."""
+    if not is_new:
+        return tagged(response, resource)
+    response.status_code = HTTPStatus.CREATED
+    return created(response, collection, resource)
+
+
 def created(response: Response, collection: str, resource: Resource) -> Resource:
     response.headers["Location"] = f"{API_PREFIX}{collection}/{resource.id}"
     return tagged(response, resource)

@@ -21,6 +21,10 @@ _TOLD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z][A-Z0-9]{1,9
 _HIDDEN = "*"
 
 
+Operation = tuple[str, str | None]
+"""The method, and the template of the path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     template: str | None

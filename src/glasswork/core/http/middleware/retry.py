@@ -1,11 +1,13 @@
 import asyncio
 import random
+from collections.abc import Container
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glasswork.core.errors import TransientError
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.telemetry.routes import Operation, Place
 
 TRIES = 3
 PAUSE_SECONDS = 0.1
@@ -18,13 +20,16 @@ class RetryMiddleware:
     What a handler does outside of its transaction it does again: such effects must bear that.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, once: Container[Operation]) -> None:
+        """`once`: operations whose bodies are too large to be kept."""
         self.app = app
+        self._once = once
         self._metrics = metrics
         self._pausing = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        place: Place | None = scope.get("glasswork.place")
+        if place is None or (scope["method"], place.template) in self._once:
             await self.app(scope, receive, send)
             return
         received: list[Message] = []

@@ -1,0 +1,34 @@
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_RESERVED = {".", ".."}
+
+
+def _is_plain(name: str) -> str:
+    if name in _RESERVED or name != name.strip() or not name.isprintable():
+        raise ValueError("must be the name of a file: printable, without folders and without space around it")
+    return name
+
+
+FileName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^/\\\x00]*$",
+        description="The file's name, by which the task knows it.",
+        examples=["report.pdf"],
+    ),
+    AfterValidator(_is_plain),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What has come in: as it is measured, not as it was announced."""
+
+    size: int
+    sha256: str
+    media_type: str
