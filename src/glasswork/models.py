@@ -3,6 +3,7 @@
 from glasswork.core import events, guessing, jobs, mail
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
+from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
@@ -17,6 +18,7 @@ from glasswork.features.workspaces import models as workspaces
 __all__ = [
     "Base",
     "accounts",
+    "comments",
     "credentials",
     "events",
     "guessing",

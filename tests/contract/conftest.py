@@ -194,6 +194,8 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "provider": "acme",
             "task_id": tasks[0],
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
+            "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],
+            "reaction": "heart",
             "key": "OPS-1",
             "job_id": 1,
         }

@@ -77,6 +77,7 @@ StatusId = Annotated[UUID, Reference("status")]
 LabelId = Annotated[UUID, Reference("label")]
 TaskId = Annotated[UUID, Reference("task")]
 RelationId = Annotated[UUID, Reference("relation")]
+CommentId = Annotated[UUID, Reference("comment")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
