@@ -159,6 +159,7 @@ class TestRefusals:
         self, owner: Caller, project: Json, task: Json, container: str
     ) -> None:
         comment = await make_comment(owner, task)
+        comment = (await owner.patch(f"/comments/{comment['id']}", {"body": "b"})).json()
         reply = await make_comment(owner, task, reply_to_id=comment["id"])
         await owner.delete(f"/comments/{reply['id']}")
         await owner.delete(f"/{container}/{(task if container == 'tasks' else project)['id']}")
@@ -166,7 +167,7 @@ class TestRefusals:
         answers = [
             *[await owner.get(each) for each in (f"/tasks/{task['id']}/comments", *paths_of(comment))],
             await owner.post(f"/tasks/{task['id']}/comments", {"body": "a"}),
-            await owner.patch(path, {"body": "b"}),
+            await owner.patch(path, {"body": "c"}),
             await owner.put(f"{path}/reactions/heart"),
             await owner.delete(path),
             await owner.post(f"/comments/{reply['id']}/restore"),
@@ -287,6 +288,7 @@ async def test_mentions_members(owner: Caller, callers: Callers, workspace: Json
     ada, bob, gone = [await callers.member(workspace["id"]) for _ in range(3)]
     await owner.delete(f"/workspaces/{workspace['id']}/members/{gone.id}")
     stranger = await callers.user()
+    await make_workspace(stranger)
     body = (
         f"@{bob.username.upper()} and @{ada.username}, @{bob.username}; but `@{owner.username}`,"
         f" x@{owner.username}, @{gone.username}, @{stranger.username}, @nobody_at_all"
@@ -354,8 +356,9 @@ class TestDeletion:
         assert event["before"] == {name: value for name, value in comment.items() if name != "body_html"}
 
     async def test_with_replies_its_place_is_left(self, owner: Caller, task: Json) -> None:
-        comment = await make_comment(owner, task, body=f"@{owner.username}")
+        comment = await make_comment(owner, task, body="a")
         path = f"/comments/{comment['id']}"
+        comment = (await owner.patch(path, {"body": f"@{owner.username}"})).json()
         await owner.put(f"{path}/reactions/heart")
         reply = await make_comment(owner, task, reply_to_id=comment["id"])
         await owner.delete(path)
@@ -364,7 +367,7 @@ class TestDeletion:
         assert place == comment | {
             "body": None,
             "mentions": [],
-            "version": 3,
+            "version": 4,
             "updated_at": place["updated_at"],
             "deleted_at": place["deleted_at"],
         }
@@ -392,6 +395,7 @@ class TestDeletion:
         assert (answer.status_code, answer.headers["ETag"]) == (200, '"5"')
         assert after == before | {"version": 5, "updated_at": after["updated_at"]}
         assert (await owner.post(f"{path}/restore")).json() == after
+        assert [each["type"] for each in await changes(owner, task)].count("comment.restored") == 1
         assert len((await owner.get(f"{path}/versions")).json()["items"]) == 1
         event = (await changes(owner, task))[-1]
         assert (event["type"], event["after"]["body"]) == ("comment.restored", after["body"])

@@ -97,7 +97,7 @@ async def delete_comment(comment_id: CommentId, actor: Writer, comments: Comment
 @router.post(
     "/comments/{comment_id}/restore",
     response_model=CommentRead,
-    responses=TAGGED | declare(*INSIDE, TaskNotFoundError, PermissionDeniedError),
+    responses=TAGGED | declare(*INSIDE, PermissionDeniedError),
 )
 async def restore_comment(
     comment_id: CommentId, actor: Writer, comments: Comments, response: Response

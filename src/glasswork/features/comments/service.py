@@ -89,7 +89,6 @@ class CommentService:
 
     async def restore(self, actor: Actor, comment_id: UUID) -> AnyRow:
         comment, role = await self._comments.lock(actor, comment_id)
-        await self._tasks.get(actor, comment.task_id)
         if comment.body is None:
             raise CommentNotFoundError(comment_id)
         require(policy.can_delete(role, comment, actor.user_id))
