@@ -3,7 +3,7 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import DateTime, Row, and_, bindparam, cast, delete, func, select
+from sqlalchemy import ARRAY, DateTime, Row, Uuid, and_, any_, bindparam, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -176,6 +176,7 @@ class CommentRepository:
         return {(row[0], row[1]) for row in await self._session.execute(statement)}
 
     async def get_all(self, actor: Actor, comment_ids: Sequence[UUID]) -> Sequence[AnyRow]:
-        """Those of them that are there, in the order of their ids."""
-        statement = COMMENTS.where(Comment.id.in_(comment_ids)).order_by(Comment.id)
+        """Those of them that are there, in the order of their ids; with one bind parameter, however many."""
+        ids = literal(list(comment_ids), ARRAY(Uuid()))
+        statement = COMMENTS.where(Comment.id == any_(ids)).order_by(Comment.id)
         return (await self._session.execute(statement, actor.binds)).all()
