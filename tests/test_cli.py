@@ -22,6 +22,7 @@ ARCHIVE = {
     "issues": [
         {"number": 7, "title": "Pane rattles", "body": "In *wind*.", "state": "OPEN", "author": "ada"}
         | {"assignees": [], "labels": ["cracked"], "closedAt": None}
+        | {"comments": [{"author": "bob", "body": "Putty?", **WHEN}]}
         | WHEN
     ],
     "pulls": [],
@@ -114,14 +115,22 @@ class TestDemoAndImport:
         secured = [task for task in shown if labels[0]["id"] in task["label_ids"]]
         assert (labels[0]["name"], len(secured)) == ("security", 2)
 
+        port = next(task for task in shown if task["title"] == "Port scan shows 8080 open")
+        asked, answered = get(serving, f"/tasks/{port['id']}/comments", headers)["items"]
+        assert asked["mentions"] == [asked["author_id"]]
+        assert answered["reply_to_id"] == asked["id"]
+        assert [each["reaction"] for each in answered["reactions"]] == ["eyes"]
+
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]
         first = run(*command, data_dir=serving.data_dir)
-        assert said(first) == "Project PANES New tasks 1 Already there 0 New labels 1"
+        assert said(first) == "Project PANES New tasks 1 Already there 0 New labels 1 New comments 1"
         task = get(serving, f"{tasks}/PANES-7", headers)
         assert task["title"] == "Pane rattles"
+        comment = get(serving, f"/tasks/{task['id']}/comments", headers)["items"][0]
+        assert (comment["body"], comment["external"]["author"]) == ("Putty?", "bob")
         second = run(*command, data_dir=serving.data_dir)
-        assert said(second) == "Project PANES New tasks 0 Already there 1 New labels 0"
+        assert said(second) == "Project PANES New tasks 0 Already there 1 New labels 0 New comments 0"
         assert get(serving, f"{tasks}/PANES-7", headers) == task
 
         command[command.index("--workspace") + 1] = "nowhere"

@@ -54,6 +54,7 @@ from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
+from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
@@ -100,6 +101,7 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
+    {"name": "comments", "description": "What is said about tasks."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
@@ -107,8 +109,8 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, history, placement, relations, watchers, bulk, search, boards, changes, removals),
-    *(attachments, uploads),
+    *(tasks, history, placement, relations, watchers, comments, attachments, uploads),
+    *(bulk, search, boards, changes, removals),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )

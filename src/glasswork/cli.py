@@ -232,7 +232,7 @@ def import_(
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Load another tracker's tasks. A broken file loads nothing; twice is once."""
+    """Load another tracker's tasks and comments. A broken file loads nothing; twice is once."""
     from rich.progress import Progress
 
     from glasswork import commands
@@ -252,7 +252,8 @@ def import_(
         f"Project        {report.project_key}\n"
         f"New tasks      {report.imported}\n"
         f"Already there  {report.already_there}\n"
-        f"New labels     {report.labels}"
+        f"New labels     {report.labels}\n"
+        f"New comments   {report.comments}"
     )
 
 

@@ -18,6 +18,9 @@ from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService
 from glasswork.features.bulk.schemas import Bulk, BulkMode, BulkUpdate
 from glasswork.features.bulk.service import BulkService
+from glasswork.features.comments.models import Reaction
+from glasswork.features.comments.schemas import CommentCreate
+from glasswork.features.comments.service import CommentService
 from glasswork.features.history.service import HistoryService
 from glasswork.features.placement.service import PlacementService
 from glasswork.features.projects.models import Category
@@ -94,12 +97,12 @@ async def make_demo(settings: Settings) -> tuple[str, str, str]:
             await AccountService(session, PasswordRules.of(settings)).register(new)
         async with acting_as(database, settings, login, "glasswork demo") as actor:
             async with database.system_transaction() as session:  # it makes a workspace
-                task_id = await _fill(session, actor, slug)
+                task_id = await _fill(session, actor, slug, login)
             await _undo_an_edit(database, actor, task_id)
     return slug, login, password
 
 
-async def _fill(session: AsyncSession, actor: Actor, slug: str) -> UUID:
+async def _fill(session: AsyncSession, actor: Actor, slug: str, login: str) -> UUID:
     """Return the id of a task."""
     workspace = await WorkspaceService(session).create(actor, WorkspaceCreate(name="Demo", slug=slug))
     project = await ProjectService(session).create(
@@ -122,6 +125,7 @@ async def _fill(session: AsyncSession, actor: Actor, slug: str) -> UUID:
         )
         tasks.append(await TaskService(session).create(actor, project.id, new))
     await _connect(session, actor, tasks)
+    await _talk(session, actor, tasks[2].id, login)
     await _review(session, actor, tasks[1:3])
     return await _recur(session, actor, project.id, now)
 
@@ -136,6 +140,15 @@ async def _connect(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow])
     placement = PlacementService(session)
     await placement.put_behind(actor, ports.id, None, Precondition())
     await placement.archive(actor, backups.id, Precondition())
+
+
+async def _talk(session: AsyncSession, actor: Actor, task_id: UUID, login: str) -> None:
+    comments = CommentService(session)
+    question = CommentCreate(body=f"Is it the `metrics` page, @{login}?")
+    asked = await comments.create(actor, task_id, question)
+    answer = CommentCreate(body="It is:\n\n- open to **all**\n- of no use to any", reply_to_id=asked.id)
+    answered = await comments.create(actor, task_id, answer)
+    await comments.react(actor, answered.id, Reaction.EYES, Precondition())
 
 
 async def _review(session: AsyncSession, actor: Actor, tasks: Sequence[AnyRow]) -> None:

@@ -4,6 +4,7 @@ from glasswork.core import events, guessing, jobs, mail, storage
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.attachments import models as attachments
+from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "accounts",
     "attachments",
+    "comments",
     "credentials",
     "events",
     "guessing",

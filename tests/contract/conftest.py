@@ -201,6 +201,8 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
             "attachment_id": put_file(client, tasks[0]),
             "token": "none-of-ours",
+            "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],
+            "reaction": "heart",
             "key": "OPS-1",
             "job_id": 1,
         }

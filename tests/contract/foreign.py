@@ -9,7 +9,14 @@ from httpx2 import Response
 from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
-from tests.factories.tracker import make_api_token, make_label, make_project, make_status, make_task
+from tests.factories.tracker import (
+    make_api_token,
+    make_comment,
+    make_label,
+    make_project,
+    make_status,
+    make_task,
+)
 
 from .matrix import MARK
 from .things import Things, make_project_things, make_things, make_workspace_things
@@ -64,12 +71,14 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     member = await callers.member(workspace["id"])
     token = await make_api_token(caller, "tasks:read")
     related = {"kind": "blocks", "task_id": own["done_task_id"]}
+    comment = await make_comment(caller, {"id": own["archived_task_id"]}, body=f"{MARK} words")
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     body = {"email": "withdrawn@example.com", "role": "viewer"}
     invited = (await _sent(caller.post(f"/workspaces/{workspace['id']}/invitations", body))).json()
     for path in (
         f"/tasks/{task['id']}",
+        f"/comments/{comment['id']}",
         f"/labels/{label['id']}",
         f"/statuses/{status['id']}",
         f"/projects/{gone_project['id']}",
@@ -83,6 +92,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     tasks = [name for name in own if name.endswith("task_id")]
     return {
         **dict.fromkeys(tasks, task["id"]),
+        "comment_id": comment["id"],
+        "deleted_comment_id": comment["id"],
         "key": task["key"],
         "label_id": label["id"],
         "label_name": label["name"],

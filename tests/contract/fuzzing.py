@@ -47,6 +47,7 @@ BEYOND_SCHEMA = {
     "transition_not_allowed",
     "unfit_password",
     "unknown_assignee",
+    "unknown_comment",
     "unknown_label",
     "unknown_parent",
     "unknown_project",

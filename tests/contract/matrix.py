@@ -93,6 +93,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
             *("list_task_history", "get_project_board", "get_project_summary"),
             *("list_attachments", "get_attachment", "download_attachment", "get_thumbnail", "get_link"),
+            *("list_comments", "get_comment", "list_comment_versions"),
         ),
         MEMBERS,
     ),
@@ -104,6 +105,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("put_attachment", "delete_attachment"),
             *("create_label", "update_label", "delete_label"),
             *("undo_task_change", "create_project"),
+            *("create_comment", "add_reaction", "remove_reaction"),
         ),
         WRITERS,
     ),
@@ -112,11 +114,12 @@ DUE: dict[str, Mapping[str, int]] = {
             *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
             *("create_status", "update_status", "delete_status", "create_workspace_label"),
             *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
-            "list_workspace_audit",
+            *("list_workspace_audit", "delete_comment", "restore_comment"),
         ),
         ADMINS,
     ),
     **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
+    "update_comment": OWNERS,  # whose it is
     **dict.fromkeys(
         (
             *("list_users", "get_user", "update_user", "reset_user_totp"),

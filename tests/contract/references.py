@@ -33,7 +33,7 @@ WORDS: Final[Mapping[str, str]] = {
 
 _TASK_LISTS = {"list_project_tasks", "list_workspace_tasks"}
 _OF_ALL_PROJECTS = {"list_workspace_tasks", "search_tasks"}
-_OF_A_PROJECT = {"label", "label_name", "status_key", "task", "whole_task_key"}
+_OF_A_PROJECT = {"comment", "label", "label_name", "status_key", "task", "whole_task_key"}
 _WORD = re.compile(r"[\w-]+")
 
 

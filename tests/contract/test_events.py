@@ -77,6 +77,12 @@ EVENTS: dict[str, list[str]] = {
     "delete_relation": ["relation.deleted"],
     "put_attachment": ["attachment.updated"],
     "delete_attachment": ["attachment.deleted"],
+    "create_comment": ["comment.created"],
+    "update_comment": ["comment.updated"],
+    "delete_comment": ["comment.deleted"],
+    "restore_comment": ["comment.restored"],
+    "add_reaction": ["comment.updated"],
+    "remove_reaction": ["comment.updated"],
     "bulk_change_tasks": ["task.updated"],
     "undo_task_change": ["task.updated"],
 }

@@ -24,6 +24,7 @@ KEPT = text("SELECT workspace_id FROM idempotency_keys")
 
 TAKING = {
     *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
+    *("create_comment", "restore_comment"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }

@@ -6,7 +6,14 @@ from fastapi import FastAPI
 from glasswork.features.accounts.models import SystemRole
 from tests.conftest import RolledBackDatabase
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import (
+    make_api_token,
+    make_comment,
+    make_label,
+    make_project,
+    make_task,
+    make_workspace,
+)
 from tests.statements import statements
 
 from .things import Things, make_things
@@ -46,6 +53,7 @@ async def make_more(callers: Callers, owner: Caller, things: Things) -> None:
     for n in range(ROWS):
         await make_task(owner, project, label_ids=[things["label_id"]], assignee_id=str(owner.id))
         await make_label(owner, project)
+        await make_comment(owner, {"id": things["task_id"]}, reply_to_id=things["comment_id"])
         await make_project(owner, workspace, key=f"MORE{n}")
         await make_workspace(owner)
         await make_api_token(owner, "tasks:read")
@@ -83,6 +91,7 @@ async def test_every_read_is_one_whatever_the_number_of_rows(
     assert trips == due
     assert min(few.values()) >= 1
     full = {"list_project_tasks", "list_workspace_tasks", "list_labels", "list_projects", "list_members"}
+    full.add("list_comments")
     assert {name for name in full if many[name] < ROWS} == set()
 
 

@@ -12,6 +12,7 @@ from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
 from tests.factories.tracker import (
     make_api_token,
+    make_comment,
     make_label,
     make_project,
     make_status,
@@ -72,6 +73,12 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
     await owner.put(f"/tasks/{whole['id']}/watchers/{member.id}")
     await owner.put(f"/tasks/{archived['id']}/archive")
     related = {"kind": "blocks", "task_id": part["id"]}
+    comment = await make_comment(owner, task, body=f"{mark} words")
+    await make_comment(member, task, body=f"{mark} answer", reply_to_id=comment["id"])
+    await owner.patch(f"/comments/{comment['id']}", {"body": f"{mark} other words"})
+    await owner.put(f"/comments/{comment['id']}/reactions/heart")
+    deleted_comment = await make_comment(owner, task, body=f"{mark} words")
+    await owner.delete(f"/comments/{deleted_comment['id']}")
     return {
         "project_id": project["id"],
         "project_key": project["key"],
@@ -86,6 +93,9 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
         "whole_task_id": whole["id"],
         "whole_task_key": whole["key"],
         "archived_task_id": archived["id"],
+        "comment_id": comment["id"],
+        "deleted_comment_id": deleted_comment["id"],
+        "reaction": "heart",
         "relation_id": (await owner.post(f"/tasks/{whole['id']}/relations", related)).json()["id"],
     }
 

@@ -54,6 +54,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "position_task": {"after_id": "{done_task_id}"},
     "move_task": {"project_id": "{other_project_id}"},
     "create_relation": {"kind": "blocks", "task_id": "{done_task_id}"},
+    "create_comment": {"body": "*Well* said"},
+    "update_comment": {"body": "Better said"},
     "bulk_change_tasks": {
         "mode": "atomic",
         "operations": [{"op": "update", "task_id": "{task_id}", "title": "V"}],
@@ -76,6 +78,8 @@ SUBJECTS = {
         for name in ("list_subtasks", "unwatch_task", "list_relations", "get_relation", "delete_relation")
     },
     "undo_task_change": {"task_id": "{done_task_id}"},
+    "restore_comment": {"comment_id": "{deleted_comment_id}"},
+    "add_reaction": {"reaction": "rocket"},
 }
 """Where an operation is not for the thing of its path parameter's name."""
 

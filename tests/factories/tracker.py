@@ -51,6 +51,11 @@ async def make_task(member: Caller, project: dict[str, Any], **fields: Any) -> d
     return await _make(member, f"/projects/{project['id']}/tasks", {"title": f"Task {number}"} | fields)
 
 
+async def make_comment(member: Caller, task: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(member, f"/tasks/{task['id']}/comments", {"body": f"Comment {number}"} | fields)
+
+
 async def multiply_tasks(database: Database, times: int) -> None:
     """Give the one task that there is so many copies."""
     columns = text(

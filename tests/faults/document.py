@@ -40,8 +40,8 @@ LEFT_OUT = {
     *("verify_second_factor", "reauthenticate"),
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
     *("delete_me", "create_first_admin", "link_identity", "delete_identity"),
-    *("create_relation", "delete_relation", "move_task"),
     *("put_attachment", "delete_attachment"),
+    *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or

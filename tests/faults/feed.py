@@ -78,13 +78,18 @@ def replay(events: Iterable[Event], copy: Copy) -> Copy:
 
 
 def standing(copy: Copy) -> Copy:
-    """What there is of it: what lay in a project that was deleted went with it, in one event."""
+    """What there is of it: what lay in a project or a task that was deleted went with it."""
+    inside = {
+        key: fields
+        for key, fields in copy.items()
+        if fields.get("project_id") is None or ("project", fields["project_id"]) in copy
+    }
     return {
         (kind, id_): {
             name: fields[name] for name in fields.keys() - (BORROWED if kind == "member" else set())
         }
-        for (kind, id_), fields in copy.items()
-        if fields.get("project_id") is None or ("project", fields["project_id"]) in copy
+        for (kind, id_), fields in inside.items()
+        if fields.get("task_id") is None or ("task", fields["task_id"]) in inside
     }
 
 
@@ -94,17 +99,25 @@ async def show(traffic: Traffic, person: Person, workspace_id: str) -> Copy:
     projects = await traffic.get_all(person, f"{path}/projects")
     paths = [path, *(f"/projects/{project['id']}" for project in projects)]
     labels = [await traffic.get_all(person, f"{each}/labels") for each in paths]
+    tasks = await traffic.get_all(person, f"{path}/tasks", archived="all")
+    said = [await traffic.get_all(person, f"/tasks/{task['id']}/comments") for task in tasks]
     shown = {
         "workspace": [await traffic.get(person, path)],
         "project": projects,
         "label": [label for labels_of_one in labels for label in labels_of_one],
-        "task": await traffic.get_all(person, f"{path}/tasks", archived="all"),
+        "task": tasks,
+        "comment": [_as_told(each) for comments in said for each in comments if not each["deleted_at"]],
         "member": await traffic.get_all(person, f"{path}/members"),
         "invitation": await traffic.get_all(person, f"{path}/invitations"),
     }
     return {
         (kind, item.get("id") or item["user_id"]): item for kind, items in shown.items() for item in items
     }
+
+
+def _as_told(comment: Json) -> Json:
+    """Without its HTML, which no event has."""
+    return {name: value for name, value in comment.items() if name != "body_html"}
 
 
 async def show_users(traffic: Traffic, admin: Person) -> Copy:

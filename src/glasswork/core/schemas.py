@@ -79,6 +79,7 @@ TaskId = Annotated[UUID, Reference("task")]
 RelationId = Annotated[UUID, Reference("relation")]
 AttachmentId = Annotated[UUID, Reference("attachment")]
 NotificationId = Annotated[UUID, Reference("notification")]
+CommentId = Annotated[UUID, Reference("comment")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

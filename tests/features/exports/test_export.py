@@ -18,6 +18,7 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.tracker import (
     make_api_token,
+    make_comment,
     make_label,
     make_project,
     make_task,
@@ -76,6 +77,10 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_task(owner, project, title="Ada has it", assignee_id=str(ada.id))
     await make_task(owner, project, title="Bob's alone")
     gone = await make_task(ada, project, title="Ada threw it away")
+    comment = await make_comment(ada, gone, body="Ada said it")
+    for reaction in ("eyes", "heart"):
+        await ada.put(f"/comments/{comment['id']}/reactions/{reaction}")
+    await make_comment(owner, gone, body="Bob said it")
     await ada.delete(f"/tasks/{gone['id']}")
     await make_api_token(ada, "tasks:read", name="Ada's script")
     await log_in(ada.client, ada.email)
@@ -103,6 +108,8 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["subject"] for each in document["mails"]] == ["Set a new password"]
     assert [each["subject"] for each in document["identities"]] == ["17"]
     assert len(document["second_factors"]) == 1
+    assert [each["body"] for each in document["comments"]] == ["Ada said it"]
+    assert [each["reactions"] for each in document["reactions"]] == [["eyes", "heart"]]
     assert {each["purpose"] for each in document["one_time_tokens"]} == {"change_email", "reset_password"}
     told = [each["type"] for each in document["events"]]
     assert told == [
@@ -147,7 +154,14 @@ async def test_nothing_of_anybody_else_is_in_it(ada: Caller, callers: Callers) -
     await make_api_token(await callers.user(), "tasks:read", name="Nobody's script")
     document = await export(ada)
     whole = json.dumps(document)
-    for word in ("Admins only", "third@example.com", "Nobody's script", "Bob's alone", admin.email):
+    for word in (
+        "Admins only",
+        "third@example.com",
+        "Nobody's script",
+        "Bob's alone",
+        "Bob said it",
+        admin.email,
+    ):
         assert word not in whole
     assert set(re.findall(r"[\w.]+@[\w.]+", whole)) == {ada.email, "ada@new.example"}
     by_me = [event for event in document["events"] if event["subject_id"] == str(admin.id)]
@@ -166,12 +180,14 @@ async def test_of_workspaces_that_i_left_my_own_words_are_in_it(callers: Callers
     task = await make_task(ada, project, title="Ada's words")
     await make_task(owner, project, title="Not hers", assignee_id=str(ada.id))
     await owner.patch(f"/tasks/{task['id']}", {"description": "The owner's words"})
+    comment = await make_comment(ada, task)
     assert [each["description"] for each in (await export(ada))["tasks"]] == ["The owner's words", ""]
     await ada.delete(f"/workspaces/{workspace['id']}/members/{ada.id}")
     document = await export(ada)
     assert document["tasks"] == []
     (elsewhere,) = document["tasks_elsewhere"]
     assert (elsewhere["workspace_id"], elsewhere["task"]) == (workspace["id"], task)
+    assert [each["body"] for each in document["comments"]] == [comment["body"]]
     (membership,) = document["memberships"]
     assert membership["left_at"] is not None
     assert membership["workspace_name"] is None

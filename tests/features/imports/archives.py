@@ -27,6 +27,16 @@ def make_issue(number: int, **fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def make_comment(body: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "author": "mate",
+        "authorAssociation": "NONE",
+        "body": body,
+        "createdAt": "2020-01-01T09:00:00Z",
+        "updatedAt": "2020-01-01T09:00:00Z",
+    } | fields
+
+
 def make_archive(**fields: Any) -> dict[str, Any]:
     """Two issues and a pull request, with two labels and one that has been deleted since."""
     closed = {"updatedAt": "2020-02-03T04:05:06Z", "closedAt": "2020-02-01T00:00:00Z"}

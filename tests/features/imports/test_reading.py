@@ -5,7 +5,7 @@ import pytest
 from glasswork.features.imports.errors import BrokenArchiveError
 from glasswork.features.imports.service import key_of, read_github_archive
 
-from .archives import REPO, encode, make_archive, make_issue
+from .archives import REPO, encode, make_archive, make_comment, make_issue
 
 
 class TestReadGithubArchive:
@@ -36,6 +36,8 @@ class TestReadGithubArchive:
             ({"issues": [make_issue(1, createdAt="yesterday")]}, "issues[0].createdAt: "),
             ({"issues": [make_issue(1, updatedAt="2020-01-01T00:00:00")]}, "issues[0].updatedAt: "),
             ({"issues": [make_issue(1, labels=["x", ""])]}, "issues[0].labels[1]: "),
+            ({"issues": [make_issue(1, comments=[{"body": "a"}])]}, "issues[0].comments[0].createdAt: "),
+            ({"pulls": [make_issue(1, comments=[make_comment("a\0")])]}, "pulls[0].comments[0].body: "),
             ({"labels": [{"name": "x", "color": "red"}]}, "labels[0].color: "),
             ({"repo": "no repository"}, "repo: "),
             ({"pulls": None}, "pulls: "),

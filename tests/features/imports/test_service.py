@@ -12,11 +12,11 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_label, make_project, make_task, make_workspace
 
-from .archives import MARKDOWN, REPO, encode, make_archive, make_issue
+from .archives import MARKDOWN, REPO, encode, make_archive, make_comment, make_issue
 
 pytestmark = pytest.mark.anyio
 
-TABLES = ("projects", "statuses", "labels", "tasks", "task_labels")
+TABLES = ("projects", "statuses", "labels", "tasks", "task_labels", "comments")
 
 
 @pytest.fixture
@@ -52,6 +52,11 @@ async def tasks_of(caller: Caller, workspace: dict[str, Any]) -> dict[str, dict[
     path = f"/workspaces/{workspace['id']}/tasks"
     items = (await caller.get(path, sort="number", limit=100)).json()["items"]
     return {item["key"]: item for item in items}
+
+
+async def comments_of(caller: Caller, task: dict[str, Any]) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = (await caller.get(f"/tasks/{task['id']}/comments")).json()["items"]
+    return items
 
 
 async def rows(callers: Callers) -> dict[str, list[str]]:
@@ -90,7 +95,7 @@ class TestImport:
         self, owner: Caller, callers: Callers, workspace: dict[str, Any]
     ) -> None:
         report, progress = await load(callers, owner, workspace, make_archive())
-        assert report == ImportReport("KEEPERNOTE", imported=3, already_there=0, labels=3)
+        assert report == ImportReport("KEEPERNOTE", imported=3, already_there=0, labels=3, comments=0)
         assert progress == [3]
         project = (await owner.get(f"/workspaces/{workspace['id']}/projects")).json()["items"][0]
         assert (project["key"], project["name"]) == ("KEEPERNOTE", REPO)
@@ -246,3 +251,75 @@ class TestAgain:
         await load(callers, owner, workspace, archive)
         report, _ = await load(callers, owner, workspace, archive)
         assert report.labels == 0
+
+
+class TestComments:
+    async def test_keeps_them_as_they_were(
+        self, owner: Caller, callers: Callers, workspace: dict[str, Any]
+    ) -> None:
+        edited = "2020-01-05T00:00:00Z"
+        issue = make_issue(
+            2,
+            comments=[
+                make_comment("", author=None, createdAt="2020-01-03T00:00:00Z", updatedAt=edited),
+                make_comment(MARKDOWN + f"@{owner.username}"),
+            ],
+        )
+        pull = make_issue(3, comments=[make_comment("Merge it.")])
+        report, _ = await load(callers, owner, workspace, make_archive(issues=[issue], pulls=[pull]), "OPS")
+        assert (report.imported, report.comments) == (2, 3)
+        tasks = await tasks_of(owner, workspace)
+        first, second = await comments_of(owner, tasks["OPS-2"])
+        assert first == first | {
+            "body": MARKDOWN + f"@{owner.username}",
+            "mentions": [],
+            "author_id": str(owner.id),
+            "reply_to_id": None,
+            "created_at": "2020-01-01T09:00:00Z",
+            "updated_at": "2020-01-01T09:00:00Z",
+            "edited_at": None,
+            "version": 1,
+            "external": {
+                "source": f"github.com/{REPO}",
+                "id": "2/2020-01-01T09:00:00Z/mate",
+                "url": f"https://github.com/{REPO}/issues/2",
+                "author": "mate",
+            },
+        }
+        assert (second["body"], second["external"]["author"]) == ("", None)
+        assert (second["created_at"], second["edited_at"]) == ("2020-01-03T00:00:00Z", edited)
+        assert [each["body"] for each in await comments_of(owner, tasks["OPS-3"])] == ["Merge it."]
+        changes = (await owner.get(f"/workspaces/{workspace['id']}/changes")).json()["items"]
+        told = [change["after"] for change in changes if change["type"] == "comment.created"]
+        assert {each["id"] for each in told} >= {first["id"], second["id"]}
+        assert len(told) == 3
+
+    async def test_twice_is_once_and_what_is_new_is_added(
+        self, owner: Caller, callers: Callers, workspace: dict[str, Any]
+    ) -> None:
+        said = [make_comment("a"), make_comment("b")]  # within one second
+        archive = make_archive(issues=[make_issue(2, comments=said)], pulls=[])
+        first, _ = await load(callers, owner, workspace, archive, "OPS")
+        task = (await tasks_of(owner, workspace))["OPS-2"]
+        a, b = await comments_of(owner, task)
+        await owner.delete(f"/comments/{a['id']}")
+        await owner.patch(f"/comments/{b['id']}", {"body": "ours"})
+        before = await rows(callers)
+        again, _ = await load(callers, owner, workspace, archive, "OPS")
+        assert (first.comments, again.comments) == (2, 0)
+        assert await rows(callers) == before
+        said.append(make_comment("c", createdAt="2020-02-01T00:00:00Z"))
+        grown, _ = await load(callers, owner, workspace, archive, "OPS")
+        assert (grown.imported, grown.already_there, grown.comments) == (0, 1, 1)
+        assert [each["body"] for each in await comments_of(owner, task)] == ["ours", "c"]
+
+    async def test_a_deleted_task_gets_none(
+        self, owner: Caller, callers: Callers, workspace: dict[str, Any]
+    ) -> None:
+        archive = make_archive(issues=[make_issue(2), make_issue(4)], pulls=[])
+        await load(callers, owner, workspace, archive, "OPS")
+        await owner.delete(f"/tasks/{(await tasks_of(owner, workspace))['OPS-2']['id']}")
+        for issue in archive["issues"]:
+            issue["comments"].append(make_comment("a"))
+        report, _ = await load(callers, owner, workspace, archive, "OPS")
+        assert report.comments == 1

@@ -14,6 +14,7 @@ from glasswork.features.tasks.service import TaskService
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import (
+    make_comment,
     make_label,
     make_project,
     make_status,
@@ -22,6 +23,8 @@ from tests.factories.tracker import (
     multiply_tasks,
 )
 from tests.factories.work import make_work
+
+from .traces import tables_that_hold
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +53,14 @@ async def ids(database: Database, table: str) -> set[str]:
 async def events(caller: Caller, workspace: dict[str, Any]) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = (await caller.get(f"/workspaces/{workspace['id']}/changes")).json()["items"]
     return items
+
+
+async def blank_ids(caller: Caller, workspace: dict[str, Any]) -> list[str]:
+    return [
+        item["subject"]["id"]
+        for item in await events(caller, workspace)
+        if not (item["before"] or item["after"])
+    ]
 
 
 class TestTasks:
@@ -124,6 +135,52 @@ class TestTasks:
         assert (await owner.get(f"/tasks/{task['id']}")).status_code == 200
 
 
+class TestComments:
+    async def test_the_old_is_gone(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        task = await make_task(owner, await make_project(owner, workspace))
+        gone, young, kept = [await make_comment(owner, task) for _ in range(3)]
+        await delete(owner, database, "comments", gone, OLD)
+        await delete(owner, database, "comments", young, YOUNG)
+        await purge(database)
+        assert await ids(database, "comments") == {young["id"], kept["id"]}
+        restored = [await owner.post(f"/comments/{each['id']}/restore") for each in (gone, young)]
+        assert [each.status_code for each in restored] == [404, 200]
+        assert [each for each in await blank_ids(owner, workspace) if each != task["id"]] == [gone["id"]] * 2
+
+    async def test_above_replies_only_its_words_are_gone(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+        top = await make_comment(owner, task, body=f"A secret @{owner.username}")
+        await owner.put(f"/comments/{top['id']}/reactions/eyes")
+        reply = await make_comment(owner, task, reply_to_id=top["id"])
+        await delete(owner, database, "comments", top, OLD)
+        before = (await owner.get(f"/tasks/{task['id']}/comments")).json()
+        await purge(database)
+        assert (await owner.get(f"/tasks/{task['id']}/comments")).json() == before
+        assert await tables_that_hold(database, "A secret") == set()
+        assert await tables_that_hold(database, "eyes") == set()
+        assert (await owner.post(f"/comments/{top['id']}/restore")).status_code == 404
+        await delete(owner, database, "comments", reply, OLD)
+        for left in ({top["id"]}, set()):
+            await purge(database)
+            assert await ids(database, "comments") == left
+
+    async def test_goes_with_its_task(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        project = await make_project(owner, workspace)
+        gone, kept = await make_task(owner, project), await make_task(owner, project)
+        top = await make_comment(owner, gone, body="A secret")
+        await make_comment(owner, gone, body="A secret", reply_to_id=top["id"])
+        comment = await make_comment(owner, kept)
+        await delete(owner, database, "tasks", gone, OLD)
+        await purge(database)
+        assert await ids(database, "comments") == {comment["id"]}
+        assert await tables_that_hold(database, "A secret") == set()
+
+
 class TestContainers:
     async def test_an_old_project_goes_with_its_tasks(self, callers: Callers, database: Database) -> None:
         owner = await callers.user()
@@ -136,12 +193,7 @@ class TestContainers:
         assert await ids(database, "projects") == {kept["id"]}
         assert await ids(database, "tasks") == {outside["id"]}
         assert await ids(database, "labels") == set()
-        blank = {
-            item["subject"]["id"]
-            for item in await events(owner, workspace)
-            if not (item["before"] or item["after"])
-        }
-        assert blank == {gone["id"], inside["id"]}
+        assert set(await blank_ids(owner, workspace)) == {gone["id"], inside["id"]}
 
     async def test_a_young_project_stays_with_its_tasks(self, callers: Callers, database: Database) -> None:
         owner = await callers.user()

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     String,
     Text,
@@ -25,6 +26,7 @@ from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
+from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.identities.models import Identity
 from glasswork.features.invitations.models import Invitation
@@ -52,6 +54,17 @@ _IS_ABOUT_ME = or_(
     InstallationEvent.subject_id == _USER_ID,
     func.coalesce(InstallationEvent.after, InstallationEvent.before)["user_id"].astext
     == cast(_USER_ID, String),
+)
+
+_reactions = (
+    select(
+        CommentReaction.workspace_id,
+        CommentReaction.comment_id,
+        func.array_agg(CommentReaction.reaction, type_=ARRAY(Text())).label("reactions"),
+    )
+    .where(CommentReaction.user_id == _USER_ID)
+    .group_by(CommentReaction.workspace_id, CommentReaction.comment_id)
+    .subquery("reactions")
 )
 
 _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
@@ -153,6 +166,21 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
         ),
         WorkspaceEvent.seq,
     ),
+    "comments": (
+        select(
+            Comment.id,
+            Comment.workspace_id,
+            Comment.task_id,
+            Comment.reply_to_id,
+            Comment.body,
+            Comment.external,
+            Comment.created_at,
+            Comment.edited_at,
+            Comment.deleted_at,
+        ).where(Comment.author_id == _USER_ID, Comment.body.is_not(None)),
+        Comment.id,
+    ),
+    "reactions": (select(_reactions), _reactions.c.comment_id),
     "events": (
         select(
             InstallationEvent.id,

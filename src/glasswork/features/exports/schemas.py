@@ -7,15 +7,19 @@ from pydantic import Field
 from glasswork.core.actor import Scope
 from glasswork.core.schemas import (
     ApiTokenId,
+    CommentId,
     IdentityId,
     InvitationId,
     Output,
     Reference,
     SessionId,
+    TaskId,
     UserId,
     WorkspaceId,
 )
 from glasswork.features.accounts.schemas import UserRead
+from glasswork.features.comments.models import Reaction
+from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
 from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.models import Role
@@ -91,6 +95,24 @@ class TaskElsewhereExport(Output):
     task: dict[str, Any] = Field(description="As I made it; what others made of it is theirs.")
 
 
+class CommentExport(Output):
+    id: CommentId
+    workspace_id: WorkspaceId
+    task_id: TaskId
+    reply_to_id: CommentId | None
+    body: str
+    external: ExternalComment | None
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+
+
+class ReactionsExport(Output):
+    workspace_id: WorkspaceId
+    comment_id: CommentId
+    reactions: list[Reaction]
+
+
 class EventExport(Output):
     id: Annotated[UUID, Reference("event")]
     at: datetime
@@ -123,5 +145,7 @@ class AccountExport(Output):
     invitations: list[InvitationExport] = Field(description="To my address.")
     tasks: list[TaskExport] = Field(description="Made by me or assigned to me, where I am a member.")
     tasks_elsewhere: list[TaskElsewhereExport] = Field(description="Made by me where I no longer am.")
+    comments: list[CommentExport] = Field(description="Made by me, wherever.")
+    reactions: list[ReactionsExport] = Field(description="Mine to the comments of all.")
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")
     mails: list[MailExport] = Field(description="To my address, where there is no mail server.")

@@ -21,6 +21,13 @@ class ArchivedLabel(_Record):
     description: Annotated[Text, Field(max_length=10_000)] | None = None
 
 
+class ArchivedComment(_Record):
+    author: Text | None = None
+    body: Annotated[Text, Field(max_length=65_536)]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
 class ArchivedIssue(_Record):
     """An issue or a pull request."""
 
@@ -35,6 +42,7 @@ class ArchivedIssue(_Record):
     created_at: Timestamp
     updated_at: Timestamp
     closed_at: Timestamp | None = None
+    comments: list[ArchivedComment] = []
 
 
 class GithubArchive(_Record):
@@ -50,3 +58,4 @@ class ImportReport:
     imported: int
     already_there: int
     labels: int
+    comments: int

@@ -1,11 +1,14 @@
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from uuid import UUID
 
 from pydantic import ValidationError as SchemaError
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import Database
+from glasswork.features.comments.schemas import CommentImport, ExternalComment
+from glasswork.features.comments.service import CommentService
 from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
 from glasswork.features.projects.service import LabelService, ProjectService
 from glasswork.features.tasks.schemas import External, TaskImport
@@ -57,14 +60,18 @@ class ImportService:
             label_ids, new_labels = await _label_ids(LabelService(session), actor, project_id, archive)
         issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
         highest = max((issue.number for issue in issues), default=0)
-        imported = 0
+        imported = comments = 0
         for start in range(0, len(issues), BATCH):
             batch = issues[start : start + BATCH]
             tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
+            talk = [comment for issue in batch for comment in _comments(archive.repo, issue)]
             async with self._database.transaction(actor) as session:
                 imported += await TaskService(session).import_all(actor, project_id, tasks, highest)
+                comments += await CommentService(session).import_all(
+                    actor, project_id, _source(archive.repo), talk
+                )
             on_progress(len(batch))
-        return ImportReport(key, imported, len(issues) - imported, new_labels)
+        return ImportReport(key, imported, len(issues) - imported, new_labels, comments)
 
 
 async def _project(projects: ProjectService, actor: Actor, workspace_id: UUID, key: str, name: str) -> UUID:
@@ -110,9 +117,9 @@ def _task(repo: str, issue: ArchivedIssue, label_ids: Mapping[str, UUID]) -> Tas
         is_done=is_done,
         label_ids=sorted({label_ids[name.lower()] for name in issue.labels}),
         external=External(
-            source=f"github.com/{repo}",
+            source=_source(repo),
             id=str(issue.number),
-            url=issue.url or f"https://github.com/{repo}/issues/{issue.number}",
+            url=_url(repo, issue),
             author=issue.author,
             assignees=issue.assignees,
         ),
@@ -120,6 +127,35 @@ def _task(repo: str, issue: ArchivedIssue, label_ids: Mapping[str, UUID]) -> Tas
         updated_at=issue.updated_at,
         completed_at=(issue.closed_at or issue.updated_at) if is_done else None,
     )
+
+
+def _comments(repo: str, issue: ArchivedIssue) -> Iterator[CommentImport]:
+    """The archive gives them no ids: one is known by when it was written and by whom."""
+    seen: Counter[str] = Counter()
+    for comment in issue.comments:
+        mark = f"{issue.number}/{comment.created_at:%Y-%m-%dT%H:%M:%SZ}/{comment.author or ''}"
+        seen[mark] += 1
+        yield CommentImport(
+            task=str(issue.number),
+            body=comment.body,
+            external=ExternalComment(
+                source=_source(repo),
+                id=mark if seen[mark] == 1 else f"{mark}/{seen[mark]}",
+                url=_url(repo, issue),
+                author=comment.author,
+            ),
+            created_at=comment.created_at,
+            updated_at=comment.updated_at,
+            edited_at=comment.updated_at if comment.updated_at != comment.created_at else None,
+        )
+
+
+def _source(repo: str) -> str:
+    return f"github.com/{repo}"
+
+
+def _url(repo: str, issue: ArchivedIssue) -> str:
+    return issue.url or f"https://{_source(repo)}/issues/{issue.number}"
 
 
 def _first_fault(error: SchemaError) -> str:

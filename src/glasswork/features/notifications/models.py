@@ -72,12 +72,17 @@ class Habit(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     kind: Mapped[Kind]
-    project_id: Mapped[UUID | None] = mapped_column(index=True)
+    workspace_id: Mapped[UUID | None]
+    project_id: Mapped[UUID | None]
     in_app: Mapped[bool]
     mail: Mapped[Mailing]
 
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "project_id"], ["projects.workspace_id", "projects.id"], ondelete="CASCADE"
+        ),
         UniqueConstraint("user_id", "kind", "project_id", postgresql_nulls_not_distinct=True),
+        Index(None, "workspace_id", "project_id"),
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from glasswork.core.db import AnyRow
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
@@ -29,6 +30,7 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
+from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.invitations.events import InvitationDeleted
@@ -50,8 +52,29 @@ class PurgeRepository:
         self._age = age
         self._batch = batch
 
+    async def purge_comments(self) -> int:
+        """Where there are replies, deleted or not, only what was said goes: they would go along."""
+        reply = aliased(Comment)
+        has_replies = select(reply.id).where(reply.reply_to_id == Comment.id).exists()
+        gone = (
+            select(Comment.workspace_id, Comment.id, has_replies)
+            .where(self._is_old(Comment.deleted_at), or_(Comment.body.is_not(None), ~has_replies))
+            .with_for_update(of=Comment, skip_locked=True)
+            .limit(self._batch)
+        )
+        rows = (await self._session.execute(gone)).all()
+        places = [(row[0], row[1]) for row in rows if row[2]]
+        is_place = tuple_(Comment.workspace_id, Comment.id).in_(places)
+        silent = update(Comment).where(is_place).values(body=None, body_html="", mentions=[])
+        await self._session.execute(silent)
+        reacted = tuple_(CommentReaction.workspace_id, CommentReaction.comment_id).in_(places)
+        await self._session.execute(delete(CommentReaction).where(reacted))
+        await self._blank(places)
+        await self._purge(Comment, [(row[0], row[1]) for row in rows if not row[2]])
+        return len(rows)
+
     async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone."""
+        """Also those whose project or workspace is gone; with what was said about them."""
         gone = (
             select(Task.workspace_id, Task.id)
             .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
@@ -59,13 +82,17 @@ class PurgeRepository:
             .where(or_(*(self._is_old(table.deleted_at) for table in (Task, Project, Workspace))))
             # A task that is being restored right now would else be deleted after that.
             .with_for_update(of=Task, skip_locked=True)
+            .limit(self._batch)
         )
-        return await self._purge(Task, gone)
+        tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
+        is_about = tuple_(Comment.workspace_id, Comment.task_id).in_(tasks)
+        await self._blank(select(Comment.workspace_id, Comment.id).where(is_about))
+        return await self._purge(Task, tasks)
 
     async def purge_projects(self) -> int:
-        return await self._purge(
-            Project, select(Project.workspace_id, Project.id).where(self._is_old(Project.deleted_at))
-        )
+        gone = select(Project.workspace_id, Project.id).where(self._is_old(Project.deleted_at))
+        rows = await self._session.execute(gone.limit(self._batch))
+        return await self._purge(Project, [(row[0], row[1]) for row in rows])
 
     async def purge_workspaces(self) -> int:
         """Their events go with them: there is nobody left who could read them."""
@@ -126,16 +153,13 @@ class PurgeRepository:
         gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
         return len((await self._session.execute(gone)).all())
 
-    async def _purge(self, table: type[Task | Project], gone: Any) -> int:
+    async def _purge(self, table: type[Comment | Task | Project], gone: Sequence[tuple[UUID, UUID]]) -> int:
         """The events keep their place in the sequence, and lose what they held."""
-        batch = gone.limit(self._batch).cte("batch")
-        keys = tuple_(table.workspace_id, table.id).in_(select(batch))
-        rows = await self._session.execute(delete(table).where(keys).returning(table.workspace_id, table.id))
-        purged = [(row[0], row[1]) for row in rows]
-        await self._blank(purged)
-        return len(purged)
+        await self._session.execute(delete(table).where(tuple_(table.workspace_id, table.id).in_(gone)))
+        await self._blank(gone)
+        return len(gone)
 
-    async def _blank(self, subjects: Sequence[tuple[UUID, UUID]]) -> None:
+    async def _blank(self, subjects: Any) -> None:
         await self._session.execute(
             update(WorkspaceEvent)
             .where(tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id).in_(subjects))

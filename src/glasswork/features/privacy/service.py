@@ -36,6 +36,7 @@ class PurgeService:
         """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
         for step in (
             PurgeRepository.purge_tasks,
+            PurgeRepository.purge_comments,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_labels_and_invitations,
