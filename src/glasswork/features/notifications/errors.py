@@ -20,9 +20,9 @@ class SubscriptionNotFoundError(NotFoundError):
 
 
 def unknown_project(place: int) -> ValidationError:
-    loc: list[str | int] = ["body", "habits", place, "project_id"]
+    loc: list[str | int] = ["body", "preferences", place, "project_id"]
     return ValidationError.at(loc, "must be a project that you may see", "unknown_project")
 
 
 def said_twice(place: int) -> ValidationError:
-    return ValidationError.at(["body", "habits", place], "is there twice", "value_error")
+    return ValidationError.at(["body", "preferences", place], "is there twice", "value_error")

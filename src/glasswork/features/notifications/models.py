@@ -42,7 +42,7 @@ class Notification(Base):
     actor_id: Mapped[UUID | None]
     is_shown: Mapped[bool]
     """In the app; else it is there for a letter alone."""
-    mailing: Mapped[Mailing]
+    mailing: Mapped[Mailing] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     read_at: Mapped[datetime | None] = mapped_column()
     mailed_at: Mapped[datetime | None] = mapped_column()
@@ -64,10 +64,10 @@ class Notification(Base):
     )
 
 
-class Habit(Base):
+class Preference(Base):
     """How somebody wants to be told of a kind of thing, everywhere or in one project."""
 
-    __tablename__ = "notification_habits"
+    __tablename__ = "notification_preferences"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

@@ -18,7 +18,7 @@ from glasswork.core.schemas import (
 
 from .models import Kind, Mailing
 
-MOST_HABITS = 200
+MOST_PREFERENCES = 200
 
 
 class NotifiedTask(Output):
@@ -52,7 +52,7 @@ class NotificationCounts(Output):
     by_kind: dict[Kind, int] = Field(description="Unread ones; kinds without any are not there.")
 
 
-class HabitRead(Output):
+class PreferenceRead(Output):
     """How I want to be told of a kind of thing; with a project, of what happens there."""
 
     kind: Kind
@@ -61,19 +61,19 @@ class HabitRead(Output):
     mail: Mailing
 
 
-class HabitWrite(Input):
+class PreferenceWrite(Input):
     kind: Kind
     project_id: ProjectId | None = None
     in_app: bool
     mail: Mailing
 
 
-class Habits(Output):
+class Preferences(Output):
     time_zone: str = Field(description="Daily letters come at eight in the morning there.")
-    habits: list[HabitRead] = Field(description="Where there is none, the kind's `usual` holds.")
-    usual: list[HabitRead]
+    preferences: list[PreferenceRead] = Field(description="Where there is none, the kind's `usual` holds.")
+    usual: list[PreferenceRead]
 
 
-class HabitsWrite(Input):
+class PreferencesWrite(Input):
     time_zone: TimeZone
-    habits: Annotated[list[HabitWrite], Field(max_length=MOST_HABITS)]
+    preferences: Annotated[list[PreferenceWrite], Field(max_length=MOST_PREFERENCES)]
