@@ -17,7 +17,7 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -69,6 +69,22 @@ _NOTIFICATIONS = (
 """Of what the actor may see now, whatever they could see when it happened."""
 _NOTIFICATION = _NOTIFICATIONS.where(Notification.id == bindparam("notification_id"))
 _SORT_KEYS = {"created_at": SortKey.of(Notification.created_at, AwareDatetime)}
+
+
+_SAID = func.json_build_object(
+    *("kind", Preference.kind),
+    *("project_id", Preference.project_id),
+    *("in_app", Preference.in_app),
+    *("mail", Preference.mail),
+)
+_SAID_ALL = func.json_agg(aggregate_order_by(_SAID, Preference.kind, Preference.project_id))
+_PREFERENCES = select(
+    IS_SIGNED_IN.label("is_signed_in"),
+    select(Clock.time_zone).where(Clock.user_id == ACTOR_ID).scalar_subquery().label("time_zone"),
+    type_coerce(select(_SAID_ALL).where(Preference.user_id == ACTOR_ID).scalar_subquery(), JSON).label(
+        "preferences"
+    ),
+)
 
 
 class NotificationRepository:
@@ -124,9 +140,12 @@ class PreferenceRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def time_zone(self, user_id: UUID) -> str | None:
-        statement = select(Clock.time_zone).where(Clock.user_id == user_id)
-        return (await self._session.scalars(statement)).one_or_none()
+    async def show(self, actor: Actor) -> AnyRow:
+        """Return `time_zone`, which may be None, and `preferences` as rows of `PreferenceRead`."""
+        row = (await self._session.execute(_PREFERENCES, actor.binds)).one()
+        if not row.is_signed_in:
+            await ensure_signed_in(self._session, actor)
+        return row
 
     async def of(self, user_id: UUID) -> Sequence[Preference]:
         statement = (

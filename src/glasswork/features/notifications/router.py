@@ -1,6 +1,6 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from glasswork.core.actor import Actor, Scope
@@ -40,6 +40,7 @@ async def get_unsubscriptions(session: Session, request: Request) -> Unsubscript
 Unsubscriptions = Annotated[UnsubscriptionService, Depends(get_unsubscriptions)]
 
 
+_HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
 _PAGE = """<!doctype html>
 <html lang="en">
 <title>Glasswork</title>
@@ -89,8 +90,8 @@ async def read_all_notifications(actor: Writer, notifications: Notifications) ->
 
 @router.get(
     "/unsubscribe/{token}",
-    response_class=HTMLResponse,
-    responses=declare(SubscriptionNotFoundError),
+    response_class=Response,
+    responses=_HTML | declare(SubscriptionNotFoundError),
     openapi_extra=PUBLIC,
 )
 async def show_unsubscription(token: str, unsubscriptions: Unsubscriptions) -> HTMLResponse:

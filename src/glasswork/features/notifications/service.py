@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,9 +65,7 @@ class PreferenceService:
         self._preferences = PreferenceRepository(session)
 
     async def show(self, actor: Actor) -> Preferences:
-        await ensure_signed_in(self._session, actor)
-        time_zone = await self._preferences.time_zone(actor.user_id)
-        return _shown(time_zone or UTC, await self._preferences.of(actor.user_id))
+        return _shown(await self._preferences.show(actor))
 
     async def replace(self, actor: Actor, new: PreferencesWrite) -> Preferences:
         await ensure_signed_in(self._session, actor)
@@ -86,7 +83,7 @@ class PreferenceService:
         await self._preferences.lock_user(actor.user_id)
         preferences = [_preference(actor, preference, workspaces) for preference in new.preferences]
         await self._preferences.replace(actor.user_id, new.time_zone, preferences)
-        return _shown(new.time_zone, await self._preferences.of(actor.user_id))
+        return _shown(await self._preferences.show(actor))
 
 
 def _preference(actor: Actor, preference: PreferenceWrite, workspaces: dict[UUID, UUID]) -> Preference:
@@ -94,9 +91,12 @@ def _preference(actor: Actor, preference: PreferenceWrite, workspaces: dict[UUID
     return Preference(user_id=actor.user_id, workspace_id=workspace_id, **preference.model_dump())
 
 
-def _shown(time_zone: str, preferences: Sequence[Preference]) -> Preferences:
-    shown = [PreferenceRead.model_validate(preference) for preference in preferences]
-    return Preferences(time_zone=time_zone, preferences=shown, usual=_USUAL)
+def _shown(said: AnyRow) -> Preferences:
+    return Preferences(
+        time_zone=said.time_zone or UTC,
+        preferences=[PreferenceRead(**each) for each in said.preferences or ()],
+        usual=_USUAL,
+    )
 
 
 class UnsubscriptionService:

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
+    DateTime,
     Row,
     String,
     Text,
@@ -45,10 +47,16 @@ _WATCHERS = type_coerce(
 )
 _ITS_PROJECT = and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id)
 _Parent = aliased(Comment)
-_zone = func.coalesce(Clock.time_zone, "UTC")
-_LAST_MORNING = func.timezone(
-    _zone, func.date_trunc("day", func.timezone(_zone, func.now()) - MORNING) + MORNING
-)
+
+
+def last_morning(zone: ColumnElement[str], now: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    there = func.timezone(zone, now)
+    return func.timezone(
+        zone, func.date_trunc("day", there - MORNING) + MORNING, type_=DateTime(timezone=True)
+    )
+
+
+_LAST_MORNING = last_morning(func.coalesce(Clock.time_zone, "UTC"), func.now())
 _WAITS = and_(
     Notification.mailing == Mailing.DAILY, Notification.mailed_at.is_(None), Notification.read_at.is_(None)
 )
