@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -7,6 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 from glasswork.core.models import Base
+
+TOLD_FOR = timedelta(days=90)
+"""How long a notification is kept."""
 
 
 class Kind(StrEnum):

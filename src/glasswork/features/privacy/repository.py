@@ -30,17 +30,21 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
+from glasswork.features.attachments.events import AttachmentDeleted
+from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.invitations.models import Invitation
+from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
 from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.models import Membership, Role, Workspace
 
+AT_ONCE = (LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type)
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
 
@@ -74,7 +78,7 @@ class PurgeRepository:
         return len(rows)
 
     async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone; with what was said about them."""
+        """Also those whose project or workspace is gone; with what was said about them, and their files."""
         gone = (
             select(Task.workspace_id, Task.id)
             .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
@@ -85,8 +89,9 @@ class PurgeRepository:
             .limit(self._batch)
         )
         tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        is_about = tuple_(Comment.workspace_id, Comment.task_id).in_(tasks)
-        await self._blank(select(Comment.workspace_id, Comment.id).where(is_about))
+        for part in (Comment, Attachment):
+            is_about = tuple_(part.workspace_id, part.task_id).in_(tasks)
+            await self._blank(select(part.workspace_id, part.id).where(is_about))
         return await self._purge(Task, tasks)
 
     async def purge_projects(self) -> int:
@@ -102,12 +107,12 @@ class PurgeRepository:
         )
         return len(deleted.all())
 
-    async def purge_labels_and_invitations(self) -> int:
-        """They are deleted at once; only what their events held is left."""
+    async def purge_remains(self) -> int:
+        """Of what is deleted at once only what its events held is left."""
         gone = (
             select(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id)
             .where(
-                WorkspaceEvent.type.in_((LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type)),
+                WorkspaceEvent.type.in_(AT_ONCE),
                 WorkspaceEvent.before.is_not(None),
                 WorkspaceEvent.at < func.now() - self._age,
             )
@@ -139,6 +144,13 @@ class PurgeRepository:
             .with_for_update(skip_locked=True)
         )
         gone = delete(GuessCount).where(GuessCount.key.in_(old)).returning(GuessCount.key)
+        return len((await self._session.execute(gone)).all())
+
+    async def purge_notifications(self) -> int:
+        """Who has not looked for so long will not."""
+        old = select(Notification.id).where(Notification.created_at < func.now() - TOLD_FOR)
+        batch = old.limit(self._batch).with_for_update(skip_locked=True)
+        gone = delete(Notification).where(Notification.id.in_(batch)).returning(Notification.id)
         return len((await self._session.execute(gone)).all())
 
     async def purge_keys(self) -> int:

@@ -39,8 +39,9 @@ class PurgeService:
             PurgeRepository.purge_comments,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
-            PurgeRepository.purge_labels_and_invitations,
+            PurgeRepository.purge_remains,
             PurgeRepository.purge_traces,
+            PurgeRepository.purge_notifications,
             PurgeRepository.purge_guesses,
             PurgeRepository.purge_keys,
         ):
