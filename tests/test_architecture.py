@@ -51,7 +51,7 @@ SYSTEM = {
     ("features/notifying/jobs.py", "remind"),
     ("features/notifying/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
-    ("features/privacy/service.py", "_step"),
+    ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }
 """What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""

@@ -43,7 +43,7 @@ from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, ORDER_DAILY, REMIND, SEND, SEND_DAILY
-from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.retention.jobs import PURGE
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,
     RecoveryCodeUsed,

@@ -9,8 +9,8 @@ from sqlalchemy import event, text
 from glasswork.core.db import Database
 from glasswork.core.jobs import Nothing
 from glasswork.features.notifying.jobs import NOTIFY
-from glasswork.features.privacy.jobs import PURGE
-from glasswork.features.privacy.service import BATCH, PurgeService
+from glasswork.features.retention.jobs import PURGE
+from glasswork.features.retention.service import BATCH, PurgeService
 from glasswork.features.tasks.service import TaskService
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
@@ -25,8 +25,7 @@ from tests.factories.tracker import (
     multiply_tasks,
 )
 from tests.factories.work import make_work, work_off
-
-from .traces import tables_that_hold
+from tests.features.privacy.traces import tables_that_hold
 
 pytestmark = pytest.mark.anyio
 
