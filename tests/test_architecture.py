@@ -26,6 +26,8 @@ PUBLIC_OPERATIONS = {
     "refresh",
     "list_oidc_providers",
     "follow_link",
+    "show_unsubscription",
+    "unsubscribe",
     "begin_oidc",
     "finish_oidc",
     "verify_email",
@@ -43,12 +45,24 @@ SYSTEM = {
     ("features/attachments/service.py", "_show"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
+    ("features/notifications/router.py", "unsubscribe"),
+    ("features/notifying/jobs.py", "notify"),
+    ("features/notifying/jobs.py", "notify_invited"),
+    ("features/notifying/jobs.py", "remind"),
+    ("features/notifying/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
-    ("features/privacy/service.py", "_step"),
+    ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }
 """What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
-SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}
+SYSTEM_OPERATIONS = {
+    "update_user",
+    "delete_me",
+    "create_workspace",
+    "register_invited",
+    "accept_invitation",
+    "unsubscribe",
+}
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}
 

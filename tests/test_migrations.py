@@ -15,6 +15,7 @@ from glasswork.core.errors import StartError
 from glasswork.installation import refuse_other_schema
 from glasswork.models import Base
 from tests.conftest import make_settings
+from tests.core.test_tenant_keys import OF_USERS
 from tests.databases import OWNER, SERVING, Server
 
 pytestmark = pytest.mark.anyio
@@ -120,7 +121,7 @@ def test_tables_of_a_tenant_have_its_id_in_every_key() -> None:
     tenants = [
         table
         for table in Base.metadata.sorted_tables
-        if "workspace_id" in table.columns and table.name not in {"api_tokens", "idempotency_keys"}
+        if "workspace_id" in table.columns and table.name not in OF_USERS
     ]
     assert len(tenants) == 16
     for table in tenants:

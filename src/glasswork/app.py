@@ -64,6 +64,7 @@ from glasswork.features.invitations.router import acceptance
 from glasswork.features.invitations.router import router as invitations
 from glasswork.features.jobs.router import router as jobs
 from glasswork.features.members.router import router as members
+from glasswork.features.notifications.router import router as notifications
 from glasswork.features.operations import router as page
 from glasswork.features.operations.service import FrameService
 from glasswork.features.placement.router import router as placement
@@ -102,6 +103,7 @@ TAGS = [
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
     {"name": "comments", "description": "What is said about tasks."},
+    {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
@@ -109,7 +111,7 @@ TAGS = [
 ]
 
 ROUTERS = (
-    *(tasks, history, placement, relations, watchers, comments, attachments, uploads),
+    *(tasks, history, placement, relations, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, changes, removals),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),

@@ -9,6 +9,7 @@ from glasswork.features.credentials import models as credentials
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
 from glasswork.features.invitations import models as invitations
+from glasswork.features.notifications import models as notifications
 from glasswork.features.projects import models as projects
 from glasswork.features.relations import models as relations
 from glasswork.features.second_factors import models as second_factors
@@ -29,6 +30,7 @@ __all__ = [
     "invitations",
     "jobs",
     "mail",
+    "notifications",
     "projects",
     "relations",
     "second_factors",

@@ -28,6 +28,7 @@ from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
 from glasswork.features.attachments.jobs import MAKE_THUMBNAIL, SWEEP
+from glasswork.features.comments.events import CommentCreated, CommentUpdated
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordChanged, PasswordForgot
 from glasswork.features.credentials.jobs import (
     SEND_CONFIRMATION,
@@ -41,7 +42,8 @@ from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
-from glasswork.features.privacy.jobs import PURGE
+from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, ORDER_DAILY, REMIND, SEND, SEND_DAILY
+from glasswork.features.retention.jobs import PURGE
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,
     RecoveryCodeUsed,
@@ -55,12 +57,13 @@ from glasswork.features.second_factors.jobs import (
     TELL_OF_RENEWED,
     TELL_OF_USED,
 )
+from glasswork.features.tasks.events import TaskCreated, TaskUpdated
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
-    *(MAKE_THUMBNAIL, SWEEP),
+    *(MAKE_THUMBNAIL, SWEEP, NOTIFY, NOTIFY_INVITED, REMIND, SEND, ORDER_DAILY, SEND_DAILY),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -75,7 +78,11 @@ SUBSCRIBERS: Subscribers = {
     RecoveryCodeUsed.type: (TELL_OF_USED,),
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
     IdentityCreated.type: (TELL_OF_IDENTITY,),
-    InvitationCreated.type: (SEND_INVITATION,),
+    InvitationCreated.type: (SEND_INVITATION, NOTIFY_INVITED),
+    TaskCreated.type: (NOTIFY,),
+    TaskUpdated.type: (NOTIFY,),
+    CommentCreated.type: (NOTIFY,),
+    CommentUpdated.type: (NOTIFY,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
 }
@@ -83,6 +90,8 @@ SUBSCRIBERS: Subscribers = {
 SCHEDULE = (
     Recurring("17 3 * * *", PURGE),
     Recurring("37 * * * *", SWEEP),
+    Recurring("*/15 * * * *", REMIND),
+    Recurring("*/15 * * * *", ORDER_DAILY),
     Recurring("47 3 * * *", RENEW_SEALS),
     Recurring("*/5 * * * *", CHECK_INVARIANTS),
 )

@@ -201,6 +201,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
             "attachment_id": put_file(client, tasks[0]),
             "token": "none-of-ours",
+            "notification_id": str(uuid4()),  # none comes of what one does oneself
             "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],
             "reaction": "heart",
             "key": "OPS-1",

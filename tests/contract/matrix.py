@@ -67,7 +67,9 @@ DUE: dict[str, Mapping[str, int]] = {
             *("log_out", "list_sessions", "end_other_sessions", "change_password", "change_email"),
             *("create_api_token", "list_api_tokens", "export_me"),
             *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
-            "follow_link",
+            *("follow_link", "show_unsubscription", "unsubscribe"),
+            *("list_notifications", "count_notifications", "read_all_notifications"),
+            *("get_notification_preferences", "set_notification_preferences"),
         ),
         EVERYBODY,
     ),
@@ -77,6 +79,7 @@ DUE: dict[str, Mapping[str, int]] = {
     "create_workspace": UNKEPT,
     **dict.fromkeys(
         (
+            *("get_notification", "read_notification", "unread_notification"),
             *("end_session", "get_api_token", "revoke_api_token", "delete_identity"),
             *("confirm_totp", "renew_recovery_codes", "disable_totp"),
         ),

@@ -17,9 +17,12 @@ pytestmark = pytest.mark.anyio
 
 SILENT = {
     *("log_in", "verify_second_factor", "reauthenticate", "refresh", "log_out"),
+    *("read_notification", "unread_notification", "read_all_notifications"),
+    *("set_notification_preferences", "unsubscribe"),
     *("end_session", "end_other_sessions", "begin_totp", "link_identity", "retry_job"),
 }
-"""They change no resource: signing in and out, what is only begun, and a job that is put back as it was."""
+"""They change no resource: signing in and out, what is only begun, marks and wishes of one's own, and a job
+that is put back as it was."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.

@@ -1,12 +1,15 @@
 """One of everything."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
 from glasswork.features.identities.models import Identity
+from glasswork.features.notifications.models import Kind, Mailing, Notification
+from glasswork.features.notifications.service import unsubscribe_url
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
@@ -34,9 +37,11 @@ _WITH_THUMBNAIL = "UPDATE attachments SET thumbnail_id = object_id, thumbnail_si
 
 async def make_things(callers: Callers, owner: Caller, mark: str) -> Things:
     """Return ids and tokens: of a workspace of the owner's, whose names have the mark, and of the owner."""
+    things = await make_workspace_things(callers, owner, mark)
     return {
-        **await make_workspace_things(callers, owner, mark),
+        **things,
         **await make_account_things(callers, owner),
+        "notification_id": await notify(callers, owner, things),
     }
 
 
@@ -132,6 +137,7 @@ async def make_account_things(callers: Callers, owner: Caller) -> Things:
         "invited": await invite(callers, owner.email),
         "host_invited": await invite(callers, "hosted@example.com"),
         "setup": await setup_token(callers),
+        "unsubscribe": unsubscribe_url(callers.keys, "", owner.id, Kind.WATCHED).rpartition("/")[2],
         **{purpose: await one_time_token(callers, owner, purpose) for purpose in PURPOSES},
     }
 
@@ -150,6 +156,23 @@ async def link(callers: Callers, user: Caller) -> str:
     async with callers.database.system_transaction() as session:
         session.add(identity)
     return str(identity.id)
+
+
+async def notify(callers: Callers, user: Caller, things: Things) -> str:
+    """Tell somebody of a task."""
+    notification = Notification(
+        id=uuid7(),
+        user_id=user.id,
+        workspace_id=UUID(things["workspace_id"]),
+        task_id=UUID(things["task_id"]),
+        kind=Kind.ASSIGNED,
+        event_id=uuid7(),
+        is_shown=True,
+        mailing=Mailing.NONE,
+    )
+    async with callers.database.system_transaction() as session:
+        session.add(notification)
+    return str(notification.id)
 
 
 async def invite(callers: Callers, email: str) -> str:

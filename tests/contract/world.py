@@ -60,6 +60,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "mode": "atomic",
         "operations": [{"op": "update", "task_id": "{task_id}", "title": "V"}],
     },
+    "set_notification_preferences": {
+        "time_zone": "UTC",
+        "preferences": [{"kind": "watched", "project_id": "{project_id}", "in_app": True, "mail": "none"}],
+    },
     "refresh": {"refresh_token": "{refresh_token}"},
 }
 FILES = {"put_attachment": b"words"}
@@ -70,6 +74,8 @@ QUERIES = {
     "put_attachment": {"name": "{file_name}"},
 }
 SUBJECTS = {
+    "show_unsubscription": {"token": "{unsubscribe}"},
+    "unsubscribe": {"token": "{unsubscribe}"},
     "restore_task": {"task_id": "{deleted_task_id}"},
     "reopen_task": {"task_id": "{done_task_id}"},
     "unarchive_task": {"task_id": "{archived_task_id}"},

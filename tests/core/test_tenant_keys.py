@@ -9,7 +9,7 @@ from glasswork.models import Base
 
 TENANTS = {name: table for name, table in Base.metadata.tables.items() if "workspace_id" in table.c}
 
-OF_USERS = {"api_tokens", "idempotency_keys"}
+OF_USERS = {"api_tokens", "idempotency_keys", "notifications", "notification_preferences"}
 """They belong to a user; the workspace only narrows what they open, or who sees what they answer."""
 NAMED_BY_CHANCE = {
     "id": "made of time and chance by the app, never by the caller",
@@ -23,6 +23,9 @@ WITHOUT_A_KEY = {
     ("workspace_events", "actor_id"): "may be no member: an operator, or who is about to join",
     ("workspace_events", "session_id"): "sessions go, events stay",
     ("workspace_events", "api_token_id"): "likewise",
+    ("notifications", "event_id"): "what is told stays when the log is blanked",
+    ("notifications", "comment_id"): "a comment that is gone is shown by none, and may come back",
+    ("notifications", "actor_id"): "as of events",
 }
 
 
@@ -88,7 +91,7 @@ def test_what_is_unique_is_so_within_a_workspace() -> None:
         key: columns
         for table in TENANTS.values()
         for key, columns in uniques(table)
-        if "workspace_id" not in columns
+        if columns.isdisjoint({"workspace_id", "user_id"})
     }
     assert {key for key, columns in everywhere.items() if not columns <= NAMED_BY_CHANCE.keys()} == set()
     assert everywhere

@@ -62,7 +62,7 @@ class Callers:
     def __init__(self, client: AsyncClient, database: Database, keys: Keys) -> None:
         self.client = client
         self.database = database
-        self._keys = keys
+        self.keys = keys
 
     async def user(self, role: SystemRole = SystemRole.USER) -> Caller:
         number = next(_numbers)
@@ -79,7 +79,7 @@ class Callers:
             session.add(user)
             await session.flush()
             session.add(UserSession(id=actor.session_id, user_id=user.id, sequence=0))
-        token = issue_access_token(self._keys, actor)
+        token = issue_access_token(self.keys, actor)
         return Caller(self.client, actor, user.email, user.username, token)
 
     async def member(self, workspace_id: UUID | str, role: Role = Role.MEMBER) -> Caller:

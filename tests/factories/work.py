@@ -1,16 +1,18 @@
 """What a job is given when a test runs it by hand."""
 
 from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from glasswork.core.db import Database
-from glasswork.core.jobs import Work
+from glasswork.core.jobs import Job, Work
 from glasswork.core.mail import Mailer
 from glasswork.core.outgoing import Outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import Metrics
-from glasswork.worker import Resources
+from glasswork.worker import JOBS, Resources
 from tests.conftest import make_settings
 
 API_URL = "https://example.com/api/v1"
@@ -36,6 +38,20 @@ def make_work(
         metrics=metrics or Metrics(),
     )
     return Work(id=work_id, resources=resources, once=database.transaction)
+
+
+async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
+    """Carry out what waits of these jobs, by default of all, and what they order, as a worker would."""
+    by_name: dict[str, Job[Any]] = {job.name: job for job in jobs or JOBS}
+    oldest = "SELECT min(id) FROM jobs.pgqueuer WHERE entrypoint = ANY(:names)"
+    taken = text(f"DELETE FROM jobs.pgqueuer WHERE id = ({oldest}) RETURNING id, entrypoint, payload")
+    while True:
+        async with database.system_transaction() as session:
+            row = (await session.execute(taken, {"names": [*by_name]})).one_or_none()
+        if row is None:
+            return
+        job = by_name[row.entrypoint]
+        await job.run(make_work(app, database, row.id), job.payload.model_validate_json(row.payload))
 
 
 @cache

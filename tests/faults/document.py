@@ -41,11 +41,13 @@ LEFT_OUT = {
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
     *("delete_me", "create_first_admin", "link_identity", "delete_identity"),
     *("put_attachment", "delete_attachment"),
+    *("read_notification", "unread_notification", "read_all_notifications"),
+    *("set_notification_preferences", "unsubscribe"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or
-are about bytes, or about two things or many; the tests of their slices have them."""
+are about bytes, or about oneself alone, or about two things or many; the tests of their slices have them."""
 
 
 def mutations(document: Json) -> dict[str, Operation]:

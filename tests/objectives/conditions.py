@@ -155,9 +155,9 @@ def _jobs() -> Iterator[Case]:
     yield silent(group, alert, "not for long", {beat: "1x19"}, 3)
     yield silent(group, alert, "just now", {beat: "30x19"}, 4)
     yield silent(group, alert, "of who is no worker", {beat.replace(_W, _A): "0x19"}, 9)
-    run = f'glasswork_schedule_next_run_timestamp_seconds{{{_W},exported_job="privacy.purge"}}'
+    run = f'glasswork_schedule_next_run_timestamp_seconds{{{_W},exported_job="retention.purge"}}'
     alert = "ScheduleMissed"
-    yield fires(group, alert, "overdue", {run: "0x99"}, 17, severity="ticket", exported_job="privacy.purge")
+    yield fires(group, alert, "overdue", {run: "0x99"}, 17, severity="ticket", exported_job="retention.purge")
     yield silent(group, alert, "late", {run: "0x99"}, 14)
     yield silent(group, alert, "just now", {run: "30x99"}, 16)
     yield silent(group, alert, "not yet", {run: "9999x99"}, 20)

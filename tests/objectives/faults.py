@@ -154,12 +154,12 @@ def _job_of_another_version(world: World) -> Injected:
 def _schedule_is_stuck(world: World) -> Injected:
     world.programs.sql(
         "UPDATE jobs.pgqueuer_schedules SET status = 'failed', next_run = now() - interval '1 hour'"
-        " WHERE entrypoint = 'privacy.purge'"
+        " WHERE entrypoint = 'retention.purge'"
     )
     yield
     world.programs.sql(
         "UPDATE jobs.pgqueuer_schedules SET status = 'queued', next_run = now() + interval '1 hour'"
-        " WHERE entrypoint = 'privacy.purge'"
+        " WHERE entrypoint = 'retention.purge'"
     )
 
 

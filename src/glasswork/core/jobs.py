@@ -30,6 +30,7 @@ from sqlalchemy import BigInteger, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from glasswork.core.events import Fields
 from glasswork.core.models import Base
 from glasswork.core.processes import A, R, run_in_child
 from glasswork.core.telemetry.context import current_request
@@ -57,6 +58,8 @@ class Job(Generic[P]):
     priority: int = 0
     first_delay: float = 1
     """Seconds, at most, until the second attempt; twice as long until each later one."""
+    concerns: Callable[[Fields | None, Fields | None], bool] | None = None
+    """Whether an event with this before and after is followed at all; None: each is."""
 
 
 @dataclass(frozen=True, slots=True)

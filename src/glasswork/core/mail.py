@@ -54,6 +54,8 @@ class Letter:
     template: str
     """Below `features/`, without its ending: there is a `.txt` and a `.html`."""
     words: Mapping[str, Any]
+    unsubscribe_url: str | None = None
+    """Where one click, or the reader's program (RFC 8058), ends letters of this kind."""
 
 
 class Mailer:
@@ -83,6 +85,9 @@ class Mailer:
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{letter.id}@{self._sender.rpartition('@')[2].rstrip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
+        if letter.unsubscribe_url:
+            message["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(_render(letter, "txt"))
         message.add_alternative(_render(letter, "html"), subtype="html")
         return message
@@ -108,7 +113,8 @@ class Mailer:
 
 
 def _render(letter: Letter, ending: str) -> str:
-    return _templates.get_template(f"{letter.template}.{ending}").render(letter.words)
+    template = _templates.get_template(f"{letter.template}.{ending}")
+    return template.render(letter.words, unsubscribe_url=letter.unsubscribe_url)
 
 
 async def find_kept(session: AsyncSession, newest: int | None = None) -> Sequence[KeptMail]:

@@ -84,6 +84,8 @@ class Outbox:
         self._append(happened)
         subscribers: Subscribers = self._session.info[SUBSCRIBERS]
         for job in subscribers.get(event.type, ()):
+            if job.concerns is not None and not job.concerns(event.before, event.after):
+                continue
             reference = EventRef(id=happened.id, workspace_id=event.workspace_id, subject_id=event.subject_id)
             self.order(job, reference)
 

@@ -78,6 +78,7 @@ LabelId = Annotated[UUID, Reference("label")]
 TaskId = Annotated[UUID, Reference("task")]
 RelationId = Annotated[UUID, Reference("relation")]
 AttachmentId = Annotated[UUID, Reference("attachment")]
+NotificationId = Annotated[UUID, Reference("notification")]
 CommentId = Annotated[UUID, Reference("comment")]
 
 # PostgreSQL's text holds every character but NUL.

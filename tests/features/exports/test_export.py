@@ -14,8 +14,10 @@ from glasswork.features.exports.repository import BATCH
 from glasswork.features.exports.schemas import AccountExport
 from glasswork.features.exports.service import ExportService
 from glasswork.features.identities.models import Identity
+from glasswork.features.notifying.jobs import NOTIFY
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
+from tests.factories.files import make_attachment
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
@@ -25,6 +27,7 @@ from tests.factories.tracker import (
     make_workspace,
     multiply_tasks,
 )
+from tests.factories.work import work_off
 from tests.features.accounts.sign_in import error_of, log_in
 from tests.features.credentials.letters import Postman
 from tests.features.second_factors.authenticator import turn_on
@@ -81,7 +84,11 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     for reaction in ("eyes", "heart"):
         await ada.put(f"/comments/{comment['id']}/reactions/{reaction}")
     await make_comment(owner, gone, body="Bob said it")
+    await make_attachment(ada, gone, name="Ada's.pdf")
     await ada.delete(f"/tasks/{gone['id']}")
+    await work_off(app, database, NOTIFY)
+    wish = {"kind": "watched", "in_app": False, "mail": "none"}
+    await ada.put("/notifications/preferences", {"time_zone": "UTC", "preferences": [wish]})
     await make_api_token(ada, "tasks:read", name="Ada's script")
     await log_in(ada.client, ada.email)
     await turn_on(ada, database)
@@ -111,6 +118,9 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["body"] for each in document["comments"]] == ["Ada said it"]
     assert [each["reactions"] for each in document["reactions"]] == [["eyes", "heart"]]
     assert {each["purpose"] for each in document["one_time_tokens"]} == {"change_email", "reset_password"}
+    assert [each["name"] for each in document["attachments"]] == ["Ada's.pdf"]
+    assert [each["kind"] for each in document["notifications"]] == ["assigned"]
+    assert [each["mail"] for each in document["notification_preferences"]] == ["none"]
     told = [each["type"] for each in document["events"]]
     assert told == [
         "api_token.created",

@@ -52,7 +52,7 @@ async def test_who_is_just_accepting_an_invitation_leaves_again(committing_calle
     ada = await committing_callers.user()
     token = await invite_again(committing_callers, ada)
     async with database.system_transaction() as session:
-        keys = committing_callers._keys  # noqa: SLF001 (those of the app)
+        keys = committing_callers.keys
         await InvitationService(session, keys).accept(ada.actor, token)
         answer = await start(database, delete_account(ada))
         assert not answer.done()

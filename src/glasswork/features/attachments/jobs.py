@@ -1,3 +1,5 @@
+from glasswork.core.events import Fields
+from glasswork.core.images import READABLE
 from glasswork.core.jobs import EventRef, Job, Nothing, Work
 
 from .service import SweepService, ThumbnailService
@@ -13,5 +15,9 @@ async def sweep(work: Work, _: Nothing) -> None:
     await SweepService(work.resources.database, work.resources.storage).sweep()
 
 
-MAKE_THUMBNAIL = Job("attachments.thumbnail", EventRef, make_thumbnail, max_attempts=5)
+def _is_picture(_: Fields | None, after: Fields | None) -> bool:
+    return (after or {}).get("media_type") in READABLE
+
+
+MAKE_THUMBNAIL = Job("attachments.thumbnail", EventRef, make_thumbnail, max_attempts=5, concerns=_is_picture)
 SWEEP = Job("attachments.sweep", Nothing, sweep, seconds=3600)

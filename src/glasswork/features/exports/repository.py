@@ -26,10 +26,12 @@ from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
+from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.identities.models import Identity
 from glasswork.features.invitations.models import Invitation
+from glasswork.features.notifications.models import Notification, Preference
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS
@@ -181,6 +183,40 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
         Comment.id,
     ),
     "reactions": (select(_reactions), _reactions.c.comment_id),
+    "attachments": (
+        select(
+            Attachment.id,
+            Attachment.workspace_id,
+            Attachment.task_id,
+            Attachment.name,
+            Attachment.size,
+            Attachment.sha256,
+            Attachment.media_type,
+            Attachment.created_at,
+        ).where(Attachment.created_by == _USER_ID),
+        Attachment.id,
+    ),
+    "notifications": (
+        select(
+            Notification.workspace_id,
+            Notification.kind,
+            Notification.task_id,
+            Notification.comment_id,
+            Notification.created_at,
+            Notification.read_at,
+            Notification.mailed_at,
+        ).where(Notification.user_id == _USER_ID),
+        Notification.id,
+    ),
+    "notification_preferences": (
+        select(
+            Preference.kind,
+            Preference.project_id,
+            Preference.in_app,
+            Preference.mail,
+        ).where(Preference.user_id == _USER_ID),
+        Preference.id,
+    ),
     "events": (
         select(
             InstallationEvent.id,

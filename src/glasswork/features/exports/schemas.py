@@ -7,6 +7,7 @@ from pydantic import Field
 from glasswork.core.actor import Scope
 from glasswork.core.schemas import (
     ApiTokenId,
+    AttachmentId,
     CommentId,
     IdentityId,
     InvitationId,
@@ -21,6 +22,8 @@ from glasswork.features.accounts.schemas import UserRead
 from glasswork.features.comments.models import Reaction
 from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
+from glasswork.features.notifications.models import Kind
+from glasswork.features.notifications.schemas import PreferenceRead
 from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.models import Role
 
@@ -113,6 +116,29 @@ class ReactionsExport(Output):
     reactions: list[Reaction]
 
 
+class AttachmentExport(Output):
+    """The file itself is downloaded like any other."""
+
+    id: AttachmentId
+    workspace_id: WorkspaceId
+    task_id: TaskId
+    name: str
+    size: int
+    sha256: str
+    media_type: str
+    created_at: datetime
+
+
+class NotificationExport(Output):
+    workspace_id: WorkspaceId
+    kind: Kind
+    task_id: TaskId | None
+    comment_id: CommentId | None
+    created_at: datetime
+    read_at: datetime | None
+    mailed_at: datetime | None
+
+
 class EventExport(Output):
     id: Annotated[UUID, Reference("event")]
     at: datetime
@@ -147,5 +173,8 @@ class AccountExport(Output):
     tasks_elsewhere: list[TaskElsewhereExport] = Field(description="Made by me where I no longer am.")
     comments: list[CommentExport] = Field(description="Made by me, wherever.")
     reactions: list[ReactionsExport] = Field(description="Mine to the comments of all.")
+    attachments: list[AttachmentExport] = Field(description="Files that I gave to tasks, wherever.")
+    notifications: list[NotificationExport]
+    notification_preferences: list[PreferenceRead]
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")
     mails: list[MailExport] = Field(description="To my address, where there is no mail server.")

@@ -1,173 +1,28 @@
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     Column,
-    ColumnElement,
-    DateTime,
     Row,
     and_,
-    column,
     delete,
     func,
     or_,
     select,
-    table,
     tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from glasswork.core.db import AnyRow
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
-from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
-from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
-from glasswork.features.comments.models import Comment, CommentReaction
-from glasswork.features.credentials.models import OneTimeToken
-from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
-from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.invitations.models import Invitation
-from glasswork.features.projects.events import LabelDeleted
-from glasswork.features.projects.models import Project
-from glasswork.features.tasks.models import Task
-from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.models import Membership, Role, Workspace
-
-_log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
-
-
-class PurgeRepository:
-    """Deletes for good, a batch at a time, what was deleted longer ago than `age`."""
-
-    def __init__(self, session: AsyncSession, age: timedelta, batch: int) -> None:
-        self._session = session
-        self._age = age
-        self._batch = batch
-
-    async def purge_comments(self) -> int:
-        """Where there are replies, deleted or not, only what was said goes: they would go along."""
-        reply = aliased(Comment)
-        has_replies = select(reply.id).where(reply.reply_to_id == Comment.id).exists()
-        gone = (
-            select(Comment.workspace_id, Comment.id, has_replies)
-            .where(self._is_old(Comment.deleted_at), or_(Comment.body.is_not(None), ~has_replies))
-            .with_for_update(of=Comment, skip_locked=True)
-            .limit(self._batch)
-        )
-        rows = (await self._session.execute(gone)).all()
-        places = [(row[0], row[1]) for row in rows if row[2]]
-        is_place = tuple_(Comment.workspace_id, Comment.id).in_(places)
-        silent = update(Comment).where(is_place).values(body=None, body_html="", mentions=[])
-        await self._session.execute(silent)
-        reacted = tuple_(CommentReaction.workspace_id, CommentReaction.comment_id).in_(places)
-        await self._session.execute(delete(CommentReaction).where(reacted))
-        await self._blank(places)
-        await self._purge(Comment, [(row[0], row[1]) for row in rows if not row[2]])
-        return len(rows)
-
-    async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone; with what was said about them."""
-        gone = (
-            select(Task.workspace_id, Task.id)
-            .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
-            .join(Workspace, Workspace.id == Task.workspace_id)
-            .where(or_(*(self._is_old(table.deleted_at) for table in (Task, Project, Workspace))))
-            # A task that is being restored right now would else be deleted after that.
-            .with_for_update(of=Task, skip_locked=True)
-            .limit(self._batch)
-        )
-        tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        is_about = tuple_(Comment.workspace_id, Comment.task_id).in_(tasks)
-        await self._blank(select(Comment.workspace_id, Comment.id).where(is_about))
-        return await self._purge(Task, tasks)
-
-    async def purge_projects(self) -> int:
-        gone = select(Project.workspace_id, Project.id).where(self._is_old(Project.deleted_at))
-        rows = await self._session.execute(gone.limit(self._batch))
-        return await self._purge(Project, [(row[0], row[1]) for row in rows])
-
-    async def purge_workspaces(self) -> int:
-        """Their events go with them: there is nobody left who could read them."""
-        gone = select(Workspace.id).where(self._is_old(Workspace.deleted_at)).limit(self._batch)
-        deleted = await self._session.execute(
-            delete(Workspace).where(Workspace.id.in_(gone)).returning(Workspace.id)
-        )
-        return len(deleted.all())
-
-    async def purge_labels_and_invitations(self) -> int:
-        """They are deleted at once; only what their events held is left."""
-        gone = (
-            select(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id)
-            .where(
-                WorkspaceEvent.type.in_((LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type)),
-                WorkspaceEvent.before.is_not(None),
-                WorkspaceEvent.at < func.now() - self._age,
-            )
-            .limit(self._batch)
-        )
-        subjects = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        await self._blank(subjects)
-        return len(subjects)
-
-    async def purge_traces(self) -> int:
-        """Of jobs that are done: their log, the marks that they had their effect, mail and tokens."""
-        old = select(_log.c.id).where(_log.c.created < func.now() - self._age).limit(self._batch)
-        logged = await self._session.execute(delete(_log).where(_log.c.id.in_(old)).returning(_log.c.id))
-        marks = select(DoneJob.job_id).where(DoneJob.done_at < func.now() - self._age).limit(self._batch)
-        await self._session.execute(delete(DoneJob).where(DoneJob.job_id.in_(marks)))
-        await self._session.execute(delete(KeptMail).where(KeptMail.kept_at < func.now() - self._age))
-        await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
-        return len(logged.all())
-
-    async def purge_guesses(self) -> int:
-        """After a day no wrong one counts any more."""
-        old = (
-            select(GuessCount.key)
-            .where(
-                GuessCount.counted_at < func.now() - FORGOTTEN_AFTER,
-                or_(GuessCount.right_at.is_(None), GuessCount.right_at < func.now() - KNOWN_FOR),
-            )
-            .limit(self._batch)
-            .with_for_update(skip_locked=True)
-        )
-        gone = delete(GuessCount).where(GuessCount.key.in_(old)).returning(GuessCount.key)
-        return len((await self._session.execute(gone)).all())
-
-    async def purge_keys(self) -> int:
-        """They are of no use any more, not even those that were never sent again."""
-        key = (IdempotencyKey.user_id, IdempotencyKey.operation, IdempotencyKey.key)
-        old = (
-            select(*key)
-            .where(IdempotencyKey.claimed_at <= func.now() - KEPT_FOR)
-            .limit(self._batch)
-            .with_for_update(skip_locked=True)
-        )
-        gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
-        return len((await self._session.execute(gone)).all())
-
-    async def _purge(self, table: type[Comment | Task | Project], gone: Sequence[tuple[UUID, UUID]]) -> int:
-        """The events keep their place in the sequence, and lose what they held."""
-        await self._session.execute(delete(table).where(tuple_(table.workspace_id, table.id).in_(gone)))
-        await self._blank(gone)
-        return len(gone)
-
-    async def _blank(self, subjects: Any) -> None:
-        await self._session.execute(
-            update(WorkspaceEvent)
-            .where(tuple_(WorkspaceEvent.workspace_id, WorkspaceEvent.subject_id).in_(subjects))
-            .values(before=None, after=None)
-        )
-
-    def _is_old(self, deleted_at: Any) -> ColumnElement[bool]:
-        return deleted_at < func.now() - self._age  # type: ignore[no-any-return]
 
 
 class PersonalDataRepository:

@@ -1,12 +1,10 @@
 import secrets
-from collections.abc import Awaitable, Callable, Collection
-from datetime import timedelta
+from collections.abc import Collection
 
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import Database
 from glasswork.core.outbox import Outbox
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.accounts.events import UserDeleted
@@ -20,36 +18,7 @@ from glasswork.features.workspaces.models import Workspace
 from glasswork.features.workspaces.schemas import MemberRead
 
 from .errors import LastAdminError, OnlyOwnerError
-from .repository import PersonalDataRepository, PurgeRepository
-
-BATCH = 500
-
-
-class PurgeService:
-    """Deleted things can be restored for a while; then they are gone."""
-
-    def __init__(self, database: Database, retention_days: int) -> None:
-        self._database = database
-        self._age = timedelta(days=retention_days)
-
-    async def purge(self) -> None:
-        """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
-        for step in (
-            PurgeRepository.purge_tasks,
-            PurgeRepository.purge_comments,
-            PurgeRepository.purge_projects,
-            PurgeRepository.purge_workspaces,
-            PurgeRepository.purge_labels_and_invitations,
-            PurgeRepository.purge_traces,
-            PurgeRepository.purge_guesses,
-            PurgeRepository.purge_keys,
-        ):
-            while await self._step(step) == BATCH:
-                pass
-
-    async def _step(self, step: Callable[[PurgeRepository], Awaitable[int]]) -> int:
-        async with self._database.system_transaction() as session:
-            return await step(PurgeRepository(session, self._age, BATCH))
+from .repository import PersonalDataRepository
 
 
 class DeletionService:

@@ -8,11 +8,13 @@ from sqlalchemy import event, text
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import Nothing
-from glasswork.features.privacy.jobs import PURGE
-from glasswork.features.privacy.service import BATCH, PurgeService
+from glasswork.features.notifying.jobs import NOTIFY
+from glasswork.features.retention.jobs import PURGE
+from glasswork.features.retention.service import BATCH, PurgeService
 from glasswork.features.tasks.service import TaskService
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
+from tests.factories.files import make_attachment
 from tests.factories.tracker import (
     make_comment,
     make_label,
@@ -22,9 +24,8 @@ from tests.factories.tracker import (
     make_workspace,
     multiply_tasks,
 )
-from tests.factories.work import make_work
-
-from .traces import tables_that_hold
+from tests.factories.work import make_work, work_off
+from tests.features.privacy.traces import tables_that_hold
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +102,18 @@ class TestTasks:
         expected = [item | (blank if item["subject"]["id"] == gone["id"] else {}) for item in before]
         assert expected != before
         assert await events(owner, workspace) == expected
+
+    async def test_neither_do_those_of_its_files(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        project = await make_project(owner, workspace)
+        gone, kept = await make_task(owner, project), await make_task(owner, project)
+        files = [await make_attachment(owner, task) for task in (gone, kept)]
+        await delete(owner, database, "tasks", gone, OLD)
+        await purge(database)
+        blank = await blank_ids(owner, workspace)
+        assert [file["id"] in blank for file in files] == [True, False]
+        assert await ids(database, "attachments") == {files[1]["id"]}
 
     async def test_a_batch_is_a_transaction(self, committing_callers: Callers) -> None:
         database = committing_callers.database
@@ -246,6 +259,21 @@ async def tables_of_workspaces(database: Database) -> set[str]:
     async with database.reading() as session:
         found = "SELECT table_name FROM information_schema.columns WHERE column_name = 'workspace_id'"
         return set((await session.scalars(text(f"{found} AND table_schema = 'public'"))).all())
+
+
+async def test_notifications_are_kept_for_a_while(app: FastAPI, callers: Callers, database: Database) -> None:
+    owner = await callers.user()
+    workspace = await make_workspace(owner)
+    bob = await callers.member(workspace["id"])
+    project = await make_project(owner, workspace)
+    for days in (89, 91):
+        task = await make_task(owner, project, assignee_id=str(bob.id))
+        await work_off(app, database, NOTIFY)
+        older = f"UPDATE notifications SET created_at = now() - interval '{days} days' WHERE task_id = :id"
+        async with database.system_transaction() as session:
+            await session.execute(text(older), {"id": UUID(task["id"])})
+    await purge(database)
+    assert len((await bob.get("/notifications")).json()["items"]) == 1
 
 
 class TestTraces:

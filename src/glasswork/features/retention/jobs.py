@@ -8,4 +8,4 @@ async def purge(work: Work, _: Nothing) -> None:
     await PurgeService(resources.database, resources.settings.retention_days).purge()
 
 
-PURGE = Job("privacy.purge", Nothing, purge, seconds=3600)
+PURGE = Job("retention.purge", Nothing, purge, seconds=3600)
