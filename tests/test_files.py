@@ -59,6 +59,16 @@ def test_a_gigabyte_goes_in_and_out_without_being_in_memory(data_dir: Path) -> N
         assert peak_megabytes(serving) - before < 128
 
 
+def test_a_link_leads_to_where_the_server_is(data_dir: Path) -> None:
+    with Serving(data_dir) as serving:
+        headers = sign_up(serving.client)
+        path = attachments_of_a_task(serving, headers)
+        file = serving.client.put(path, params={"name": "small"}, content=b"words", headers=headers).json()
+        link = serving.client.get(f"/api/v1/attachments/{file['id']}/link", headers=headers).json()["url"]
+        assert link.startswith(serving.base_url)
+        assert httpx2.get(link).content == b"words"
+
+
 async def test_a_kill_leaves_nothing_behind_for_long(data_dir: Path) -> None:
     with Serving(data_dir) as serving:
         headers = sign_up(serving.client)

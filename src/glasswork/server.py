@@ -52,6 +52,8 @@ def serve(
             if workers > 1 and settings.rate_limit_routes:
                 create_app(settings)  # refuses here: workers that cannot start are started again and again
             address = _address(listeners[0])
+            if "public_url" not in settings.model_fields_set:
+                os.environ["PUBLIC_URL"] = address  # what links in answers and letters begin with
             _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:
             pass
