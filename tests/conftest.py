@@ -109,7 +109,10 @@ def make_settings(database_url: str, **changes: object) -> Settings:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> FastAPI:
-    return create_app(settings)
+    """Without its lifespan; its streams end where they begin, since the client reads an answer to its end."""
+    app = create_app(settings)
+    app.state.hub.end()
+    return app
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import httpx2
 import uvicorn
+import websockets
 from fastapi import FastAPI
 
 PATIENCE = 10
@@ -95,3 +96,51 @@ async def until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> float:
         assert monotonic() - began < seconds, f"not within {seconds} s"
         await asyncio.sleep(0.01)
     return monotonic() - began
+
+
+class Conversation:
+    """A WebSocket, as a client sees it."""
+
+    def __init__(self, socket: websockets.ClientConnection) -> None:
+        self.socket = socket
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"type": kind, **fields}))
+
+    async def next(self) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE):
+            told: dict[str, Any] = json.loads(await self.socket.recv())
+        return told
+
+    async def ask(self, kind: str, **fields: Any) -> dict[str, Any]:
+        await self.say(kind, **fields)
+        return await self.next()
+
+    async def changes(self, count: int) -> list[tuple[str, int]]:
+        """Return the subscription and number of each."""
+        told = [await self.next() for _ in range(count)]
+        assert {each["type"] for each in told} <= {"change"}
+        return [(each["subscription"], each["change"]["seq"]) for each in told]
+
+    async def code(self) -> int | None:
+        """With which it is closed, whatever is said before."""
+        with suppress(websockets.ConnectionClosed):
+            async with asyncio.timeout(PATIENCE):
+                async for _ in self.socket:
+                    pass
+        return self.socket.close_code
+
+
+@asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncIterator[Conversation]:
+    """Nobody yet."""
+    address = url.replace("http://", "ws://") + "/api/v1/ws"
+    async with websockets.connect(address, proxy=None, **options) as socket:
+        yield Conversation(socket)
+
+
+@asynccontextmanager
+async def talking(url: str, token: str) -> AsyncIterator[Conversation]:
+    async with connected(url) as conversation:
+        assert await conversation.ask("authenticate", token=token) == {"type": "authenticated"}
+        yield conversation

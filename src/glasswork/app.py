@@ -75,6 +75,7 @@ from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
+from glasswork.features.sockets.router import router as sockets
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.watchers.router import router as watchers
 from glasswork.features.workflow.router import router as workflow
@@ -240,6 +241,7 @@ def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
+    app.include_router(sockets, prefix=API_PREFIX)
     for router in ROUTERS:
         app.include_router(
             keyed(router),

@@ -85,10 +85,15 @@ class Metrics:
             "http_server_requests", "Requests answered.", (*route, "http_response_status_code")
         )
         self.request_seconds = self._histogram(
-            "http_server_request_duration_seconds", "Time to the last byte of the answer.", route, SECONDS
+            "http_server_request_duration_seconds",
+            "Time to the last byte of the answer; of a stream, to the first.",
+            route,
+            SECONDS,
         )
         self.active_requests = self._gauge(
-            "http_server_active_requests", "Requests in hand.", ("http_request_method",)
+            "http_server_active_requests",
+            "Requests in hand, open streams among them.",
+            ("http_request_method",),
         )
         self.request_queries = self._histogram(
             "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES

@@ -8,8 +8,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from glasswork.core.actor import Actor, Scope
+from glasswork.core.errors import BrokenOffError
 from glasswork.core.http.errors import declare
-from glasswork.core.http.middleware.error_renderer import BrokenOffError
 from glasswork.core.schemas import WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError

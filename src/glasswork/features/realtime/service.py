@@ -99,7 +99,7 @@ class Hub:
 
     def __init__(self, find_database: Callable[[], Database], settings: Settings, metrics: Metrics) -> None:
         self._database = find_database
-        self._settings = settings
+        self.settings = settings
         self._metrics = metrics
         self._rooms: dict[UUID, _Room] = {}
         self._streams: dict[LiveStream, None] = {}
@@ -202,10 +202,10 @@ class Hub:
         )
 
     def _ensure_room(self, actor: Actor) -> None:
-        limit = self._settings.live_streams_per_user
+        limit = self.settings.live_streams_per_user
         if sum(stream.actor.user_id == actor.user_id for stream in self._streams) >= limit:
             raise TooManyStreamsError(limit)
-        if len(self._streams) >= self._settings.live_streams:
+        if len(self._streams) >= self.settings.live_streams:
             raise StreamsExhaustedError
 
     def _enter(self, following: Following) -> bool:
