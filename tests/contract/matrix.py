@@ -83,7 +83,7 @@ DUE: dict[str, Mapping[str, int]] = {
     "accept_invitation": INVITED,
     **dict.fromkeys(
         (
-            *("get_workspace", "list_members", "get_member", "list_changes"),
+            *("get_workspace", "list_members", "get_member", "list_changes", "stream_changes"),
             *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
             *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 KNOWN = (*ROLES, "outsider", "operator")
 
-NAMELESS = {"get_member", "get_project_summary", "list_members"}
+NAMELESS = {"get_member", "get_project_summary", "list_members", "stream_changes"}
 """They show nothing that the workspace's people have named."""
 
 

@@ -28,7 +28,8 @@ log = structlog.get_logger()
 class Wakeups:
     """One connection, which listens and tells; it comes back by itself."""
 
-    def __init__(self, url: str, hear: Callable[[UUID], None]) -> None:
+    def __init__(self, url: str, hear: Callable[[UUID], None] | None = None) -> None:
+        """Without `hear` it only tells."""
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._hear = hear
         self._untold: set[UUID] = set()
@@ -37,8 +38,9 @@ class Wakeups:
 
     def tell(self, workspace_ids: Collection[UUID]) -> None:
         """Here at once, and elsewhere as soon as may be; it waits for nothing."""
-        for workspace_id in workspace_ids:
-            self._hear(workspace_id)
+        if self._hear is not None:
+            for workspace_id in workspace_ids:
+                self._hear(workspace_id)
         self._untold.update(workspace_ids)
         self._woken.set()
 
@@ -72,7 +74,8 @@ class Wakeups:
         )
         try:
             connection.add_termination_listener(lambda _: self._woken.set())
-            await connection.add_listener(CHANNEL, self._on_word)
+            if self._hear is not None:
+                await connection.add_listener(CHANNEL, self._on_word)
             self._is_lost = False
             while True:
                 with suppress(TimeoutError):
@@ -86,6 +89,6 @@ class Wakeups:
 
     def _on_word(self, connection: object, pid: int, _channel: str, payload: object) -> None:
         is_own = isinstance(connection, asyncpg.Connection) and connection.get_server_pid() == pid
-        if not is_own:
+        if self._hear is not None and not is_own:
             with suppress(ValueError):
                 self._hear(UUID(str(payload)))

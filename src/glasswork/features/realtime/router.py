@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, format_sse_event
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from glasswork.core.actor import Actor, Scope
-from glasswork.core.errors import BrokenOffError
+from glasswork.core.errors import BrokenOffError, OutcomeUnknownError, RateLimitError, ServiceUnavailableError
 from glasswork.core.http.errors import declare
 from glasswork.core.schemas import WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -25,14 +26,28 @@ router = APIRouter(tags=["changes"])
 
 Reader = Annotated[Actor, acting(Scope.CHANGES_READ)]
 Seen = Annotated[
-    LastEventId | None, Header(alias="Last-Event-ID", description="The `id` of the last one seen.")
+    LastEventId | SkipJsonSchema[None],
+    Header(alias="Last-Event-ID", description="The `id` of the last one seen."),
 ]
 
 _HEARTBEAT = format_sse_event(comment="ping")
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The changes, each as a `ChangeRead`, until somebody ends it.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "itemSchema": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+                        "event": {"type": "string", "examples": ["task.updated"]},
+                        "data": {"type": "string", "contentMediaType": "application/json"},
+                        "retry": {"type": "integer", "minimum": 0},
+                    },
+                    "required": ["id", "event", "data"],
+                }
+            }
+        },
     }
 }
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -91,7 +106,9 @@ def _event(frame: Frame) -> bytes:
     response_class=StreamingResponse,  # of its own kind FastAPI would take it that the handler yields
     responses=_STREAM
     | declare(
-        *AUTHORIZED, WorkspaceNotFoundError, AheadOfLogError, TooManyStreamsError, StreamsExhaustedError
+        *(*AUTHORIZED, WorkspaceNotFoundError, AheadOfLogError),
+        *(RateLimitError, TooManyStreamsError),
+        *(ServiceUnavailableError, OutcomeUnknownError, StreamsExhaustedError),
     ),
 )
 async def stream_changes(events: Annotated[EventStream, Depends(follow)]) -> EventStream:
