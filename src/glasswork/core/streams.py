@@ -36,6 +36,10 @@ class Stream(Generic[T]):
         self._filled = asyncio.Event()
         self._limit: asyncio.Timeout | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self.ending is None
+
     def put(self, item: T, size: int) -> None:
         if self.ending is not None:
             return

@@ -293,7 +293,9 @@ async def test_a_slow_reader_is_cut_off_and_misses_nothing(
     owner = await committing_callers.user()
     workspace = await make_workspace(owner)
     project = await make_project(owner, workspace)
-    with socket.create_connection(("127.0.0.1", httpx2.URL(url).port or 0)) as reader:
+    with socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", httpx2.URL(url).port or 0))
         asked = f"GET /api/v1/workspaces/{workspace['id']}/events HTTP/1.1\r\nHost: localhost\r\n"
         reader.sendall(f"{asked}Authorization: Bearer {owner.token}\r\n\r\n".encode())
         await until(lambda: hub.streams == 1)

@@ -18,6 +18,8 @@ from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
 from tests.streams import connected, talking, until
 
+ID = "0193c0de-0000-7000-8000-000000000000"
+
 pytestmark = pytest.mark.anyio
 
 
@@ -120,8 +122,8 @@ class TestWhatIsRefused:
             '{"type": "subscribe"}',
             '{"type": "ping", "more": 1}',
             '{"type": "subscribe", "task_id": "x"}',
-            f'{{"type": "subscribe", "task_id": "{uuid4()}", "project_id": "{uuid4()}"}}',
-            f'{{"type": "subscribe", "task_id": "{uuid4()}", "after": -1}}',
+            f'{{"type": "subscribe", "task_id": "{ID}", "project_id": "{ID}"}}',
+            f'{{"type": "subscribe", "task_id": "{ID}", "after": -1}}',
             '"\\ud800"',
             b"bytes",
         ],

@@ -30,8 +30,7 @@ from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.access import access, memberships_of, miss
 from glasswork.features.workspaces.models import Membership, Role
 
-Place = tuple[UUID, Actor]
-"""A workspace, and who follows it."""
+from .schemas import Place
 
 _START = (
     select(access.c.role, func.coalesce(EventCounter.last_seq, 0).label("last_seq"))

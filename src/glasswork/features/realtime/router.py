@@ -16,8 +16,8 @@ from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .errors import AheadOfLogError, StreamsExhaustedError, TooManyStreamsError
-from .schemas import Frame, LastEventId
-from .service import Following, Hub
+from .schemas import Following, Frame, LastEventId
+from .service import Hub
 
 HEARTBEAT_SECONDS = 15
 RETRY_MILLISECONDS = 2000
@@ -87,11 +87,11 @@ class EventStream(EventSourceResponse):
             async for frame in missed:
                 yield _event(frame)
         stream = following.stream
-        while stream.ending is None:
+        while stream.is_open:
             item = await stream.take(HEARTBEAT_SECONDS)
             if item is not None:
                 yield _event(item[1])
-            elif stream.ending is None:
+            elif stream.is_open:
                 yield _HEARTBEAT
 
 

@@ -1,97 +1,34 @@
 """Who follows which workspace, and what each of them is sent: the log alone tells what has happened."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import Context
-from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Literal
 from uuid import UUID
 
 import structlog
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database
-from glasswork.core.errors import AppError
+from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.settings import Settings
-from glasswork.core.streams import Ending, Stream
+from glasswork.core.streams import Ending
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.activity.service import change_of
-from glasswork.features.workspaces.models import Role
 
 from .errors import AheadOfLogError, StreamsExhaustedError, TooManyStreamsError
-from .repository import LogRepository, Place
-from .schemas import Frame, Picks, everything
+from .repository import LogRepository
+from .schemas import Following, Frame, Kind, LiveStream, Picks, Room, Standings, everything
 
 PAGE = 200
-KEPT = 256
-"""Frames of a workspace, for who comes back soon."""
 LOOK_SECONDS = 0.5
 """So often all rights are asked for, and what no word has come of is looked for."""
 READERS = 4
 """Connections that all readers have at most, so that requests have the rest."""
 
-Kind = Literal["sse", "websocket"]
-Standings = dict[Place, Role | Ending]
-"""The roles of those who may look, and of the others why they may not."""
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True, eq=False)
-class Following:
-    """One workspace, or a part of it, in the stream of one client."""
-
-    stream: "LiveStream"
-    workspace_id: UUID
-    picks: Picks
-    key: str
-    role: Role
-    seq: int
-    """Of the last change that was looked at for it."""
-    is_near: bool
-    """Nothing was behind that, when it was looked."""
-
-    @property
-    def place(self) -> Place:
-        return self.workspace_id, self.stream.actor
-
-    def takes(self, frame: Frame) -> bool:
-        """Whether it is to be sent; it has been looked at by then."""
-        is_new, self.seq = frame.seq > self.seq, max(self.seq, frame.seq)
-        return is_new and frame.may_be_seen_by(self.role) and self.picks(frame)
-
-
-class LiveStream(Stream[tuple[Following, Frame]]):
-    def __init__(self, kind: Kind, actor: Actor) -> None:
-        super().__init__()
-        self.kind = kind
-        self.actor = actor
-        self.frames = 0
-        """That it was given."""
-        self.followings: dict[str, Following] = {}
-
-
-@dataclass(slots=True, eq=False)
-class _Room:
-    """A workspace that is followed, read once for all who do."""
-
-    workspace_id: UUID
-    seq: int
-    present: dict[Following, None] = field(default_factory=dict)
-    kept: deque[Frame] = field(default_factory=lambda: deque(maxlen=KEPT))
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    reader: asyncio.Task[None] | None = None
-
-    def since(self, seq: int) -> Sequence[Frame] | None:
-        """Return what came after it; None where not all of that is kept."""
-        if seq >= self.seq:
-            return ()
-        if not self.kept or self.kept[0].seq > seq + 1:
-            return None
-        return [frame for frame in self.kept if frame.seq > seq]
 
 
 class Hub:
@@ -101,8 +38,9 @@ class Hub:
         self._database = find_database
         self.settings = settings
         self._metrics = metrics
-        self._rooms: dict[UUID, _Room] = {}
+        self._rooms: dict[UUID, Room] = {}
         self._streams: dict[LiveStream, None] = {}
+        self._readers: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Semaphore(READERS)
         self._is_ending = False
 
@@ -113,7 +51,7 @@ class Hub:
     @contextmanager
     def streaming(self, kind: Kind, actor: Actor) -> Iterator[LiveStream]:
         """Give the actor a stream until the end of the block; raise when they have, or all have, too many."""
-        self._ensure_room(actor)
+        self._ensure_place(actor)
         stream, began = LiveStream(kind, actor), monotonic()
         self._streams[stream] = None
         if self._is_ending:
@@ -147,13 +85,13 @@ class Hub:
 
     async def missed(self, following: Following) -> AsyncGenerator[Frame]:
         """Yield what it has not seen yet; from then on its stream gets everything as it comes."""
-        while following.stream.ending is None and not self._enter(following):
+        while following.stream.is_open and not self._enter(following):
             frames = await self._read(following.workspace_id, following.seq)
             if not _may(following, await self._ask([following])):
                 return
             following.is_near = len(frames) < PAGE
             for frame in frames:
-                if following.takes(frame):
+                if following.stream.is_open and following.takes(frame):
                     self._count(following.stream)
                     yield frame
 
@@ -163,9 +101,9 @@ class Hub:
         if room is None:
             return
         room.present.pop(following, None)
-        if not room.present and room.reader is not None:
-            room.reader.cancel()
+        if not room.present:
             del self._rooms[room.workspace_id]
+            room.woken.set()  # its reader ends
 
     def wake(self, workspace_id: UUID) -> None:
         """Something has happened there."""
@@ -201,7 +139,7 @@ class Hub:
             user_id=stream.actor.user_id,
         )
 
-    def _ensure_room(self, actor: Actor) -> None:
+    def _ensure_place(self, actor: Actor) -> None:
         limit = self.settings.live_streams_per_user
         if sum(stream.actor.user_id == actor.user_id for stream in self._streams) >= limit:
             raise TooManyStreamsError(limit)
@@ -214,9 +152,11 @@ class Hub:
         if room is None:
             if not following.is_near:
                 return False
-            room = self._rooms[following.workspace_id] = _Room(following.workspace_id, following.seq)
+            room = self._rooms[following.workspace_id] = Room(following.workspace_id, following.seq)
             # In no request's context: what it reads is none's.
-            room.reader = asyncio.get_running_loop().create_task(self._keep_reading(room), context=Context())
+            reader = asyncio.get_running_loop().create_task(self._keep_reading(room), context=Context())
+            self._readers.add(reader)
+            reader.add_done_callback(self._readers.discard)
             room.woken.set()  # for what came meanwhile
         kept = room.since(following.seq)
         if kept is None:
@@ -225,17 +165,17 @@ class Hub:
         room.present[following] = None
         return True
 
-    async def _keep_reading(self, room: _Room) -> None:
-        while True:
+    async def _keep_reading(self, room: Room) -> None:
+        while room.present:
             await room.woken.wait()
             room.woken.clear()
             try:
                 while await self._advance(room):
                     pass
-            except AppError as error:  # the next look wakes it again
-                log.warning("live.unread", error_type=type(error).__qualname__)
+            except Exception as error:  # noqa: BLE001 (the next look wakes it again)
+                _tell_of(error)
 
-    async def _advance(self, room: _Room) -> bool:
+    async def _advance(self, room: Room) -> bool:
         """Read on, and give each what it may see at this moment; whether there is more."""
         frames = await self._read(room.workspace_id, room.seq)
         if not frames:
@@ -258,8 +198,8 @@ class Hub:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self._look()
-            except AppError as error:
-                log.warning("live.unread", error_type=type(error).__qualname__)
+            except Exception as error:  # noqa: BLE001 (the next look may be better)
+                _tell_of(error)
 
     async def _look(self) -> None:
         """Two statements for all: what nobody has told of, and who may no longer look."""
@@ -304,6 +244,14 @@ class Hub:
     def _count(self, stream: LiveStream) -> None:
         stream.frames += 1
         self._metrics.live_frames.labels(stream.kind).inc()
+
+
+def _tell_of(error: Exception) -> None:
+    """Without a database there are no changes either: streams stay, and go on when it is back."""
+    if isinstance(error, ServiceUnavailableError):
+        log.warning("live.unread", error_type=type(error).__qualname__)
+    else:
+        log.error("live.failed", exc_info=error)
 
 
 def _may(following: Following, standings: Standings) -> bool:

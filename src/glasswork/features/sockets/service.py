@@ -18,8 +18,8 @@ from glasswork.core.telemetry.context import current_request
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access_to
 from glasswork.features.realtime.errors import StreamsExhaustedError
-from glasswork.features.realtime.schemas import Frame, Picks, everything
-from glasswork.features.realtime.service import Following, Hub, LiveStream
+from glasswork.features.realtime.schemas import Following, Frame, LiveStream, Picks, everything
+from glasswork.features.realtime.service import Hub
 from glasswork.features.tasks.service import TaskService
 
 from .errors import (
@@ -121,7 +121,7 @@ class Dialogue:
                 await self._socket.close(CODES[stream.ending or Ending.CLIENT])
 
     async def _send_all(self, stream: LiveStream) -> None:
-        while stream.ending is None:
+        while stream.is_open:
             item = await stream.take(seconds=60)
             if item is not None:
                 await self._send(*item)
