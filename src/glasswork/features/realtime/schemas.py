@@ -73,7 +73,7 @@ class Following:
     def takes(self, frame: Frame) -> bool:
         """Whether it is to be sent; it has been looked at by then."""
         is_new, self.seq = frame.seq > self.seq, max(self.seq, frame.seq)
-        return is_new and frame.may_be_seen_by(self.role) and self.picks(frame)
+        return is_new and self.stream.is_open and frame.may_be_seen_by(self.role) and self.picks(frame)
 
 
 class LiveStream(Stream[tuple[Following, Frame]]):

@@ -73,7 +73,7 @@ class Hub:
         picks: Picks = everything,
         key: str = "",
     ) -> Following:
-        """Let the stream follow the workspace, from now or from what was seen; `changes` begins it."""
+        """Let the stream follow the workspace, from now or from what was seen; `missed` begins it."""
         async with self._database().reading() as session:
             start = await LogRepository(session).start(stream.actor, workspace_id)
         if after is not None and after > start.last_seq:
@@ -91,7 +91,7 @@ class Hub:
                 return
             following.is_near = len(frames) < PAGE
             for frame in frames:
-                if following.stream.is_open and following.takes(frame):
+                if following.takes(frame):
                     self._count(following.stream)
                     yield frame
 
