@@ -235,6 +235,21 @@ class TestSubscriptions:
         ]
         assert told[4]["subject"]["id"] == elsewhere["id"]
 
+    async def test_to_projects_between_which_a_task_is_moved(
+        self, url: str, owner: Caller, workspace: dict[str, Any]
+    ) -> None:
+        old, new = await make_project(owner, workspace), await make_project(owner, workspace)
+        task = await make_task(owner, old)
+        async with talking(url, owner.token) as client:
+            for project in (old, new):
+                await client.ask("subscribe", project_id=project["id"])
+            await owner.patch(f"/tasks/{task['id']}", {"title": "Before"})
+            await owner.post(f"/tasks/{task['id']}/move", {"project_id": new["id"]})
+            await owner.patch(f"/tasks/{task['id']}", {"title": "After"})
+            told = await client.changes(4)
+        before, after = f"project:{old['id']}", f"project:{new['id']}"
+        assert sorted(told, key=lambda each: each[1]) == [(before, 6), (before, 7), (after, 7), (after, 8)]
+
 
 class TestTheEnd:
     async def test_of_a_member(

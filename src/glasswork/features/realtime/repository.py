@@ -60,14 +60,14 @@ def _subject_of(kind: str) -> ColumnElement[Any]:
 _TASK_IDS = array(
     [_subject_of("task"), *(_id(_first.c.whole, name) for name in ("task_id", "from_id", "to_id"))]
 )
+# Of a task that was moved its own row tells where it lies, with the changes of the move itself.
 _PROJECT_IDS = func.array_cat(
     array(
         [
             _subject_of("project"),
-            *(
-                _id(fields, "project_id")
-                for fields in (WorkspaceEvent.before, WorkspaceEvent.after, _first.c.whole)
-            ),
+            _id(WorkspaceEvent.before, "project_id"),
+            _id(WorkspaceEvent.after, "project_id"),
+            case((~WorkspaceEvent.type.startswith("task."), _id(_first.c.whole, "project_id"))),
         ]
     ),
     func.array(
