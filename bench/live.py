@@ -57,6 +57,8 @@ class Found:
     """Of one core."""
     most_used: float
     """Connections of its pool."""
+    given: float
+    """Seconds from the beginning of a change's transaction until all streams were given it, on average."""
 
 
 async def measure(clients: int, workspaces: int, per_second: int, seconds: int) -> Found:
@@ -84,8 +86,8 @@ async def measure(clients: int, workspaces: int, per_second: int, seconds: int) 
                     watch.cancel()
                     most = (await asyncio.gather(watch, return_exceptions=True))[0]
                     assert not isinstance(most, BaseException), most
-                    end = megabytes(process)
-        return Found(check(people, places, answered), (before, opened, end), used, most)
+                    end, given = megabytes(process), await mean_until_given(reads)
+        return Found(check(people, places, answered), (before, opened, end), used, most, given)
 
 
 @dataclass
@@ -172,14 +174,23 @@ def check(people: Sequence[Client], places: Sequence[Place], answered: Answered)
 async def most_used(client: httpx2.AsyncClient) -> float:
     """Until it is cancelled: how many connections of its pool the server has in use, at most."""
     most = 0.0
-    name = 'db_client_connections{db_client_connection_state="used"}'
     try:
         while True:
-            text = (await client.get(str(client.base_url).removesuffix(f"{API}/") + "/metrics")).text
-            most = max([most, *(float(line.split()[-1]) for line in text.splitlines() if name in line)])
+            used = await scraped(client, 'db_client_connections{db_client_connection_state="used"}')
+            most = max(most, used)
             await asyncio.sleep(0.25)
     except asyncio.CancelledError:
         return most
+
+
+async def mean_until_given(client: httpx2.AsyncClient) -> float:
+    name = "glasswork_live_delay_seconds"
+    return await scraped(client, f"{name}_sum") / await scraped(client, f"{name}_count")
+
+
+async def scraped(client: httpx2.AsyncClient, name: str) -> float:
+    text = (await client.get(str(client.base_url).removesuffix(f"{API}/") + "/metrics")).text
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name} "))
 
 
 @contextmanager
@@ -235,6 +246,7 @@ def main() -> None:
         f"{len(found.delays) / options.clients * options.workspaces / options.seconds:.0f} changes a second"
     )
     print(f"delay p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {found.delays[-1] * 1000:.1f} ms")
+    print(f"given to all streams {found.given * 1000:.1f} ms after its transaction began, on average")
     print("RSS {:.0f} MB before, {:.0f} MB with all streams, {:.0f} MB at the end".format(*found.megabytes))
     print(f"CPU {found.cpu:.0%} of a core; {found.most_used:.0f} connections in use at most")
 

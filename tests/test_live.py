@@ -174,4 +174,4 @@ async def test_a_server_that_stops_ends_its_streams_and_the_other_goes_on(
 async def test_many_read_all_of_it_in_order() -> None:
     found = await measure(clients=50, workspaces=5, per_second=40, seconds=3)
     assert len(found.delays) == 50 * 8 * 3
-    assert found.most_used <= 4
+    assert found.most_used <= 4  # the readers; nobody else asks this process for anything

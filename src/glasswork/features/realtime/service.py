@@ -212,7 +212,7 @@ class Hub:
         standings = await self._ask(followings)
         for following in followings:
             _may(following, standings)
-        async with self._database().reading() as session:
+        async with self._reading, self._database().reading() as session:
             last = await LogRepository(session).last(self._rooms.keys())
         for workspace_id, seq in last.items():
             if (room := self._rooms.get(workspace_id)) and seq > room.seq:
