@@ -119,8 +119,10 @@ def _data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> FastAPI:
+    """Without its lifespan; its streams end where they begin, since the client reads an answer to its end."""
     app = create_app(settings)
     app.state.storage = open_storage(None, settings.data_dir)
+    app.state.hub.end()
     return app
 
 

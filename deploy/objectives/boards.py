@@ -58,6 +58,7 @@ def overview(plan: Plan) -> Board:
                     "Requests in hand",
                     "short",
                     {PLACE: "sum by (job, instance) (http_server_active_requests)"},
+                    "Open streams among them.",
                 ),
                 Panel("Changes", "cps", {"{{type}}": rate("glasswork_events_total", "type")}),
                 Panel(
@@ -99,6 +100,23 @@ def overview(plan: Plan) -> Board:
                         )
                     },
                 ),
+                Panel(
+                    "Streams of changes",
+                    "short",
+                    {"{{kind}}": "sum by (kind) (glasswork_live_streams)"},
+                ),
+                Panel(
+                    "Streams that are over",
+                    "cps",
+                    {"{{kind}}: {{reason}}": rate("glasswork_live_streams_ended_total", "kind, reason")},
+                    "Many slow: clients or the network take less than there is.",
+                ),
+                Panel(
+                    "Changes given to streams",
+                    "cps",
+                    {"{{kind}}": rate("glasswork_live_frames_total", "kind")},
+                ),
+                Panel("Until a change is given", "s", quantiles("glasswork_live_delay_seconds")),
                 Panel("Ready", "short", {PLACE: "glasswork_ready"}),
                 Panel(
                     "Depended on",

@@ -46,6 +46,7 @@ from glasswork.core.telemetry.routes import Operation, Routes
 from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_requests
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
+from glasswork.core.wakeups import Wakeups
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
@@ -70,12 +71,15 @@ from glasswork.features.operations.service import FrameService
 from glasswork.features.placement.router import router as placement
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
+from glasswork.features.realtime.router import router as realtime
+from glasswork.features.realtime.service import Hub
 from glasswork.features.relations.router import router as relations
 from glasswork.features.removals.router import router as removals
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
 from glasswork.features.setup import router as setup
+from glasswork.features.sockets.router import router as sockets
 from glasswork.features.tasks.router import router as tasks
 from glasswork.features.uploads.router import PATH as UPLOAD_PATH
 from glasswork.features.uploads.router import router as uploads
@@ -112,7 +116,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, removals),
+    *(bulk, search, boards, changes, realtime, removals),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
@@ -176,6 +180,7 @@ def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
     state.api_token_uses = ApiTokenUses()
     state.probe = DatabaseProbe(settings.database_url.get_secret_value())
     state.counters = Counters(settings.redis_url if settings.rate_limit_enabled else None, signals.metrics)
+    state.hub = Hub(lambda: state.database, settings, signals.metrics)
     state.health = Health(signals.metrics, [*state.probe.checks, *state.counters.checks])
 
 
@@ -187,13 +192,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     signals.metrics.foresee(
         app.state.routes.operations, (job.name for job in JOBS), app.state.rate_limits.policies
     )
+    wakeups = Wakeups(settings.database_url.get_secret_value(), app.state.hub.wake)
     async with (
         signals.watching() as loop,
         aclosing(app.state.counters),
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
-        open_database(settings, SUBSCRIBERS, signals) as database,
+        open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
         open_outgoing(settings, signals) as outgoing,
+        wakeups.running(),
         _worker(settings, database, outgoing, signals),
     ):
         await tell_of_bypass(database)
@@ -204,11 +211,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.peers, app.state.frames = others, FrameService(database, others)
         log.info("process.started")
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
-            yield
+            async with app.state.hub.looking():
+                yield
     log.info("process.stopped")
 
 
 def _end_streams(app: FastAPI) -> None:
+    app.state.hub.end()
     if app.state.settings.has_ops_page:
         app.state.frames.end()
 
@@ -244,6 +253,7 @@ def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
 
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
+    app.include_router(sockets, prefix=API_PREFIX)
     for router in ROUTERS:
         app.include_router(
             keyed(router),

@@ -22,6 +22,8 @@ from glasswork.installation import installation, refuse_other_schema
 
 FINISH_SECONDS = 2
 """For requests in hand when the server is told to stop."""
+MAX_MESSAGE_BYTES = 65_536
+"""Of a WebSocket; what is asked for by one is far shorter."""
 
 
 def serve(
@@ -109,6 +111,7 @@ def _run(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=FINISH_SECONDS,
+        ws_max_size=MAX_MESSAGE_BYTES,
     )
     if workers == 1:
         _Server(config, on_start).run(sockets=listeners)

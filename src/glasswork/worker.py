@@ -23,6 +23,7 @@ from glasswork.core.telemetry.logs import configure_logs
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
+from glasswork.core.wakeups import Wakeups
 from glasswork.features.accounts.events import SessionReused, UserCreated
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
@@ -137,10 +138,12 @@ async def work(settings: Settings) -> None:
     signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
+    wakeups = Wakeups(settings.database_url.get_secret_value())
     async with (
         signals.watching() as loop,
-        open_database(settings, SUBSCRIBERS, signals) as database,
+        open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
         open_outgoing(settings, signals) as outgoing,
+        wakeups.running(),
     ):
         await tell_of_bypass(database)
         runner = create_runner(settings, database, outgoing, signals, finish_seconds=10)

@@ -73,7 +73,9 @@ def running(settings: Settings) -> Iterator[str]:
             started.set()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        uvicorn_server = AnnouncedServer(uvicorn.Config(create_app(settings), log_config=None))
+        app = create_app(settings)
+        app.state.hub.end()  # streams end where they begin
+        uvicorn_server = AnnouncedServer(uvicorn.Config(app, log_config=None))
         thread = Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         assert started.wait(timeout=20)

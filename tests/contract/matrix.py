@@ -69,10 +69,12 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
             *("follow_link", "show_unsubscription", "unsubscribe"),
             *("list_notifications", "count_notifications", "read_all_notifications"),
-            *("get_notification_preferences", "set_notification_preferences"),
+            "get_notification_preferences",
         ),
         EVERYBODY,
     ),
+    # It names a project.
+    "set_notification_preferences": EVERYBODY | dict.fromkeys(STRANGERS, 422),
     "begin_totp": EVERYBODY | {"owner": 409},
     "delete_me": EVERYBODY | {"operator": 409},
     "create_first_admin": dict.fromkeys(PEOPLE, 409),
@@ -89,7 +91,7 @@ DUE: dict[str, Mapping[str, int]] = {
     "accept_invitation": INVITED,
     **dict.fromkeys(
         (
-            *("get_workspace", "list_members", "get_member", "list_changes"),
+            *("get_workspace", "list_members", "get_member", "list_changes", "stream_changes"),
             *("list_projects", "get_project", "list_statuses", "list_labels", "get_label"),
             *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 NO_REFERENCES = {"client_id"}
 """OAuth2's, which nobody looks at."""
 
-STREAMS = {"/ops/api/stream"}
+STREAMS = {"/ops/api/stream", "/api/v1/ws"}
 """Not in the document; for operators, whom it shows numbers."""
 
 

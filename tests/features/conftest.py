@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +7,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from glasswork.core.db import Database
+from glasswork.features.realtime.service import Hub
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.streams import serving
 
 
 @pytest.fixture
@@ -69,3 +71,16 @@ def left_over(folder: Path, database: Database) -> Callable[[], Awaitable[tuple[
         return files - before, entries
 
     return left_over
+
+
+@pytest.fixture
+async def url(committing_app: FastAPI) -> AsyncIterator[str]:
+    """Of the app on a real socket: the client of the tests cannot read a stream."""
+    async with serving(committing_app) as url:
+        yield url
+
+
+@pytest.fixture
+def hub(committing_app: FastAPI) -> Hub:
+    hub: Hub = committing_app.state.hub
+    return hub

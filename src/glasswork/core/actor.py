@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,8 @@ class Actor:
     session_id: UUID
     """The session's, or the API token's."""
     token: TokenUse | None = None
+    expires_at: float | None = field(default=None, compare=False)
+    """Until when a session's access token is taken; an API token's end is the database's to tell."""
 
     @property
     def binds(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The way to the database: connections and transactions."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -60,9 +61,12 @@ class Database:
         engine: AsyncEngine,
         subscribers: Subscribers = NO_SUBSCRIBERS,
         signals: Signals | None = None,
+        tell: Callable[[Collection[UUID]], None] = lambda _: None,
     ) -> None:
+        """`tell` is called after each commit with the workspaces in which something has happened."""
         self.engine = engine
         self._signals = signals
+        self._tell = tell
         self._info = {SUBSCRIBERS: subscribers}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
@@ -103,15 +107,17 @@ class Database:
     async def _commit(self, session: AsyncSession) -> None:
         await session.flush()
         if self._signals is None:
-            await store_outbox(session)
+            events = await store_outbox(session)
             with outcome_told():
                 await session.commit()
-            return
-        types = await store_outbox(session, self._signals.tracer)
-        with self._signals.database.commit(), outcome_told():
-            await session.commit()
-        for type_ in types:
-            self._signals.metrics.events.labels(type_).inc()
+        else:
+            events = await store_outbox(session, self._signals.tracer)
+            with self._signals.database.commit(), outcome_told():
+                await session.commit()
+            for event_ in events:
+                self._signals.metrics.events.labels(event_.type).inc()
+        if changed := {event_.workspace_id for event_ in events if event_.workspace_id is not None}:
+            self._tell(changed)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -136,11 +142,14 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, subscribers: Subscribers, signals: Signals | None = None
+    settings: Settings,
+    subscribers: Subscribers,
+    signals: Signals | None = None,
+    tell: Callable[[Collection[UUID]], None] = lambda _: None,
 ) -> AsyncIterator[Database]:
     engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size, signals)
     try:
-        yield Database(engine, subscribers, signals)
+        yield Database(engine, subscribers, signals, tell)
     finally:
         await engine.dispose()
 

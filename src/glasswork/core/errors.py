@@ -143,6 +143,13 @@ class OutcomeUnknownError(ServiceUnavailableError):
         )
 
 
+class BrokenOffError(Exception):
+    """Tells the server to break off an answer; where a bug is why, it is in the request's log line.
+
+    Whoever sees an exception on its way out writes down its text, which may hold a caller's secret.
+    """
+
+
 def require(allowed: bool) -> None:
     if not allowed:
         raise PermissionDeniedError("Your role does not allow this.")

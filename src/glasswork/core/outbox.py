@@ -104,8 +104,8 @@ class Outbox:
         self._session.info.setdefault(_PENDING, []).append(_Pending(what, transaction))
 
 
-async def store_outbox(session: AsyncSession, tracer: Tracer = NO_TRACER) -> list[str]:
-    """Store the jobs, and then the events, whose counters others wait for; return the events' types."""
+async def store_outbox(session: AsyncSession, tracer: Tracer = NO_TRACER) -> list[Event]:
+    """Store the jobs, and then the events, whose counters others wait for; return the events."""
     pending: list[_Pending] = session.info.pop(_PENDING, [])
     if orders := [row.what for row in pending if isinstance(row.what, Order)]:
         await store_orders(session, orders, tracer)
@@ -122,7 +122,7 @@ async def store_outbox(session: AsyncSession, tracer: Tracer = NO_TRACER) -> lis
         else:
             counted = values | {"workspace_id": workspace_id, "count": len(happened)}
             await session.execute(_STORE_IN_WORKSPACE, counted)
-    return [row.event.type for happened in by_workspace.values() for row in happened]
+    return [row.event for happened in by_workspace.values() for row in happened]
 
 
 def _as_json(rows: Sequence[_Happened]) -> str:

@@ -149,6 +149,8 @@ class Settings(LocalSettings):
     retention_days: int = Field(default=30, ge=1, le=3650)
     worker_inline: bool = False
     heartbeat_seconds: float = Field(default=30, ge=1)
+    live_streams: int = Field(default=2000, ge=1, le=100_000)
+    live_streams_per_user: int = Field(default=20, ge=1, le=100_000)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
     storage_url: str | None = None
     attachment_max_bytes: int = Field(default=100 * 2**20, ge=1024)

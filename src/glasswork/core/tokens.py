@@ -214,4 +214,4 @@ def _actor(claims: dict[str, Any]) -> Actor:
         raise InvalidTokenError
     if issued > latest or expires - issued > lifetime:
         raise InvalidTokenError
-    return Actor(user_id=UUID(claims["sub"]), session_id=UUID(claims["sid"]))
+    return Actor(UUID(claims["sub"]), UUID(claims["sid"]), expires_at=expires + CLOCK_SKEW_SECONDS)

@@ -8,9 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from glasswork.app import create_app
-from glasswork.core.errors import RateLimitError, ValidationError
+from glasswork.core.errors import BrokenOffError, RateLimitError, ValidationError
 from glasswork.core.http.errors import declare, response_for
-from glasswork.core.http.middleware.error_renderer import BrokenOffError
 from glasswork.core.settings import Settings
 
 from .answers import Request, every_answer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.middleware.retry import TRIES
-from tests.conftest import make_client, open_app
+from tests.conftest import make_client, open_app, patient
 from tests.databases import OWNER, SERVING, Server
 from tests.scrapes import total
 
@@ -26,7 +27,9 @@ Retried = Callable[[str], float]
 @pytest.fixture(scope="module")
 async def app(server: Server) -> AsyncIterator[FastAPI]:
     """Has rows to quarrel about, on a server that notices deadlocks at once."""
-    async with open_app(server) as app:
+    async with AsyncExitStack() as stack:
+        with patient():
+            app = await stack.enter_async_context(open_app(server))
         name = app.state.database.engine.url.database
         await server.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '10ms'")
         await server.execute(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,7 +48,7 @@ It stands among the operation's `dependencies`, which come before its session.
 """
 
 
-def note_actor(request: Request, actor: Actor) -> None:
+def note_actor(request: HTTPConnection, actor: Actor) -> None:
     """Let the request's transaction act for them; dependencies that do come before those that begin it."""
     request.state.actor = actor
 

@@ -115,8 +115,8 @@ def response_for(error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     async def render(request: Request, error: Exception) -> Response:
-        if isinstance(error, TransientError):
-            raise error  # to RetryMiddleware; what it gives up is rendered further out
+        if isinstance(error, TransientError) or request.scope["type"] == "websocket":
+            raise error  # to RetryMiddleware; what it gives up, and a handshake's, is rendered further out
         response = response_for(error)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             response.headers["Allow"] = ", ".join(_allowed_methods(app, request.scope["path"]))

@@ -82,7 +82,8 @@ class RateLimits:
         return {quota.policy for plan in (self._everywhere, *self._plans.values()) for quota in plan.quotas}
 
     async def count(self, scope: Scope) -> Counted:
-        plan = self._plans.get((scope["method"], self._routes.place(scope).template or ""), self._everywhere)
+        operation = scope.get("method", "GET"), self._routes.place(scope).template or ""
+        plan = self._plans.get(operation, self._everywhere)
         hits, policies = plan.hits(self._callers.identify(scope))
         counts = await self._counters.hit(hits)
         counted = [(quota, count) for (quota, _), count in zip(hits, counts, strict=True)]

@@ -21,6 +21,8 @@ class RequestContext:
     first_byte: float | None = None
     last_byte: float | None = None
     status: int | None = None
+    is_stream: bool = False
+    """The answer goes on until somebody ends it."""
     is_aborted: bool = False
     """The caller was gone before the answer was whole."""
     error_code: str | None = None
@@ -51,8 +53,9 @@ class RequestContext:
 
     @property
     def seconds(self) -> float:
-        """Until the last byte of the answer, without what ran after it."""
-        return (self.last_byte or perf_counter()) - self.started
+        """Until the last byte of the answer, without what ran after it; of a stream until the first."""
+        end = self.first_byte if self.is_stream else self.last_byte
+        return (end or perf_counter()) - self.started
 
     def begin_again(self) -> None:
         """What was done so far is undone, but took its time."""

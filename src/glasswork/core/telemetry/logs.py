@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 import structlog
 
+from glasswork.core.errors import BrokenOffError
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.lines import ConsoleFormatter, JsonFormatter
 from glasswork.core.telemetry.sink import LogHandler
@@ -36,11 +37,18 @@ def configure_logs(settings: Settings, role: str) -> LogHandler:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # one line a request is ours
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     # The first tells of its start and end in many lines, where ours are two; the next of each revision, the
     # others of each call: its URL and headers, whatever stands in them.
     for name in ("uvicorn.error", "alembic", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     return handler
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """Of answers that are broken off we tell ourselves, and what it says of a refused handshake is wrong."""
+    is_broken_off = line.exc_info is not None and isinstance(line.exc_info[1], BrokenOffError)
+    return not is_broken_off and line.msg != "ASGI callable returned without completing handshake."
 
 
 def _formatter(settings: Settings, role: str) -> logging.Formatter:

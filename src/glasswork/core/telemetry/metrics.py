@@ -18,6 +18,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from glasswork.core.streams import Ending
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "_OTHER"
 OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "COMMIT"})
@@ -26,6 +28,9 @@ OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "COMMIT"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SHORT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 LONG_SECONDS = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800)
+KINDS = ("sse", "websocket")
+"""Of streams of changes."""
+ENDINGS = tuple(Ending)
 QUERIES = (0, 1, 2, 5, 10, 20, 50, 100)
 
 LABELS = {
@@ -35,7 +40,8 @@ LABELS = {
     "db_client_connection_state": "idle, used",
     "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused",
     "state": "waiting, running, retrying, dead",
-    "reason": "serialization, deadlock, lock, connection",
+    "reason": "of retries: serialization, deadlock, lock, connection; of streams: " + ", ".join(Ending),
+    "kind": "sse, websocket",
     "whose": "account, address, pair: of both",
     "policy": "global, token, and the operations that have rates of their own",
     "dependency": "the names in `checks` of /ready",
@@ -69,6 +75,7 @@ class Metrics:
         self.declared: list[Declared] = []
         self._declare_http()
         self._declare_database()
+        self._declare_live()
         self._declare_jobs()
         self._declare_process()
 
@@ -78,10 +85,15 @@ class Metrics:
             "http_server_requests", "Requests answered.", (*route, "http_response_status_code")
         )
         self.request_seconds = self._histogram(
-            "http_server_request_duration_seconds", "Time to the last byte of the answer.", route, SECONDS
+            "http_server_request_duration_seconds",
+            "Time to the last byte of the answer; of a stream, to the first.",
+            route,
+            SECONDS,
         )
         self.active_requests = self._gauge(
-            "http_server_active_requests", "Requests in hand.", ("http_request_method",)
+            "http_server_active_requests",
+            "Requests in hand, open streams among them.",
+            ("http_request_method",),
         )
         self.request_queries = self._histogram(
             "http_server_request_db_queries", "Statements of one request.", ("http_route",), QUERIES
@@ -143,6 +155,23 @@ class Metrics:
         )
         self.row_security_refusals = self._counter(
             "glasswork_row_security_refusals", "Writes that a policy of the database refused: each is a bug."
+        )
+
+    def _declare_live(self) -> None:
+        self.live_streams = self._gauge(
+            "glasswork_live_streams", "Streams of changes that are open.", ("kind",)
+        )
+        self.live_frames = self._counter(
+            "glasswork_live_frames", "Changes that were given to streams.", ("kind",)
+        )
+        self.live_streams_ended = self._counter(
+            "glasswork_live_streams_ended", "Streams that are over, and why.", ("kind", "reason")
+        )
+        self.live_delay_seconds = self._histogram(
+            "glasswork_live_delay_seconds",
+            "From the beginning of a change's transaction until it was given to all who follow.",
+            (),
+            SECONDS,
         )
 
     def _declare_jobs(self) -> None:
@@ -226,6 +255,9 @@ class Metrics:
             (self.guesses_refused, product(("account", "address", "pair"))),
             (self.idempotency, product(("executed", "replayed", "in_use", "reused"))),
             (self.requests_limited, product(policies)),
+            (self.live_frames, product(KINDS)),
+            (self.live_streams, product(KINDS)),
+            (self.live_streams_ended, product(KINDS, ENDINGS)),
             (self.outgoing_seconds, product(("GET", "POST"), ("ok", "error"))),
         ]
         for metric, all_labels in begun:

@@ -16,6 +16,8 @@ FIELDS = frozenset(
         *("user_id", "workspace_id", "client_ip", "user_agent"),
         # the job
         *("job", "job_id", "attempt", "delay", "wait_ms"),
+        # a stream of changes
+        *("kind", "frames", "open_seconds"),
         # an invariant
         *("rule", "found", "examples"),
         # who the process depends on

@@ -59,7 +59,7 @@ class Routes:
         """Answer from the scope where it has been asked before."""
         place: Place | None = scope.get("glasswork.place")
         if place is None:
-            place = scope["glasswork.place"] = self._find(scope["method"], scope["path"])
+            place = scope["glasswork.place"] = self._find(scope.get("method", "GET"), scope["path"])
         return place
 
     @property

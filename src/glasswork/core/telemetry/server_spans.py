@@ -21,7 +21,9 @@ from glasswork.core.telemetry.routes import Routes
 FASTAPI_TELEMETRY_OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 # Unanchored, it would hide any path with these words.
-_UNTRACED = r"^https?://[^/]*/(health|ready|metrics|ops(/.*)?)$"
+# A stream is no piece of work: its trace would be open for as long, and kept for having been slow.
+_STREAMS = r"api/v1/(ws|workspaces/[^/]*/events)"
+_UNTRACED = rf"^(http|ws)s?://[^/]*/(health|ready|metrics|ops(/.*)?|{_STREAMS})$"
 
 
 def trace_requests(app: FastAPI, routes: Routes, provider: TracerProvider) -> None:

@@ -1,9 +1,10 @@
 """Who asks, as a condition of every statement: no look-up of the user comes before it."""
 
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -18,34 +19,66 @@ from .policy import can_administer
 ACTOR_ID: ColumnElement[object] = bindparam("actor_user_id", type_=Uuid())
 TOKEN_ID: ColumnElement[object] = bindparam("actor_token_id", type_=Uuid())
 
-_SESSION = (
-    select(UserSession.id)
-    .join(User, User.id == UserSession.user_id)
-    .where(
-        UserSession.id == bindparam("actor_session_id", type_=Uuid()),
-        UserSession.user_id == ACTOR_ID,
-        UserSession.revoked_at.is_(None),
-        UserSession.rotated_at > func.now() - REFRESH_LIFETIME,
-        User.is_active,
-    )
-)
-_TOKEN = (
-    select(ApiToken.scopes)
-    .join(User, User.id == ApiToken.user_id)
-    .where(
-        ApiToken.id == TOKEN_ID,
-        ApiToken.user_id == ACTOR_ID,
-        ApiToken.token_hash == bindparam("actor_token_hash", type_=Text()),
-        ApiToken.revoked_at.is_(None),
-        ApiToken.expires_at > func.now(),
-        User.is_active,
-    )
-)
-TOKEN_STANDS = exists(_TOKEN)
-_HAS_TOKEN = exists(_TOKEN.where(bindparam("actor_scope", type_=Text()) == func.any(ApiToken.scopes)))
 
-IS_SIGNED_IN = or_(exists(_SESSION), _HAS_TOKEN)
-"""Whether the session still stands, or the API token does and has the scope."""
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a statement asks about, as columns: the actor, or each of many."""
+
+    user_id: ColumnElement[Any]
+    session_id: ColumnElement[Any]
+    token_id: ColumnElement[Any]
+    token_hash: ColumnElement[Any]
+    scope: ColumnElement[Any]
+
+
+ACTOR = Who(
+    ACTOR_ID,
+    bindparam("actor_session_id", type_=Uuid()),
+    TOKEN_ID,
+    bindparam("actor_token_hash", type_=Text()),
+    bindparam("actor_scope", type_=Text()),
+)
+
+
+def _session_of(who: Who) -> Select[UUID]:
+    return (
+        select(UserSession.id)
+        .join(User, User.id == UserSession.user_id)
+        .where(
+            UserSession.id == who.session_id,
+            UserSession.user_id == who.user_id,
+            UserSession.revoked_at.is_(None),
+            UserSession.rotated_at > func.now() - REFRESH_LIFETIME,
+            User.is_active,
+        )
+    )
+
+
+def _token_of(who: Who) -> Select[list[str]]:
+    return (
+        select(ApiToken.scopes)
+        .join(User, User.id == ApiToken.user_id)
+        .where(
+            ApiToken.id == who.token_id,
+            ApiToken.user_id == who.user_id,
+            ApiToken.token_hash == who.token_hash,
+            ApiToken.revoked_at.is_(None),
+            ApiToken.expires_at > func.now(),
+            User.is_active,
+        )
+    )
+
+
+def is_signed_in(who: Who) -> ColumnElement[bool]:
+    """Whether the session still stands, or the API token does and has the scope."""
+    has_token = exists(_token_of(who).where(who.scope == func.any(ApiToken.scopes)))
+    return or_(exists(_session_of(who)), has_token)
+
+
+_SESSION, _TOKEN = _session_of(ACTOR), _token_of(ACTOR)
+TOKEN_STANDS = exists(_TOKEN)
+IS_SIGNED_IN = is_signed_in(ACTOR)
+"""Of the actor."""
 
 _SIGNED_IN = select(IS_SIGNED_IN)
 _KEPT = select(IS_SIGNED_IN, exists(_TOKEN.where(ApiToken.workspace_id.is_not(None))))
@@ -55,17 +88,17 @@ _RECENT = select(
 _ROLE = select(User.role).where(User.id == ACTOR_ID, IS_SIGNED_IN)
 
 
-def is_open_to_token(workspace_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
-    """Whether the actor is a session, or an API token that is not kept to another workspace."""
+def is_open_to_token(workspace_id: InstrumentedAttribute[UUID], who: Who = ACTOR) -> ColumnElement[bool]:
+    """Whether it is a session, or an API token that is not kept to another workspace."""
     reaches = exists(
         select(ApiToken.id)
         .where(
-            ApiToken.id == TOKEN_ID,
+            ApiToken.id == who.token_id,
             or_(ApiToken.workspace_id.is_(None), ApiToken.workspace_id == workspace_id),
         )
         .correlate_except(ApiToken)
     )
-    return or_(TOKEN_ID.is_(None), reaches)
+    return or_(who.token_id.is_(None), reaches)
 
 
 async def require_admin(session: AsyncSession, actor: Actor) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
 from glasswork.core.actor import Actor, Scope
@@ -55,18 +56,27 @@ def acting(scope: Scope) -> Any:
         token: Annotated[str | None, Depends(_bearer)],
         _: Annotated[None, Security(_api_token, scopes=[scope])],
     ) -> Actor:
-        if token is None or not is_api_token(token):
-            return await get_session_actor(request, token)
-        actor = read_api_token(token, scope)
-        _note(request, actor)
-        await request.app.state.api_token_uses.note(request.app.state.database, actor, digest(token))
-        return actor
+        if token is None:
+            raise InvalidTokenError
+        return await authenticate(request, token, scope)
 
     return Depends(get_actor)
 
 
-def _note(request: Request, actor: Actor) -> None:
-    note_actor(request, actor)
+async def authenticate(connection: HTTPConnection, token: str, scope: Scope) -> Actor:
+    """Return for whom it speaks, a session's or an API token that has the scope."""
+    if not is_api_token(token):
+        actor = read_session(connection.scope, connection.app.state.keys, token)
+        _note(connection, actor)
+        return actor
+    actor = read_api_token(token, scope)
+    _note(connection, actor)
+    await connection.app.state.api_token_uses.note(connection.app.state.database, actor, digest(token))
+    return actor
+
+
+def _note(connection: HTTPConnection, actor: Actor) -> None:
+    note_actor(connection, actor)
     current_request().user_id = actor.user_id
 
 

@@ -10,20 +10,12 @@ from glasswork.core.events import WorkspaceEvent
 from glasswork.features.workspaces.access import access
 from glasswork.features.workspaces.models import Role
 
+from .access import COLUMNS, IS_FOR_ADMINS
+
 _CHANGES = (
-    select(
-        WorkspaceEvent.seq,
-        WorkspaceEvent.type,
-        WorkspaceEvent.subject_id,
-        WorkspaceEvent.actor_id,
-        WorkspaceEvent.request_id,
-        WorkspaceEvent.at,
-        WorkspaceEvent.before,
-        WorkspaceEvent.after,
-    )
+    select(*COLUMNS)
     .join(access, access.c.workspace_id == WorkspaceEvent.workspace_id)
-    # As in the list of invitations: they are for the eyes of admins.
-    .where(or_(access.c.role.in_([Role.ADMIN, Role.OWNER]), WorkspaceEvent.type.not_like("invitation.%")))
+    .where(or_(access.c.role.in_([Role.ADMIN, Role.OWNER]), ~IS_FOR_ADMINS))
     .order_by(WorkspaceEvent.seq)
 )
 

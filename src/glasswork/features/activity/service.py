@@ -20,11 +20,12 @@ class ChangeService:
         rows = await self._changes.after(actor, workspace_id, seen, query.limit)
         if not rows:
             await role_in(self._session, actor, workspace_id)
-        items = [_change(row) for row in rows]
+        items = [change_of(row) for row in rows]
         return ChangePage(items=items, next_cursor=str(items[-1].seq if items else seen))
 
 
-def _change(row: AnyRow) -> ChangeRead:
+def change_of(row: AnyRow) -> ChangeRead:
+    """Show a row of `COLUMNS`."""
     return ChangeRead(
         seq=row.seq,
         type=row.type,

@@ -3,30 +3,35 @@
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
-from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in, is_open_to_token
+from glasswork.features.accounts.access import ACTOR, Who, ensure_signed_in, is_open_to_token, is_signed_in
 from glasswork.features.accounts.models import User
 
 from .errors import MemberNotFoundError, WorkspaceNotFoundError
 from .models import Membership, Role, Workspace
 
-access = (
-    select(Membership.workspace_id, Membership.role)
-    .join(Workspace, Workspace.id == Membership.workspace_id)
-    .where(
-        Membership.user_id == ACTOR_ID,
-        Membership.removed_at.is_(None),
-        Workspace.deleted_at.is_(None),
-        IS_SIGNED_IN,
-        is_open_to_token(Membership.workspace_id),
+
+def memberships_of(who: Who) -> Select[UUID, Role]:
+    """Select where they may look, and with which role."""
+    return (
+        select(Membership.workspace_id, Membership.role)
+        .join(Workspace, Workspace.id == Membership.workspace_id)
+        .where(
+            Membership.user_id == who.user_id,
+            Membership.removed_at.is_(None),
+            Workspace.deleted_at.is_(None),
+            is_signed_in(who),
+            is_open_to_token(Membership.workspace_id, who),
+        )
     )
-    .subquery("access")
-)
+
+
+access = memberships_of(ACTOR).subquery("access")
 """`workspace_id`, `role`; joined to every statement about a tenant's rows."""
 
 # What is shown of a member is also the user's, so a change of either raises the version.

@@ -26,7 +26,14 @@ class CorsMiddleware(CORSMiddleware):
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
-                *("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key"),
+                *(
+                    "Authorization",
+                    "Content-Type",
+                    "If-Match",
+                    "If-None-Match",
+                    "Idempotency-Key",
+                    "Last-Event-ID",
+                ),
                 REQUEST_ID_HEADER,
             ],
             expose_headers=[

@@ -1,14 +1,11 @@
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from glasswork.core.errors import AppError, BrokenOffError
 from glasswork.core.http.errors import response_for
 from glasswork.core.telemetry.context import current_request
 
-
-class BrokenOffError(Exception):
-    """Tells the server to break off an answer; the bug itself is in the request's log line.
-
-    Whoever sees an exception on its way out writes down its text, which may hold a caller's secret.
-    """
+log = structlog.get_logger()
 
 
 class ErrorRendererMiddleware:
@@ -31,8 +28,10 @@ class ErrorRendererMiddleware:
         try:
             await self.app(scope, receive, send_and_note)
         except Exception as error:
-            if scope["type"] != "http":
+            if scope["type"] == "lifespan" or isinstance(error, BrokenOffError):
                 raise
+            if scope["type"] == "websocket" and not isinstance(error, AppError):
+                log.exception("websocket.failed")  # no request's line tells of it
             if started:
                 current_request().error = error
                 raise BrokenOffError from None

@@ -15,7 +15,7 @@ class RateLimitMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] == "lifespan" or scope["path"] in PROBES:
             await self.app(scope, receive, send)
             return
         limits: RateLimits = scope["app"].state.rate_limits

@@ -11,7 +11,7 @@ from glasswork.core.telemetry.callers import short_address, user_agent_family
 from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
 from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics
 from glasswork.core.telemetry.recorder import Recorder
-from glasswork.core.telemetry.routes import Routes
+from glasswork.core.telemetry.routes import Place, Routes
 
 HEADER = "X-Request-ID"
 TIMING_HEADERS = ("X-Process-Time", "Server-Timing", "traceresponse")
@@ -40,16 +40,14 @@ class RequestContextMiddleware:
         self._tells_database = tells_database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        offered = headers.get(HEADER, "")
-        context = begin_request(offered if _ACCEPTED.fullmatch(offered) else new_request_id())
         place = self._routes.place(scope)
-        context.path, context.workspace_id = place.path, place.workspace_id
-        context.client_ip = short_address((scope.get("client") or ("", 0))[0])
-        context.user_agent = user_agent_family(headers.get("user-agent"))
+        context = _begin(scope, place)
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, send)
+            return
         exchange = _Exchange(context, receive, send, self._tells_database)
         exchange.describe(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
@@ -61,6 +59,16 @@ class RequestContextMiddleware:
             except asyncio.CancelledError:  # the server stops, and waits no longer
                 exchange.cut_off()
                 raise
+
+
+def _begin(scope: Scope, place: Place) -> RequestContext:
+    headers = Headers(scope=scope)
+    offered = headers.get(HEADER, "")
+    context = begin_request(offered if _ACCEPTED.fullmatch(offered) else new_request_id())
+    context.path, context.workspace_id = place.path, place.workspace_id
+    context.client_ip = short_address((scope.get("client") or ("", 0))[0])
+    context.user_agent = user_agent_family(headers.get("user-agent"))
+    return context
 
 
 class _Exchange:
@@ -76,7 +84,7 @@ class _Exchange:
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self._context.is_aborted = self._context.last_byte is None
+            self._context.is_aborted = self._context.last_byte is None and not self._context.is_stream
         else:
             self._context.bytes_in += len(message.get("body", b""))
         return message
@@ -120,6 +128,7 @@ class _Exchange:
             message["status"] = CLIENT_GONE
         context.status, context.first_byte = message["status"], perf_counter()
         headers = MutableHeaders(scope=message)
+        context.is_stream = headers.get("content-type", "").startswith("text/event-stream")
         headers[HEADER] = context.request_id
         headers["X-Process-Time"] = f"{context.first_byte - context.started:.6f}"
         headers["Server-Timing"] = self._timing(context.first_byte - context.started)

@@ -29,7 +29,7 @@ class RetryMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         place: Place | None = scope.get("glasswork.place")
-        if place is None or (scope["method"], place.template) in self._once:
+        if scope["type"] != "http" or (place and (scope["method"], place.template) in self._once):
             await self.app(scope, receive, send)
             return
         received: list[Message] = []
