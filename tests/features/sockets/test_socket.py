@@ -15,7 +15,15 @@ from glasswork.features.realtime.service import Hub
 from glasswork.features.sockets import service
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_api_token, make_label, make_project, make_task, make_workspace
+from tests.factories.files import make_attachment, put_file
+from tests.factories.tracker import (
+    make_api_token,
+    make_comment,
+    make_label,
+    make_project,
+    make_task,
+    make_workspace,
+)
 from tests.streams import connected, talking, until
 
 ID = "0193c0de-0000-7000-8000-000000000000"
@@ -208,11 +216,19 @@ class TestSubscriptions:
             related = {"kind": "blocks", "task_id": task["id"]}
             relation = (await owner.post(f"/tasks/{other['id']}/relations", related)).json()
             await owner.delete(f"/tasks/{other['id']}/relations/{relation['id']}")
+            comment = await make_comment(owner, task)
+            await make_comment(owner, other)
+            await owner.patch(f"/comments/{comment['id']}", {"body": "Another"})
+            attachment = await make_attachment(owner, task)
+            await put_file(owner, task, content=b"words")
+            await owner.delete(f"/attachments/{attachment['id']}")
             await owner.delete(f"/tasks/{task['id']}")
-            told = [(await client.next())["change"] for _ in range(4)]
-        types = [each["type"] for each in told]
-        assert types == ["task.updated", "relation.created", "relation.deleted", "task.deleted"]
-        assert told[0]["subject"]["id"] == told[3]["subject"]["id"] == task["id"]
+            told = [(await client.next())["change"] for _ in range(9)]
+        assert [each["type"] for each in told] == [
+            *("task.updated", "relation.created", "relation.deleted", "comment.created", "comment.updated"),
+            *("attachment.created", "attachment.updated", "attachment.deleted", "task.deleted"),
+        ]
+        assert told[0]["subject"]["id"] == told[-1]["subject"]["id"] == task["id"]
 
     async def test_to_a_project_and_what_belongs_to_it(
         self, url: str, owner: Caller, workspace: dict[str, Any]
