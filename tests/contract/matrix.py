@@ -18,7 +18,7 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 
-from .snapshot import snapshot
+from .snapshot import snapshot, writes
 from .things import Things, begin_totp_again, make_things
 from .walker import Operation
 from .world import prepare
@@ -201,8 +201,10 @@ class World:
     async def attempt(self, operation: Operation, person: str) -> tuple[Response, list[str]]:
         """Return the answer and the tables that changed, in a transaction that is rolled back."""
         async with self.connection.begin_nested() as savepoint:
+            before = await writes(self.connection)
             answer = await self.answer(operation, person)
-            content = await snapshot(self.connection)
+            is_changed = await writes(self.connection) != before
+            content = await snapshot(self.connection) if is_changed else self.content
             await savepoint.rollback()
         return answer, [table for table in content if content[table] != self.content[table]]
 
