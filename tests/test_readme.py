@@ -12,7 +12,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_the_walk_works_as_printed(data_dir: Path) -> None:
     walk = README.read_text().partition("## Walk through it")[2].partition("## See its workings")[0]
     blocks = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
-    assert len(blocks) == 12
+    assert len(blocks) == 13
     with Serving(data_dir) as serving:
         script = "\necho\n".join(blocks).replace("http://127.0.0.1:8000", serving.base_url)
         ended = subprocess.run(
@@ -20,6 +20,7 @@ def test_the_walk_works_as_printed(data_dir: Path) -> None:
             capture_output=True,
             text=True,
             timeout=60,
+            cwd=README.parent,
             check=False,
         )
     assert ended.returncode == 0, ended.stderr
@@ -28,6 +29,7 @@ def test_the_walk_works_as_printed(data_dir: Path) -> None:
         "STALE_VERSION",
         '"total":1',
         '"status":"done"',
+        "Glasswork",
         "extra_forbidden",
         "<em>for good</em>",
         "label.created",
