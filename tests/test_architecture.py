@@ -40,6 +40,8 @@ SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
     ("features/accounts/router.py", "update_user"),
+    ("features/announcements/router.py", "create_announcement"),
+    ("features/announcements/service.py", "_letters"),
     ("features/attachments/service.py", "_show"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
@@ -48,7 +50,10 @@ SYSTEM = {
     ("features/workspaces/router.py", "create_workspace"),
 }
 """What writes in any workspace: accounts and the purge know none, who makes or joins one is in none yet."""
-SYSTEM_OPERATIONS = {"update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"}
+SYSTEM_OPERATIONS = {
+    *("update_user", "delete_me", "create_workspace", "register_invited", "accept_invitation"),
+    "create_announcement",
+}
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}
 

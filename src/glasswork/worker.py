@@ -24,6 +24,8 @@ from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.events import SessionReused, UserCreated
+from glasswork.features.announcements.events import AnnouncementCreated
+from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
@@ -60,7 +62,7 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
-    *(MAKE_THUMBNAIL, SWEEP),
+    *(MAKE_THUMBNAIL, SWEEP, SEND_ANNOUNCEMENT),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -76,6 +78,7 @@ SUBSCRIBERS: Subscribers = {
     ApiTokenCreated.type: (TELL_OF_TOKEN,),
     IdentityCreated.type: (TELL_OF_IDENTITY,),
     InvitationCreated.type: (SEND_INVITATION,),
+    AnnouncementCreated.type: (SEND_ANNOUNCEMENT,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
 }

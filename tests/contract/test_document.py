@@ -8,7 +8,18 @@ from fastapi import FastAPI
 
 REFERENCES = {
     *("subject", "event", "via", "user", "session", "api_token", "identity"),
-    *("workspace", "invitation", "project", "status", "label", "task", "relation", "attachment", "comment"),
+    *(
+        "workspace",
+        "announcement",
+        "invitation",
+        "project",
+        "status",
+        "label",
+        "task",
+        "relation",
+        "attachment",
+        "comment",
+    ),
 }
 
 

@@ -40,7 +40,7 @@ LEFT_OUT = {
     *("verify_second_factor", "reauthenticate"),
     *("create_api_token", "revoke_api_token", "register_invited", "transfer_workspace"),
     *("delete_me", "create_first_admin", "link_identity", "delete_identity"),
-    *("put_attachment", "delete_attachment"),
+    *("put_attachment", "delete_attachment", "create_announcement", "create_workspace_announcement"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }

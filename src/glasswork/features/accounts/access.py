@@ -3,7 +3,7 @@
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, Uuid, and_, bindparam, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -47,8 +47,12 @@ _HAS_TOKEN = exists(_TOKEN.where(bindparam("actor_scope", type_=Text()) == func.
 IS_SIGNED_IN = or_(exists(_SESSION), _HAS_TOKEN)
 """Whether the session still stands, or the API token does and has the scope."""
 
+_IS_KEPT = exists(_TOKEN.where(ApiToken.workspace_id.is_not(None)))
+IS_OPEN_EVERYWHERE = and_(IS_SIGNED_IN, not_(_IS_KEPT))
+"""Likewise, and it is no API token that is kept to one workspace; `ensure_open_everywhere` says why not."""
+
 _SIGNED_IN = select(IS_SIGNED_IN)
-_KEPT = select(IS_SIGNED_IN, exists(_TOKEN.where(ApiToken.workspace_id.is_not(None))))
+_KEPT = select(IS_SIGNED_IN, _IS_KEPT)
 _RECENT = select(
     IS_SIGNED_IN, exists(_SESSION.where(UserSession.authenticated_at > func.now() - RECENT_LOGIN))
 )
