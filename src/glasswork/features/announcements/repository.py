@@ -172,9 +172,11 @@ class LetterRepository:
             states += await self._change(AnnouncementLetter.user_id.in_(letters), _BECOMES[outcome])
         await self._count(states)
 
-    async def give_up_claimed(self) -> None:
-        """What was claimed by a worker that died may be sent or not: nobody knows."""
-        await self._count(await self._change(literal(True), _BECOMES[Outcome.UNSURE]))
+    async def give_up_claimed(self) -> bool:
+        """What was claimed by a worker that died may be sent or not: nobody knows. Return whether any was."""
+        lost = await self._change(literal(True), _BECOMES[Outcome.UNSURE])
+        await self._count(lost)
+        return bool(lost)
 
     async def has_left(self, workspace_id: UUID | None) -> bool:
         """Whether there is a letter that may still be sent, now or later."""

@@ -1,16 +1,16 @@
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Self
+from typing import Self
 from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database
-from glasswork.core.errors import require
+from glasswork.core.errors import AppError, require
 from glasswork.core.mail import Connection, Letter, Mailer, Outcome
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
@@ -27,7 +27,7 @@ from .schemas import AnnouncementCreate, AnnouncementQuery
 CONNECTIONS = 4
 """To the mail server; so many letters at most are unsure when a worker dies."""
 SECONDS = 5
-"""After so long a job leaves the rest to a next one, far from its time limit: none is killed often."""
+"""After so long a job leaves the rest to a new one, far from its time limit."""
 LAST_SECONDS = 5
 """A job that is stopped has so long to finish what the mail server has in its hands."""
 KEPT_AT_ONCE = 100
@@ -95,7 +95,11 @@ class Sending:
 
 
 class DeliveryService:
-    """Sends each letter at most once: it is claimed, and that committed, before the mail server gets it."""
+    """Sends each letter at most once: it is claimed, and that committed, before the mail server gets it.
+
+    Between two rounds the next letters are claimed already. So whoever finds claimed ones follows on a crash,
+    and leaves the rest to a new job: a job that is taken too often without an end would be given up.
+    """
 
     def __init__(self, database: Database, mailer: Mailer, job_id: int) -> None:
         self._database = database
@@ -104,56 +108,76 @@ class DeliveryService:
 
     async def send(self, announcement_id: UUID) -> bool:
         """Send for some seconds, and return whether there is more to do."""
-        sending = await self._begin(announcement_id)
-        if sending is None:
-            return False
-        until = monotonic() + SECONDS
-        async with self._mailer.connections(CONNECTIONS) as connections:
-            while await _finished(self._round(sending, connections)):
-                if monotonic() > until:
-                    return True
-        await self._end(sending)
-        return False
-
-    async def _begin(self, announcement_id: UUID) -> Sending | None:
         async with self._letters(announcement_id) as letters:
             announcement = await letters.lock()
             if announcement is None or announcement.status is AnnouncementStatus.SENT:
-                return None
+                return False
             sending = Sending.of(announcement, await letters.names(announcement))
             if announcement.status is AnnouncementStatus.QUEUED:
-                total = await letters.choose_recipients(sending.workspace_id)
-                announcement.start(total)
-            else:
-                await letters.give_up_claimed()
-        return sending
+                announcement.start(await letters.choose_recipients(sending.workspace_id))
+            elif await letters.give_up_claimed():
+                return True
+        async with self._mailer.connections(CONNECTIONS) as connections:
+            is_left = await (self._hand_over(sending, connections) if connections else self._keep(sending))
+        if not is_left:
+            await self._end(sending)
+        return is_left
 
-    async def _round(self, sending: Sending, connections: Sequence[Connection]) -> bool:
-        """Send a letter over each connection, or keep some; return whether there were any."""
-        if not connections:
-            return await self._keep(sending)
+    async def _hand_over(self, sending: Sending, connections: Sequence[Connection]) -> bool:
+        until = monotonic() + SECONDS
         async with self._letters(sending.id) as letters:
-            recipients = await letters.claim(sending.workspace_id, len(connections))
-        handed = (
-            self._mailer.hand_over(sending.letter_to(recipient), connection)
-            for recipient, connection in zip(recipients, connections, strict=False)
+            claimed = await letters.claim(sending.workspace_id, len(connections))
+        while claimed:
+            step = asyncio.ensure_future(self._round(sending, connections, claimed))
+            try:
+                claimed = await asyncio.shield(step)
+            except asyncio.CancelledError:
+                await self._stop(sending, step)
+                raise
+            if monotonic() > until:
+                break
+        await self._give_back(sending, claimed)
+        return bool(claimed)
+
+    async def _round(
+        self, sending: Sending, connections: Sequence[Connection], claimed: Sequence[AnyRow]
+    ) -> Sequence[AnyRow]:
+        """Send a letter over each connection, and claim the next ones."""
+        outcomes = await asyncio.gather(
+            *(
+                self._mailer.hand_over(sending.letter_to(recipient), connection)
+                for recipient, connection in zip(claimed, connections, strict=False)
+            )
         )
-        outcomes = await asyncio.gather(*handed)
+        is_away = set(outcomes) == {Outcome.AWAY}
         async with self._letters(sending.id) as letters:
-            ids = (recipient.user_id for recipient in recipients)
+            ids = (recipient.user_id for recipient in claimed)
             await letters.settle(dict(zip(ids, outcomes, strict=True)))
-        if set(outcomes) == {Outcome.AWAY}:
+            following = () if is_away else await letters.claim(sending.workspace_id, len(connections))
+        if is_away:
             raise LettersLeftError("the mail server is away")
-        return bool(recipients)
+        return following
+
+    async def _stop(self, sending: Sending, step: Awaitable[Sequence[AnyRow]]) -> None:
+        """Let the mail server finish what it has in its hands: then nothing is unsure."""
+        with suppress(TimeoutError, LettersLeftError, AppError):
+            await self._give_back(sending, await asyncio.wait_for(step, LAST_SECONDS))
+
+    async def _give_back(self, sending: Sending, claimed: Sequence[AnyRow]) -> None:
+        if claimed:
+            async with self._letters(sending.id) as letters:
+                await letters.settle({recipient.user_id: Outcome.AWAY for recipient in claimed})
 
     async def _keep(self, sending: Sending) -> bool:
-        async with self._letters(sending.id) as letters:
-            recipients = await letters.claim(sending.workspace_id, KEPT_AT_ONCE)
-            await letters.keep(
-                [self._mailer.kept(self._job_id, sending.letter_to(each)) for each in recipients]
-            )
-            await letters.settle({recipient.user_id: Outcome.ACCEPTED for recipient in recipients})
-        return bool(recipients)
+        """Whatever happens, what is kept is noted in the same commit."""
+        recipients: Sequence[AnyRow] | None = None
+        while recipients != []:
+            async with self._letters(sending.id) as letters:
+                recipients = await letters.claim(sending.workspace_id, KEPT_AT_ONCE)
+                mails = [self._mailer.kept(self._job_id, sending.letter_to(each)) for each in recipients]
+                await letters.keep(mails)
+                await letters.settle({each.user_id: Outcome.ACCEPTED for each in recipients})
+        return False
 
     async def _end(self, sending: Sending) -> None:
         async with self._letters(sending.id) as letters:
@@ -168,14 +192,3 @@ class DeliveryService:
         """Each block is a transaction."""
         async with self._database.system_transaction() as session:
             yield LetterRepository(session, announcement_id)
-
-
-async def _finished(step: Coroutine[Any, Any, bool]) -> bool:
-    """Let it come to its end also when the job is stopped meanwhile: then nothing is unsure."""
-    task = asyncio.ensure_future(step)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            await asyncio.wait_for(task, LAST_SECONDS)
-        raise

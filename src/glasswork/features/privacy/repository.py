@@ -30,6 +30,7 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
+from glasswork.features.announcements.models import Announcement, AnnouncementLetter
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
@@ -127,6 +128,18 @@ class PurgeRepository:
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
         return len(logged.all())
 
+    async def purge_letters(self) -> int:
+        """Of announcements that went out: their numbers stay, and nobody's name."""
+        key = (AnnouncementLetter.announcement_id, AnnouncementLetter.user_id)
+        old = (
+            select(*key)
+            .join(Announcement, Announcement.id == AnnouncementLetter.announcement_id)
+            .where(self._is_old(Announcement.finished_at))
+            .limit(self._batch)
+        )
+        gone = delete(AnnouncementLetter).where(tuple_(*key).in_(old)).returning(AnnouncementLetter.user_id)
+        return len((await self._session.execute(gone)).all())
+
     async def purge_guesses(self) -> int:
         """After a day no wrong one counts any more."""
         old = (
@@ -166,8 +179,8 @@ class PurgeRepository:
             .values(before=None, after=None)
         )
 
-    def _is_old(self, deleted_at: Any) -> ColumnElement[bool]:
-        return deleted_at < func.now() - self._age  # type: ignore[no-any-return]
+    def _is_old(self, moment: Any) -> ColumnElement[bool]:
+        return moment < func.now() - self._age  # type: ignore[no-any-return]
 
 
 class PersonalDataRepository:

@@ -41,6 +41,7 @@ class PurgeService:
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_labels_and_invitations,
             PurgeRepository.purge_traces,
+            PurgeRepository.purge_letters,
             PurgeRepository.purge_guesses,
             PurgeRepository.purge_keys,
         ):
