@@ -3,6 +3,7 @@
 from glasswork.core import events, guessing, jobs, mail, storage
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
+from glasswork.features.activity import models as activity
 from glasswork.features.announcements import models as announcements
 from glasswork.features.attachments import models as attachments
 from glasswork.features.comments import models as comments
@@ -20,6 +21,7 @@ from glasswork.features.workspaces import models as workspaces
 __all__ = [
     "Base",
     "accounts",
+    "activity",
     "announcements",
     "attachments",
     "comments",

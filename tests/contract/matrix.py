@@ -94,6 +94,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_task_history", "get_project_board", "get_project_summary"),
             *("list_attachments", "get_attachment", "download_attachment", "get_thumbnail", "get_link"),
             *("list_comments", "get_comment", "list_comment_versions"),
+            *("list_workspace_activity", "list_project_activity", "list_task_activity"),
             *("list_workspace_announcements", "get_workspace_announcement"),
         ),
         MEMBERS,
