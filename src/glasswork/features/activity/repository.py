@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import AwareDatetime
 from sqlalchemy import (
     CTE,
+    JSON,
     ColumnElement,
     String,
     Uuid,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,46 +58,39 @@ _CHANGES = (
 )
 
 _told = func.coalesce(WorkspaceEvent.after, WorkspaceEvent.before)
+
+
+def _of_subject(column: Any) -> ColumnElement[UUID]:
+    table = column.class_
+    is_it = and_(table.workspace_id == WorkspaceEvent.workspace_id, table.id == WorkspaceEvent.subject_id)
+    return select(column).where(is_it).correlate(WorkspaceEvent).scalar_subquery()
+
+
 _TASK_ID = func.coalesce(
-    Comment.task_id,
-    Attachment.task_id,
-    Relation.from_id,
     cast(func.coalesce(_told["task_id"].astext, _told["from_id"].astext), Uuid),
+    _of_subject(Comment.task_id),
+    _of_subject(Attachment.task_id),
     WorkspaceEvent.subject_id,
 )
-
-
-def _is_subject(table: Any) -> ColumnElement[bool]:
-    return and_(table.workspace_id == WorkspaceEvent.workspace_id, table.id == WorkspaceEvent.subject_id)
-
-
-_ACTIVITY = (
-    _EVENTS.add_columns(
-        User.name.label("actor_name"),
-        Task.id.label("task_id"),
-        (Project.key + "-" + cast(Task.number, String)).label("task_key"),
-        Task.title.label("task_title"),
+_key = Project.key + "-" + cast(Task.number, String)
+_TASK = type_coerce(
+    select(func.json_build_object("id", Task.id, "key", _key, "title", Task.title))
+    .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
+    .where(
+        Task.workspace_id == WorkspaceEvent.workspace_id,
+        Task.id == _TASK_ID,
+        Task.deleted_at.is_(None),
+        Project.deleted_at.is_(None),
     )
-    .outerjoin(User, User.id == WorkspaceEvent.actor_id)
-    .outerjoin(Comment, _is_subject(Comment))
-    .outerjoin(Attachment, _is_subject(Attachment))
-    .outerjoin(Relation, _is_subject(Relation))
-    .outerjoin(
-        Task,
-        and_(
-            Task.workspace_id == WorkspaceEvent.workspace_id, Task.id == _TASK_ID, Task.deleted_at.is_(None)
-        ),
-    )
-    .outerjoin(
-        Project,
-        and_(
-            Project.workspace_id == Task.workspace_id,
-            Project.id == Task.project_id,
-            Project.deleted_at.is_(None),
-        ),
-    )
+    .correlate(WorkspaceEvent)
+    .scalar_subquery(),
+    JSON,
 )
-"""Events with who did it, and which task they are about, if it stands: `task_key` is null where none does."""
+_NAME = select(User.name).where(User.id == WorkspaceEvent.actor_id).scalar_subquery()
+
+# Subqueries, so that they are carried out for the rows of the page and for no others.
+_ACTIVITY = _EVENTS.add_columns(_NAME.label("actor_name"), _TASK.label("task"))
+"""Events with who did it, and which task they are about, if it stands."""
 
 _PLACE: ColumnElement[UUID] = bindparam("place_id", type_=Uuid())
 _SORT_KEYS = {"at": SortKey.of(WorkspaceEvent.at, AwareDatetime)}

@@ -15,7 +15,6 @@ from .schemas import (
     ActivityActor,
     ActivityQuery,
     ActivityRead,
-    ActivityTask,
     ChangePage,
     ChangeQuery,
     ChangeRead,
@@ -79,15 +78,9 @@ def _fields(row: AnyRow) -> dict[str, Any]:
 
 
 def _shown(page: Page[AnyRow]) -> Page[ActivityRead]:
-    items = [ActivityRead(**_fields(row), actor=_actor(row), task=_task(row)) for row in page.items]
+    items = [ActivityRead(**_fields(row), actor=_actor(row), task=row.task) for row in page.items]
     return Page(items, page.next_cursor, page.total)
 
 
 def _actor(row: AnyRow) -> ActivityActor | None:
     return None if row.actor_id is None else ActivityActor(id=row.actor_id, name=row.actor_name)
-
-
-def _task(row: AnyRow) -> ActivityTask | None:
-    if row.task_key is None:
-        return None
-    return ActivityTask(id=row.task_id, key=row.task_key, title=row.task_title)
