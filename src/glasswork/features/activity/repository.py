@@ -159,7 +159,10 @@ class ChangeRepository:
 
 
 class ActivityRepository:
-    """Pages are empty, too, where there is no such place for the actor."""
+    """Pages are empty, too, where there is no such place for the actor.
+
+    No index has the events of a project in their order: they are found by what they are about, and sorted.
+    """
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session

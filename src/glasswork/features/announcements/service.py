@@ -117,14 +117,17 @@ class DeliveryService:
                 announcement.start(await letters.choose_recipients(sending.workspace_id))
             elif await letters.give_up_claimed():
                 return True
+        until = monotonic() + SECONDS
         async with self._mailer.connections(CONNECTIONS) as connections:
-            is_left = await (self._hand_over(sending, connections) if connections else self._keep(sending))
+            if connections:
+                is_left = await self._hand_over(sending, connections, until)
+            else:
+                is_left = await self._keep(sending, until)
         if not is_left:
             await self._end(sending)
         return is_left
 
-    async def _hand_over(self, sending: Sending, connections: Sequence[Connection]) -> bool:
-        until = monotonic() + SECONDS
+    async def _hand_over(self, sending: Sending, connections: Sequence[Connection], until: float) -> bool:
         async with self._letters(sending.id) as letters:
             claimed = await letters.claim(sending.workspace_id, len(connections))
         while claimed:
@@ -168,16 +171,21 @@ class DeliveryService:
             async with self._letters(sending.id) as letters:
                 await letters.settle({recipient.user_id: Outcome.AWAY for recipient in claimed})
 
-    async def _keep(self, sending: Sending) -> bool:
-        """Whatever happens, what is kept is noted in the same commit."""
-        recipients: Sequence[AnyRow] | None = None
-        while recipients != []:
-            async with self._letters(sending.id) as letters:
-                recipients = await letters.claim(sending.workspace_id, KEPT_AT_ONCE)
-                mails = [self._mailer.kept(self._job_id, sending.letter_to(each)) for each in recipients]
-                await letters.keep(mails)
-                await letters.settle({each.user_id: Outcome.ACCEPTED for each in recipients})
-        return False
+    async def _keep(self, sending: Sending, until: float) -> bool:
+        while recipients := await self._keep_some(sending):
+            if monotonic() > until:
+                break
+        return bool(recipients)
+
+    async def _keep_some(self, sending: Sending) -> Sequence[AnyRow]:
+        """In one commit: whatever happens, what is kept is noted."""
+        async with self._letters(sending.id) as letters:
+            recipients = await letters.claim(sending.workspace_id, KEPT_AT_ONCE)
+            await letters.keep(
+                [self._mailer.kept(self._job_id, sending.letter_to(each)) for each in recipients]
+            )
+            await letters.settle({each.user_id: Outcome.ACCEPTED for each in recipients})
+        return recipients
 
     async def _end(self, sending: Sending) -> None:
         async with self._letters(sending.id) as letters:
