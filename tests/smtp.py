@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -12,14 +12,24 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 
 
 class Sink:
-    """It refuses at first, `refusals` times."""
+    """It refuses at first, `refusals` times; to some addresses it has another answer than the others'."""
 
-    def __init__(self, refusals: int = 0) -> None:
+    def __init__(self, refusals: int = 0, answers: Mapping[str, str] | None = None) -> None:
         self.refusals = refusals
+        self.answers = answers or {}
+        self.connections = 0
         self.refused: list[EmailMessage] = []
         self.accepted: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
         self.logins: list[tuple[bytes, bytes]] = []
+
+    async def handle_RCPT(  # noqa: N802
+        self, _: SMTP, __: Any, envelope: Envelope, address: str, ___: list[str]
+    ) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
 
     async def handle_DATA(self, _: SMTP, __: Any, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
@@ -37,6 +47,7 @@ class Sink:
         return AuthResult(success=True)
 
     def server(self) -> SMTP:
+        self.connections += 1
         return SMTP(self, hostname="sink", authenticator=self.authenticate, auth_require_tls=False)
 
 

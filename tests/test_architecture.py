@@ -42,6 +42,8 @@ SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
     ("features/accounts/router.py", "update_user"),
+    ("features/announcements/router.py", "create_announcement"),
+    ("features/announcements/service.py", "_letters"),
     ("features/attachments/service.py", "_show"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
@@ -62,6 +64,7 @@ SYSTEM_OPERATIONS = {
     "register_invited",
     "accept_invitation",
     "unsubscribe",
+    "create_announcement",
 }
 SQL = {"select", "insert", "update", "delete", "text"}
 SQL_FILES = {"repository.py", "access.py"}

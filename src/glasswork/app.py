@@ -50,6 +50,7 @@ from glasswork.core.wakeups import Wakeups
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
+from glasswork.features.announcements.router import router as announcements
 from glasswork.features.api_tokens.router import router as api_tokens
 from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
@@ -103,6 +104,7 @@ TAGS = [
     {"name": "auth", "description": "Accounts are opened, and tokens given and taken."},
     {"name": "users", "description": "My account; for admins of the installation, everybody's."},
     {"name": "workspaces", "description": "A team's own world, its members and invitations to it."},
+    {"name": "announcements", "description": "What admins let everybody know, by mail."},
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
@@ -118,6 +120,7 @@ ROUTERS = (
     *(tasks, history, placement, relations, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, changes, realtime, removals),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
+    announcements,
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 

@@ -3,6 +3,8 @@
 from glasswork.core import events, guessing, jobs, mail, storage
 from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
+from glasswork.features.activity import models as activity
+from glasswork.features.announcements import models as announcements
 from glasswork.features.attachments import models as attachments
 from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
@@ -20,6 +22,8 @@ from glasswork.features.workspaces import models as workspaces
 __all__ = [
     "Base",
     "accounts",
+    "activity",
+    "announcements",
     "attachments",
     "comments",
     "credentials",

@@ -25,6 +25,8 @@ from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
 from glasswork.features.accounts.events import SessionReused, UserCreated
+from glasswork.features.announcements.events import AnnouncementCreated
+from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
@@ -64,7 +66,17 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
-    *(MAKE_THUMBNAIL, SWEEP, NOTIFY, NOTIFY_INVITED, REMIND, SEND, ORDER_DAILY, SEND_DAILY),
+    *(
+        SEND_ANNOUNCEMENT,
+        MAKE_THUMBNAIL,
+        SWEEP,
+        NOTIFY,
+        NOTIFY_INVITED,
+        REMIND,
+        SEND,
+        ORDER_DAILY,
+        SEND_DAILY,
+    ),
 )
 
 SUBSCRIBERS: Subscribers = {
@@ -84,6 +96,7 @@ SUBSCRIBERS: Subscribers = {
     TaskUpdated.type: (NOTIFY,),
     CommentCreated.type: (NOTIFY,),
     CommentUpdated.type: (NOTIFY,),
+    AnnouncementCreated.type: (SEND_ANNOUNCEMENT,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
 }

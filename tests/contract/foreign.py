@@ -26,7 +26,8 @@ Maker = Callable[[Callers, Caller, Things], Awaitable[Things]]
 
 async def of_strangers(callers: Callers, _caller: Caller, _own: Things) -> Things:
     things = await make_things(callers, await callers.user(), MARK)
-    return {name: thing for name, thing in things.items() if name != "job_id"}  # jobs are nobody's
+    shared = {"job_id", "general_announcement_id"}  # nobody's, and everybody's
+    return {name: thing for name, thing in things.items() if name not in shared}
 
 
 async def of_those_left(callers: Callers, caller: Caller, _own: Things) -> Things:

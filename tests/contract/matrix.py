@@ -78,7 +78,7 @@ DUE: dict[str, Mapping[str, int]] = {
     "begin_totp": EVERYBODY | {"owner": 409},
     "delete_me": EVERYBODY | {"operator": 409},
     "create_first_admin": dict.fromkeys(PEOPLE, 409),
-    "create_workspace": UNKEPT,
+    **dict.fromkeys(("create_workspace", "list_announcements", "get_announcement"), UNKEPT),
     **dict.fromkeys(
         (
             *("get_notification", "read_notification", "unread_notification"),
@@ -99,6 +99,8 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_task_history", "get_project_board", "get_project_summary"),
             *("list_attachments", "get_attachment", "download_attachment", "get_thumbnail", "get_link"),
             *("list_comments", "get_comment", "list_comment_versions"),
+            *("list_workspace_activity", "list_project_activity", "list_task_activity"),
+            *("list_workspace_announcements", "get_workspace_announcement"),
         ),
         MEMBERS,
     ),
@@ -119,7 +121,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
             *("create_status", "update_status", "delete_status", "create_workspace_label"),
             *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
-            *("list_workspace_audit", "delete_comment", "restore_comment"),
+            *("list_workspace_audit", "delete_comment", "restore_comment", "create_workspace_announcement"),
         ),
         ADMINS,
     ),
@@ -128,7 +130,7 @@ DUE: dict[str, Mapping[str, int]] = {
     **dict.fromkeys(
         (
             *("list_users", "get_user", "update_user", "reset_user_totp"),
-            *("list_jobs", "get_job", "retry_job", "list_audit"),
+            *("list_jobs", "get_job", "retry_job", "list_audit", "create_announcement"),
         ),
         OPERATORS,
     ),

@@ -54,6 +54,8 @@ EVENTS: dict[str, list[str]] = {
     "accept_invitation": ["member.created", "invitation.deleted"],
     "register_invited": ["user.created", "member.created", "invitation.deleted"],
     "transfer_workspace": ["member.updated", "member.updated"],
+    "create_announcement": ["announcement.created"],
+    "create_workspace_announcement": ["announcement.created"],
     "create_project": ["project.created"],
     "update_project": ["project.updated"],
     "delete_project": ["project.deleted"],

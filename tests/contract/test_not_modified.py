@@ -52,6 +52,6 @@ async def test_every_read_with_an_etag_does_so(app: FastAPI, callers: Callers) -
         for other in ('"999"', tag.strip('"'), ""):
             answer = await owner.request("GET", path, headers={"if_none_match": other})
             assert (answer.status_code, answer.json()) == (200, whole.json()), name
-        if "{" in operation.path:
+        if "{" in operation.path and name != "get_announcement":  # which is everybody's
             foreign = await stranger.request("GET", path, headers={"if_none_match": "*"})
             assert foreign.status_code in {403, 404}, name

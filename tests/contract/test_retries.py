@@ -18,13 +18,13 @@ from .world import prepare
 HEADER = "Idempotency-Key"
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 SHOWN_ONCE = {"create_invitation": {"token"}}
-OF_NO_WORKSPACE = {"retry_job"}
+OF_NO_WORKSPACE = {"retry_job", "create_announcement"}
 """Everything else is told to members only, when it is told again."""
 KEPT = text("SELECT workspace_id FROM idempotency_keys")
 
 TAKING = {
     *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
-    *("create_comment", "restore_comment"),
+    *("create_comment", "restore_comment", "create_announcement", "create_workspace_announcement"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }

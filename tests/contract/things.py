@@ -7,6 +7,7 @@ from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
+from glasswork.features.announcements.models import Announcement
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifications.models import Kind, Mailing, Notification
 from glasswork.features.notifications.service import unsubscribe_url
@@ -14,6 +15,7 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
 from tests.factories.tracker import (
+    make_announcement,
     make_api_token,
     make_comment,
     make_label,
@@ -57,6 +59,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         "user_id": str(member.id),
         "username": member.username,
         "invitation_id": pending["id"],
+        "announcement_id": (await make_announcement(owner, workspace, subject=f"{mark} news"))["id"],
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
@@ -127,6 +130,7 @@ async def make_account_things(callers: Callers, owner: Caller) -> Things:
     return {
         "api_token_id": (await make_api_token(owner, "tasks:read"))["id"],
         "identity_id": await link(callers, owner),
+        "general_announcement_id": await announce(callers, owner),
         "provider": "acme",
         "session_id": next(each["id"] for each in sessions if not each["is_current"]),
         "job_id": str(await dead_job(callers)),
@@ -173,6 +177,14 @@ async def notify(callers: Callers, user: Caller, things: Things) -> str:
     async with callers.database.system_transaction() as session:
         session.add(notification)
     return str(notification.id)
+
+
+async def announce(callers: Callers, author: Caller) -> str:
+    """To all users, as an admin did."""
+    announcement = Announcement(id=uuid7(), subject="News", body="Of all.", created_by=author.id)
+    async with callers.database.system_transaction() as session:
+        session.add(announcement)
+    return str(announcement.id)
 
 
 async def invite(callers: Callers, email: str) -> str:

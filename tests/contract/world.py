@@ -54,6 +54,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "position_task": {"after_id": "{done_task_id}"},
     "move_task": {"project_id": "{other_project_id}"},
     "create_relation": {"kind": "blocks", "task_id": "{done_task_id}"},
+    "create_announcement": {"subject": "News", "body": "Of all."},
+    "create_workspace_announcement": {"subject": "News", "body": "Of the team."},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "bulk_change_tasks": {
@@ -86,6 +88,7 @@ SUBJECTS = {
     "undo_task_change": {"task_id": "{done_task_id}"},
     "restore_comment": {"comment_id": "{deleted_comment_id}"},
     "add_reaction": {"reaction": "rocket"},
+    "get_announcement": {"announcement_id": "{general_announcement_id}"},
 }
 """Where an operation is not for the thing of its path parameter's name."""
 

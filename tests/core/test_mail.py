@@ -1,6 +1,6 @@
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import Job, Work
-from glasswork.core.mail import Letter, Mailer, find_kept
+from glasswork.core.mail import Letter, Mailer, Outcome, find_kept
 from tests.core.runners import Note, open_clone, order, until_done, working
 from tests.databases import Server
 from tests.smtp import Sink, listening, url
@@ -39,11 +39,11 @@ async def database(server: Server) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def address() -> socket.socket:
+def address() -> Iterator[socket.socket]:
     """Nobody listens there yet."""
-    address = socket.socket()
-    address.bind(("127.0.0.1", 0))
-    return address
+    with socket.socket() as address:
+        address.bind(("127.0.0.1", 0))
+        yield address
 
 
 def mailing(sent: Letter, begun: asyncio.Queue[int] | None = None) -> Job[Note]:
@@ -178,6 +178,54 @@ class TestSmtp:
         assert sink.recipients == [["ada@example.com"]]
         assert message["Bcc"] is None
         assert "MAIL FROM" in part(message, "plain")
+
+
+class TestManyLetters:
+    async def hand_over(self, smtp_url: str, *letters: Letter) -> list[Outcome]:
+        mailer = Mailer(smtp_url, SENDER)
+        async with mailer.connections(1) as (connection,):
+            return [await mailer.hand_over(each, connection) for each in letters]
+
+    @pytest.mark.parametrize(
+        ("answer", "outcome"),
+        [("550 No such user", Outcome.REFUSED), ("450 Later", Outcome.PUT_OFF), ("250 OK", Outcome.ACCEPTED)],
+    )
+    async def test_an_answer_is_of_its_letter_alone(
+        self, address: socket.socket, answer: str, outcome: Outcome
+    ) -> None:
+        sink = Sink(answers={"eve@example.com": answer})
+        async with listening(sink, address):
+            told = await self.hand_over(url(address), letter(recipient="eve@example.com"), letter())
+        assert told == [outcome, Outcome.ACCEPTED]
+
+    async def test_a_letter_that_is_put_off_at_its_end_may_come_again(self, address: socket.socket) -> None:
+        async with listening(Sink(refusals=1), address):
+            told = await self.hand_over(url(address), letter(), letter())
+        assert told == [Outcome.PUT_OFF, Outcome.ACCEPTED]
+
+    async def test_where_nobody_listens_the_server_is_away(self, address: socket.socket) -> None:
+        assert await self.hand_over(url(address), letter(), letter()) == [Outcome.AWAY] * 2
+
+    async def test_an_address_that_cannot_be_written_is_refused(self, address: socket.socket) -> None:
+        async with listening(Sink(), address):
+            told = await self.hand_over(url(address), letter(recipient="zoë@example.com"), letter())
+        assert told == [Outcome.REFUSED, Outcome.ACCEPTED]
+
+    async def test_one_connection_carries_them_and_is_made_anew_where_it_was_lost(
+        self, address: socket.socket
+    ) -> None:
+        sink, mailer = Sink(), Mailer(url(address), SENDER)
+        async with listening(sink, address), mailer.connections(1) as (connection,):
+            for _ in range(3):
+                assert await mailer.hand_over(letter(), connection) is Outcome.ACCEPTED
+            assert sink.connections == 1
+            connection.close()
+            assert await mailer.hand_over(letter(), connection) is Outcome.ACCEPTED
+            assert sink.connections == 2
+
+    async def test_where_they_are_kept_there_are_no_connections(self) -> None:
+        async with Mailer(None, SENDER).connections(4) as connections:
+            assert connections == []
 
 
 class TestKept:

@@ -56,6 +56,12 @@ async def make_comment(member: Caller, task: dict[str, Any], **fields: Any) -> d
     return await _make(member, f"/tasks/{task['id']}/comments", {"body": f"Comment {number}"} | fields)
 
 
+async def make_announcement(admin: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    new = {"subject": f"News {number}", "body": f"What is new: {number}"}
+    return await _make(admin, f"/workspaces/{workspace['id']}/announcements", new | fields)
+
+
 async def multiply_tasks(database: Database, times: int) -> None:
     """Give the one task that there is so many copies."""
     columns = text(

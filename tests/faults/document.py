@@ -43,6 +43,7 @@ LEFT_OUT = {
     *("put_attachment", "delete_attachment"),
     *("read_notification", "unread_notification", "read_all_notifications"),
     *("set_notification_preferences", "unsubscribe"),
+    *("create_announcement", "create_workspace_announcement"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }

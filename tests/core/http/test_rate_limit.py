@@ -272,6 +272,8 @@ class TestOperations:
             if "x-default-rate-limit" in operation
         }
         assert declared == {
+            "create_announcement": "10/hour",
+            "create_workspace_announcement": "10/hour",
             "log_in": "60/minute",
             "register": "30/minute",
             "register_invited": "30/minute",

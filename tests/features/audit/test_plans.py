@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.engine import Engine
+from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.features.accounts.models import SystemRole
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_workspace
+from tests.plans import plan_of
 
 pytestmark = pytest.mark.anyio
 
@@ -55,24 +55,6 @@ async def admin(committing_callers: Callers, server: Server) -> Caller:
 async def write(database: Database, statement: str) -> None:
     async with database.system_transaction() as session:
         await session.execute(text(f"{statement} ({HAPPENED}) AS happened"))
-
-
-async def plan_of(database: Database, caller: Caller, path: str, **query: Any) -> str:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        if "_events.before" in statement:
-            asked.append((statement, parameters))
-
-    engine: Engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    answer = await caller.get(path, **query)
-    event.remove(engine, "before_cursor_execute", note)
-    assert answer.status_code == 200, answer.text
-    ((statement, parameters),) = asked
-    async with database.engine.connect() as connection:
-        explained = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-        return "\n".join(explained.scalars())
 
 
 @pytest.mark.parametrize("place", ["workspace", "installation"])

@@ -34,7 +34,7 @@ class Postman:
         for job in SUBSCRIBERS[event.type]:
             await job.run(self._work(), reference)
         async with self.database.reading() as session:
-            return await session.get(KeptMail, self.delivered)
+            return await session.scalar(select(KeptMail).where(KeptMail.job_id == self.delivered))
 
     def _work(self) -> Work:
         return make_work(self.app, self.database, self.delivered)

@@ -124,7 +124,7 @@ class TestLetter:
         for job in SUBSCRIBERS["invitation.created"]:
             await job.run(make_work(app, database), reference)
         async with database.reading() as session:
-            return await session.get(KeptMail, 1)
+            return await session.scalar(select(KeptMail))
 
     async def test_it_invites_with_the_same_token(
         self, app: FastAPI, database: Database, workspace: dict[str, Any], token: str

@@ -16,6 +16,7 @@ from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.tracker import (
+    make_announcement,
     make_comment,
     make_label,
     make_project,
@@ -340,6 +341,25 @@ class TestTraces:
         async with database.reading() as session:
             for table in ("kept_mails", "done_jobs"):
                 assert (await session.scalars(text(f"SELECT job_id FROM {table}"))).all() == [2]
+
+    async def test_letters_of_announcements_are_forgotten_in_time(
+        self, callers: Callers, database: Database
+    ) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        old, young = [(await make_announcement(owner, workspace))["id"] for _ in range(2)]
+        async with database.system_transaction() as session:
+            for id_, days in ((old, 31), (young, 29)):
+                sent = text(
+                    "UPDATE announcements SET finished_at = now() - :days * interval '1 day' WHERE id = :id"
+                )
+                await session.execute(sent, {"days": days, "id": id_})
+                letter = text("INSERT INTO announcement_letters VALUES (:id, :user_id, 'sent', 0, now())")
+                await session.execute(letter, {"id": id_, "user_id": owner.id})
+        await purge(database)
+        async with database.reading() as session:
+            left = await session.scalars(text("SELECT announcement_id::text FROM announcement_letters"))
+        assert left.all() == [young]
 
     async def test_wrong_guesses_are_forgotten_and_known_addresses_are_kept_for_long(
         self, database: Database

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, bindparam, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -80,8 +80,12 @@ TOKEN_STANDS = exists(_TOKEN)
 IS_SIGNED_IN = is_signed_in(ACTOR)
 """Of the actor."""
 
+_IS_KEPT = exists(_TOKEN.where(ApiToken.workspace_id.is_not(None)))
+IS_OPEN_EVERYWHERE = and_(IS_SIGNED_IN, not_(_IS_KEPT))
+"""Likewise, and it is no API token that is kept to one workspace; `ensure_open_everywhere` says why not."""
+
 _SIGNED_IN = select(IS_SIGNED_IN)
-_KEPT = select(IS_SIGNED_IN, exists(_TOKEN.where(ApiToken.workspace_id.is_not(None))))
+_KEPT = select(IS_SIGNED_IN, _IS_KEPT)
 _RECENT = select(
     IS_SIGNED_IN, exists(_SESSION.where(UserSession.authenticated_at > func.now() - RECENT_LOGIN))
 )

@@ -1,16 +1,19 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
-from glasswork.core.schemas import WorkspaceId
+from glasswork.core.paging import Page, PageRead
+from glasswork.core.schemas import ProjectId, TaskId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
+from glasswork.features.projects.errors import ProjectNotFoundError
+from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
-from .schemas import ChangePage, ChangeQuery
-from .service import ChangeService
+from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery
+from .service import ActivityService, ChangeService
 
 router = APIRouter(tags=["changes"])
 
@@ -21,7 +24,12 @@ async def get_changes(session: Session) -> ChangeService:
     return ChangeService(session)
 
 
+async def get_activity(session: Session) -> ActivityService:
+    return ActivityService(session)
+
+
 Changes = Annotated[ChangeService, Depends(get_changes)]
+Activity = Annotated[ActivityService, Depends(get_activity)]
 
 
 @router.get("/workspaces/{workspace_id}/changes", responses=declare(*AUTHORIZED, WorkspaceNotFoundError))
@@ -33,3 +41,42 @@ async def list_changes(
 ) -> ChangePage:
     """Follow every change of a workspace, in the order in which they were committed, and miss none."""
     return await changes.page(actor, workspace_id, query)
+
+
+@router.get(
+    "/workspaces/{workspace_id}/activity",
+    response_model=PageRead[ActivityRead],
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+)
+async def list_workspace_activity(
+    workspace_id: WorkspaceId,
+    query: Annotated[ActivityQuery, Query()],
+    actor: Reader,
+    activity: Activity,
+) -> Page[Any]:
+    """Tell what happened in a workspace, newest first; with `actor_id` what somebody did there."""
+    return await activity.of_workspace(actor, workspace_id, query)
+
+
+@router.get(
+    "/projects/{project_id}/activity",
+    response_model=PageRead[ActivityRead],
+    responses=declare(*AUTHORIZED, ProjectNotFoundError),
+)
+async def list_project_activity(
+    project_id: ProjectId, query: Annotated[ActivityQuery, Query()], actor: Reader, activity: Activity
+) -> Page[Any]:
+    """Tell what happened to a project and to the tasks that are in it now, newest first."""
+    return await activity.of_project(actor, project_id, query)
+
+
+@router.get(
+    "/tasks/{task_id}/activity",
+    response_model=PageRead[ActivityRead],
+    responses=declare(*AUTHORIZED, TaskNotFoundError),
+)
+async def list_task_activity(
+    task_id: TaskId, query: Annotated[ActivityQuery, Query()], actor: Reader, activity: Activity
+) -> Page[Any]:
+    """Tell what happened to a task, its comments, files and relations, newest first."""
+    return await activity.of_task(actor, task_id, query)

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import Output, Reference, Timestamp, UserId
+from glasswork.features.activity.schemas import EventType
 
 EventId = Annotated[UUID, Reference("event")]
 SubjectId = Annotated[UUID, Reference("subject")]
-EventType = Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$", examples=["task.updated"])]
 
 
 class AuditQuery(PageQuery):

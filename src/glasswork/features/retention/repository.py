@@ -23,6 +23,7 @@ from glasswork.core.events import WorkspaceEvent
 from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
+from glasswork.features.announcements.models import Announcement, AnnouncementLetter
 from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
@@ -123,6 +124,18 @@ class PurgeRepository:
         await self._session.execute(delete(KeptMail).where(KeptMail.kept_at < func.now() - self._age))
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < func.now()))
         return len(logged.all())
+
+    async def purge_letters(self) -> int:
+        """Of announcements that went out: their numbers stay, and nobody's name."""
+        key = (AnnouncementLetter.announcement_id, AnnouncementLetter.user_id)
+        old = (
+            select(*key)
+            .join(Announcement, Announcement.id == AnnouncementLetter.announcement_id)
+            .where(self._is_old(Announcement.finished_at))
+            .limit(self._batch)
+        )
+        gone = delete(AnnouncementLetter).where(tuple_(*key).in_(old)).returning(AnnouncementLetter.user_id)
+        return len((await self._session.execute(gone)).all())
 
     async def purge_guesses(self) -> int:
         """After a day no wrong one counts any more."""

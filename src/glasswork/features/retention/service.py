@@ -25,6 +25,7 @@ class PurgeService:
             PurgeRepository.purge_remains,
             PurgeRepository.purge_traces,
             PurgeRepository.purge_notifications,
+            PurgeRepository.purge_letters,
             PurgeRepository.purge_guesses,
             PurgeRepository.purge_keys,
         ):

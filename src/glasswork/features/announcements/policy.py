@@ -1,0 +1,5 @@
+from glasswork.features.workspaces.models import Role
+
+
+def can_announce(role: Role) -> bool:
+    return role.reaches(Role.ADMIN)
