@@ -36,7 +36,8 @@ STALL_SECONDS = 30
 _PART_BYTES = 8 << 20  # S3 wants parts of 5 MiB at least, and at most 10,000 of them
 _READ_BYTES = 256 << 10
 # Plain HTTP only where the operator has named such an address, as in AWS_ENDPOINT_URL.
-_CLIENT: Any = {"connect_timeout": "5s", "timeout": "1h", "allow_http": True}
+_CLIENT = {"connect_timeout": "5s", "allow_http": True}
+_LONGEST_READ = "6h"
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -45,10 +46,6 @@ class StoredObject(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     announced_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
-
-    @property
-    def key(self) -> str:
-        return key_of(self.id)
 
 
 def key_of(object_id: UUID) -> str:
@@ -66,10 +63,19 @@ class Storage:
         """Of a local store."""
 
     @cached_property
-    def _store(self) -> Any:
+    def _reads(self) -> Any:
+        return self._connect(_LONGEST_READ)
+
+    @cached_property
+    def _writes(self) -> Any:
+        return self._connect(f"{STALL_SECONDS}s")
+
+    def _connect(self, timeout: str) -> Any:
+        """`timeout` is that of one request: of a part on its way in, or of all that goes out."""
         if self.folder is not None:
             return LocalStore(self.folder, mkdir=True)
-        return from_url(self._url or "", client_options=_CLIENT, retry_config=_RETRIES)
+        client: Any = _CLIENT | {"timeout": timeout}
+        return from_url(self._url or "", client_options=client, retry_config=_RETRIES)
 
     async def put(self, object_id: UUID, chunks: AsyncIterable[bytes]) -> None:
         """Store all of it, or nothing; what `chunks` raises comes through.
@@ -79,7 +85,7 @@ class Storage:
         key = key_of(object_id)
         with _translated():
             await obstore.put_async(
-                self._store, key, chunks, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=2
+                self._writes, key, chunks, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=2
             )
             if self.folder is not None:
                 await to_thread.run_sync(_make_durable, self.folder / key)
@@ -91,7 +97,7 @@ class Storage:
         with _translated():
             async with asyncio.timeout(STALL_SECONDS):
                 found = await obstore.get_async(
-                    self._store, key_of(object_id), options={"range": (start, end)}
+                    self._reads, key_of(object_id), options={"range": (start, end)}
                 )
         return _read(found)
 
@@ -102,7 +108,7 @@ class Storage:
                 await to_thread.run_sync(_delete_drafts, self.folder / key_of(object_id))
             with _translated(), suppress(FileNotFoundError):
                 async with asyncio.timeout(STALL_SECONDS):
-                    await obstore.delete_async(self._store, key_of(object_id))
+                    await obstore.delete_async(self._writes, key_of(object_id))
 
 
 def open_storage(url: str | None, data_dir: Path) -> Storage:

@@ -126,6 +126,18 @@ class TestRefusals:
         assert code(await put_file(owner, task, content=silent())) == (408, "REQUEST_TIMEOUT")
         assert await left_over() == (0, 0)
 
+    async def test_nor_is_one_who_never_ends(
+        self, owner: Caller, task: dict[str, Any], left_over: LeftOver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def dripping() -> AsyncIterator[bytes]:
+            while True:
+                yield b"drop"
+                await asyncio.sleep(0.01)
+
+        monkeypatch.setattr(service, "UPLOAD_SECONDS", 0.2)
+        assert code(await put_file(owner, task, content=dripping())) == (408, "REQUEST_TIMEOUT")
+        assert await left_over() == (0, 0)
+
 
 class TestPut:
     async def test_what_is_kept_is_what_was_sent(self, owner: Caller, task: dict[str, Any]) -> None:

@@ -72,8 +72,7 @@ class UploadService:
             await self._check(session, actor, upload)
             object_id = await announce(session)
         try:
-            async with asyncio.timeout(UPLOAD_SECONDS):
-                received = await self._receive(object_id, upload.chunks)
+            received = await self._receive(object_id, upload.chunks)
             async with self._database.transaction(actor) as session:
                 return await self._keep(session, actor, upload, object_id, received)
         except OutcomeUnknownError:
@@ -99,7 +98,11 @@ class UploadService:
                 head += chunk[: HEAD_BYTES - len(head)]
                 yield chunk
 
-        await self._storage.put(object_id, measured())
+        try:
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                await self._storage.put(object_id, measured())
+        except TimeoutError as error:
+            raise RequestTimeoutError(f"It was not there after {UPLOAD_SECONDS:g} s.") from error
         return Received(size, digest.hexdigest(), media_type_of(head))
 
     async def _keep(
