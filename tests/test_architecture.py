@@ -51,7 +51,7 @@ SYSTEM = {
     ("features/notifying/jobs.py", "notify"),
     ("features/notifying/jobs.py", "notify_invited"),
     ("features/notifying/jobs.py", "remind"),
-    ("features/notifying/jobs.py", "send_daily"),
+    ("features/letters/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
     ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),

@@ -45,7 +45,8 @@ from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
-from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, ORDER_DAILY, REMIND, SEND, SEND_DAILY
+from glasswork.features.letters.jobs import ORDER_DAILY, SEND, SEND_DAILY
+from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, REMIND
 from glasswork.features.retention.jobs import PURGE
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,

@@ -12,8 +12,9 @@ from sqlalchemy import literal, select, text
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef, Nothing
 from glasswork.core.mail import KeptMail
-from glasswork.features.notifying.jobs import NOTIFY, ORDER_DAILY, REMIND
-from glasswork.features.notifying.repository import last_morning
+from glasswork.features.letters.jobs import ORDER_DAILY
+from glasswork.features.letters.repository import last_morning
+from glasswork.features.notifying.jobs import NOTIFY, REMIND
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_comment, make_task

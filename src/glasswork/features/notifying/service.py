@@ -1,11 +1,8 @@
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
 from glasswork.core.jobs import EventRef
 from glasswork.features.notifications.models import Kind, Mailing, Preference
 from glasswork.features.notifications.policy import Way, way_of
@@ -14,7 +11,6 @@ from .policy import Happened, recipients
 from .repository import NotifyingRepository
 
 BATCH = 500
-MOST_IN_A_LETTER = 100
 
 
 class NotifyingService:
@@ -106,26 +102,6 @@ class NotifyingService:
             )
             for user_id, kind in told.items()
         }
-
-
-class LetterService:
-    """What of it goes out by mail."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._notifying = NotifyingRepository(session)
-
-    async def find(self, notification_id: UUID) -> AnyRow | None:
-        """None: it is no news any more, or is not for them to see."""
-        return await self._notifying.find_told(notification_id)
-
-    async def waiting(self) -> Sequence[Row[UUID, datetime]]:
-        return await self._notifying.waiting(BATCH)
-
-    async def daily(self, user_id: UUID, until: datetime) -> Sequence[AnyRow]:
-        return await self._notifying.daily(user_id, until, MOST_IN_A_LETTER)
-
-    async def mark_mailed(self, user_id: UUID, until: datetime) -> None:
-        await self._notifying.mark_mailed(user_id, until)
 
 
 def _way(preference: Preference) -> Way:
