@@ -58,6 +58,9 @@ BEYOND_SCHEMA = {
 }
 
 
+TAKEN_FOR_ANOTHER = ("/tasks/bulk", "/notifications/read")
+"""Which the path of an operation with other methods would take for a key or an id."""
+
 each_settings = settings(
     max_examples=int(os.environ.get("EXAMPLES", "6")),
     deadline=None,
@@ -86,9 +89,7 @@ def unfit_checks(case: Case[Any], response: Response) -> list[CheckFunction]:
         unfit.append(positive_data_acceptance)
     if _misses_something_else(case, response):
         unfit.append(ensure_resource_availability)
-    if case.operation.path.endswith(
-        "/tasks/bulk"
-    ):  # which `/tasks/{key}` takes for a key, with its own methods
+    if case.operation.path.endswith(TAKEN_FOR_ANOTHER):
         unfit += [unsupported_method, allow_header_conformance]
     return unfit
 

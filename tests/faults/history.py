@@ -118,11 +118,19 @@ def _check_version(event: Event, last: int | None) -> None:
             assert event.version >= last + 2, (last, event)
 
 
-async def check_letters(database: Database, recipients: Iterable[str], events: Iterable[Event]) -> None:
+async def check_letters(
+    database: Database, letters: Iterable[tuple[str, str]], events: Iterable[Event]
+) -> None:
     """To each account that was opened one letter, and one to each who was invited and still is.
 
-    Who is shut off when its turn comes, or no longer invited, needs none. No job is left over, or dead.
+    `letters` are addresses and subjects.
+
+    Who is shut off when its turn comes, or no longer invited, needs none. Of what somebody is told there is
+    at most one each, as it may be no news any more. No job is left over, or dead.
     """
+    sent = list(letters)
+    news = Counter(recipient for recipient, subject in sent if subject.startswith("["))
+    assert news <= Counter(row["email"] for row in await fetch(database, _TOLD_BY_MAIL))
     stored = list(events)
     changed = [event for event in stored if event.type == "user.updated" and event.after]
     shut_off = {event.subject_id for event in changed if (event.after or {}).get("is_active") is False}
@@ -131,9 +139,12 @@ async def check_letters(database: Database, recipients: Iterable[str], events: I
     active = [event for event in opened if event.subject_id not in shut_off]
     invited = [event for event in stored if event.type == "invitation.created" and event.after]
     stands = [event for event in invited if gone.isdisjoint({event.subject_id, event.workspace_id})]
-    received = Counter(recipients)
+    received = Counter(recipient for recipient, subject in sent if not subject.startswith("["))
     assert _addresses([*active, *stands]) <= received <= _addresses([*opened, *invited])
     assert await jobs_of(database) == []
+
+
+_TOLD_BY_MAIL = "SELECT email FROM notifications JOIN users ON users.id = user_id WHERE mailing = 'at_once'"
 
 
 def _addresses(events: Iterable[Event]) -> Counter[str]:

@@ -159,6 +159,6 @@ async def test_events_are_the_mutations_and_effects_happen_once_whatever_is_kill
         await check_feeds(traffic, database, cast, followed, events)
         of_accounts = (event for event in events if event.kind == "user")
         assert replay(of_accounts, accounts) == await show_users(traffic, cast.host)
-        letters = await fetch(database, "SELECT recipient FROM kept_mails")
+        letters = await fetch(database, "SELECT recipient, subject FROM kept_mails")
         await check_locks(database)
-        await check_letters(database, [row["recipient"] for row in letters], events)
+        await check_letters(database, [(row["recipient"], row["subject"]) for row in letters], events)

@@ -114,4 +114,6 @@ async def test_nothing_is_lost_and_nothing_is_done_twice_when_processes_are_told
     check_requests(traffic.requests, [event for event in events if event.request_id != OURS])
     check_order(events)
     assert set(Counter(message["Message-ID"] for message in sink.accepted).values()) == {1}
-    await check_letters(database, [recipient for (recipient,) in sink.recipients], events)
+    sent = zip(sink.recipients, sink.accepted, strict=True)
+    letters = [(recipient, str(message["Subject"])) for (recipient,), message in sent]
+    await check_letters(database, letters, events)
