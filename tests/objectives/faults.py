@@ -7,6 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event
 
+from glasswork.core.migrations import head
+from glasswork.features.credentials.jobs import SEND_WELCOME
+from glasswork.features.retention.jobs import PURGE
 from tests.processes import children, free_port, postmaster, until
 
 from .programs import CHECK
@@ -80,7 +83,7 @@ def _database_stands_still(world: World) -> Injected:
 def _schema_is_behind(world: World) -> Injected:
     world.programs.sql("UPDATE alembic_version SET version_num = '0001'")
     yield
-    world.programs.sql("UPDATE alembic_version SET version_num = '0002'")
+    world.programs.sql(f"UPDATE alembic_version SET version_num = '{head()}'")
 
 
 def _table_is_away(world: World) -> Injected:
@@ -114,7 +117,7 @@ def _jobs_use_up_the_pool(world: World) -> Injected:
             '{"id": "00000000-0000-7000-8000-000000000000", "workspace_id": null,'
             ' "subject_id": "00000000-0000-7000-8000-000000000000"}'
         )
-        statement = f"{order} 'accounts.send_welcome', '{payload}' FROM generate_series(1, 60)"
+        statement = f"{order} '{SEND_WELCOME.name}', '{payload}' FROM generate_series(1, 60)"
         world.programs.sql(statement)
         yield
     world.programs.sql("DELETE FROM jobs.pgqueuer")
@@ -137,7 +140,7 @@ def _loop_stumbles(world: World) -> Injected:
 def _job_dies(world: World) -> Injected:
     world.programs.sql(
         "INSERT INTO jobs.pgqueuer (priority, status, entrypoint, payload)"
-        " VALUES (0, 'queued', 'accounts.send_welcome', '{}')"
+        f" VALUES (0, 'queued', '{SEND_WELCOME.name}', '{{}}')"
     )
     yield
     world.programs.sql("DELETE FROM jobs.pgqueuer WHERE status = 'failed'")
@@ -154,12 +157,12 @@ def _job_of_another_version(world: World) -> Injected:
 def _schedule_is_stuck(world: World) -> Injected:
     world.programs.sql(
         "UPDATE jobs.pgqueuer_schedules SET status = 'failed', next_run = now() - interval '1 hour'"
-        " WHERE entrypoint = 'retention.purge'"
+        f" WHERE entrypoint = '{PURGE.name}'"
     )
     yield
     world.programs.sql(
         "UPDATE jobs.pgqueuer_schedules SET status = 'queued', next_run = now() + interval '1 hour'"
-        " WHERE entrypoint = 'retention.purge'"
+        f" WHERE entrypoint = '{PURGE.name}'"
     )
 
 
