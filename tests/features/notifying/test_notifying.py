@@ -1,5 +1,6 @@
 """From what happens to who is told of it, in the app and by mail."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -197,6 +198,16 @@ class TestDates:
         found = await told(bob)
         assert (("due_soon", task["key"]) in found) is is_told
         assert [kind for kind, _ in found].count("due_soon") == is_told
+
+    async def test_of_who_is_shut_off_wait_for_nobody(
+        self, app: FastAPI, database: Database, owner: Caller, bob: Caller, project: Task, monkeypatch: Any
+    ) -> None:
+        await make_task(owner, project, assignee_id=str(bob.id))
+        await execute(database, "UPDATE tasks SET due_at = now() + interval '1 hour'")
+        await execute(database, f"UPDATE users SET is_active = false WHERE id = '{bob.id}'")
+        monkeypatch.setattr("glasswork.features.notifying.service.BATCH", 1)
+        async with asyncio.timeout(5):
+            await self.remind(app, database)
 
     async def test_another_date_is_news(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from glasswork.features.uploads import service
 from glasswork.features.workspaces.models import Role
@@ -16,6 +17,7 @@ from tests.factories.callers import Caller, Callers
 from tests.factories.files import PDF, make_attachment, put_file
 from tests.factories.tracker import make_task
 from tests.features.workspaces.roles import by_role, with_role
+from tests.features.workspaces.waiting import start
 
 pytestmark = pytest.mark.anyio
 
@@ -162,10 +164,13 @@ class TestPut:
         assert (attachment["size"], attachment["media_type"]) == (0, "application/octet-stream")
         assert (await owner.get(f"/attachments/{attachment['id']}/content")).content == b""
 
-    async def test_sent_again_it_changes_nothing(self, owner: Caller, task: dict[str, Any]) -> None:
+    async def test_sent_again_it_changes_nothing(
+        self, owner: Caller, task: dict[str, Any], left_over: LeftOver
+    ) -> None:
         first = await make_attachment(owner, task)
         again = await put_file(owner, task)
         assert (again.status_code, again.json(), again.headers["ETag"]) == (200, first, '"1"')
+        assert await left_over() == (1, 1)
 
     async def test_another_content_is_another_version(self, owner: Caller, task: dict[str, Any]) -> None:
         first = await make_attachment(owner, task)
@@ -219,6 +224,19 @@ class TestRaces:
         assert sorted(answer.status_code for answer in answers) == [201] * 5 + [507] * 15
         listed = (await owner.get(f"/tasks/{task['id']}/attachments")).json()["items"]
         assert len(listed) == 5
+
+    @pytest.mark.parametrize(
+        ("change", "status"),
+        [("UPDATE attachments SET version = version + 1", 200), ("DELETE FROM attachments", 201)],
+    )
+    async def test_what_changes_meanwhile_is_waited_for(
+        self, owner: Caller, task: dict[str, Any], callers: Callers, change: str, status: int
+    ) -> None:
+        await make_attachment(owner, task)
+        async with callers.database.system_transaction() as session:
+            await session.execute(text(change))
+            putting = await start(callers.database, put_file(owner, task, content=b"words"))
+        assert (await putting).status_code == status
 
     async def test_of_two_with_one_name_the_second_replaces(
         self, owner: Caller, project: dict[str, Any]

@@ -129,6 +129,7 @@ class NotifyingRepository:
             )
             .join(Project, _ITS_PROJECT)
             .join(Workspace, Workspace.id == Task.workspace_id)
+            .join(User, User.id == Task.assignee_id)
             .join(
                 Membership,
                 and_(Membership.workspace_id == Task.workspace_id, Membership.user_id == Task.assignee_id),
@@ -141,6 +142,7 @@ class NotifyingRepository:
                 Project.deleted_at.is_(None),
                 Workspace.deleted_at.is_(None),
                 Membership.removed_at.is_(None),
+                User.is_active,
                 ~is_told,
             )
             .limit(limit)

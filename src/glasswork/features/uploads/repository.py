@@ -19,11 +19,15 @@ class UploadRepository:
         return task, role
 
     async def find_named(self, task: Task, name: str) -> Attachment | None:
-        """Whose task is locked."""
-        statement = select(Attachment).where(
-            Attachment.workspace_id == task.workspace_id,
-            Attachment.task_id == task.id,
-            Attachment.name == name,
+        """Lock it, behind its task: who deletes it, or makes its thumbnail, locks it alone."""
+        statement = (
+            select(Attachment)
+            .where(
+                Attachment.workspace_id == task.workspace_id,
+                Attachment.task_id == task.id,
+                Attachment.name == name,
+            )
+            .with_for_update()
         )
         return (await self._session.scalars(statement)).one_or_none()
 

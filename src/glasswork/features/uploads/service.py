@@ -74,12 +74,15 @@ class UploadService:
         try:
             received = await self._receive(object_id, upload.chunks)
             async with self._database.transaction(actor) as session:
-                return await self._keep(session, actor, upload, object_id, received)
+                attachment, is_new = await self._keep(session, actor, upload, object_id, received)
         except OutcomeUnknownError:
             raise  # perhaps something refers to it now
         except BaseException:
             await asyncio.shield(self._discard(object_id))
             raise
+        if attachment.object_id != object_id:  # the same bytes were there
+            await self._discard(object_id)
+        return attachment, is_new
 
     async def _check(self, session: AsyncSession, actor: Actor, upload: Upload) -> None:
         """Refuse before it is sent what would be refused behind it."""
