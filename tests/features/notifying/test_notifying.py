@@ -234,6 +234,39 @@ class TestByMail:
         assert f"Look here, @{bob.username}!" in letter.body
         assert await letters(owner) == []
 
+    async def test_with_a_subject_of_one_line(
+        self, owner: Caller, bob: Caller, project: Task, letters: Letters
+    ) -> None:
+        task = await make_task(owner, project, title="One\r\nBcc: two", assignee_id=str(bob.id))
+        (letter,) = await letters(bob)
+        assert letter.subject == f"[{task['key']}] One Bcc: two"
+
+    @pytest.mark.parametrize(("number", "subject"), [(2, "2 news"), (3, "More than 2 news")])
+    async def test_of_a_day_with_much_news_says_that_there_is_more(
+        self,
+        app: FastAPI,
+        database: Database,
+        owner: Caller,
+        bob: Caller,
+        task: Task,
+        letters: Letters,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        subject: str,
+    ) -> None:
+        for module in ("service", "jobs"):
+            monkeypatch.setattr(f"glasswork.features.letters.{module}.MOST_IN_A_LETTER", 2)
+        await owner.put(f"/tasks/{task['id']}/watchers/{bob.id}")
+        for count in range(number):
+            await owner.patch(f"/tasks/{task['id']}", {"title": f"Title {count}"})
+        await work_off(app, database)
+        await execute(database, "UPDATE notifications SET created_at = now() - interval '2 days'")
+        await ORDER_DAILY.run(make_work(app, database), Nothing())
+        (letter,) = await letters(bob)
+        assert letter.subject == f"{subject} of your tasks"
+        assert letter.body.count(task["key"]) == 2
+        assert ("and more" in letter.body) is (number > 2)
+
     async def test_by_preference(
         self, owner: Caller, bob: Caller, project: dict[str, Any], task: Task, letters: Letters, told: Told
     ) -> None:

@@ -14,7 +14,7 @@ from glasswork.features.credentials.jobs import A_DAY
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.service import unsubscribe_url
 
-from .service import LetterService
+from .service import MOST_IN_A_LETTER, LetterService
 
 WORDS = {
     Kind.MENTIONED: "mentioned you",
@@ -41,7 +41,7 @@ async def send(work: Work, notification: NotificationRef) -> None:
     if told is None:
         return
     words = {"api": work.resources.api_url, "name": told.name, "news": _news(told)}
-    subject = f"[{told.key}] {told.title}"
+    subject = " ".join(f"[{told.key}] {told.title}".split())  # a title may have lines, a header may not
     stop = unsubscribe_url(work.resources.keys, work.resources.api_url, told.user_id, Kind(told.kind))
     letter = Letter(notification.id, told.email, subject, "letters/emails/notification", words, stop)
     await work.resources.mailer.send(work, letter)
@@ -60,13 +60,16 @@ async def send_daily(work: Work, morning: Morning) -> None:
     async with database.reading() as session:
         news = await LetterService(session).daily(morning.user_id, morning.until)
     if news:
+        is_more = len(news) > MOST_IN_A_LETTER
+        news = news[:MOST_IN_A_LETTER]
         letter_id = uuid5(morning.user_id, morning.until.isoformat())
         words = {
             "api": work.resources.api_url,
             "name": news[0].name,
             "news": [_news(told) for told in news],
+            "is_more": is_more,
         }
-        subject = f"{len(news)} news of your tasks"
+        subject = f"{'More than ' if is_more else ''}{len(news)} news of your tasks"
         stop = unsubscribe_url(work.resources.keys, work.resources.api_url, morning.user_id, None)
         letter = Letter(letter_id, news[0].email, subject, "letters/emails/daily", words, stop)
         await work.resources.mailer.send(work, letter)

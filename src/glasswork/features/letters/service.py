@@ -27,7 +27,8 @@ class LetterService:
         return await self._letters.waiting(BATCH)
 
     async def daily(self, user_id: UUID, until: datetime) -> Sequence[AnyRow]:
-        return await self._letters.daily(user_id, until, MOST_IN_A_LETTER)
+        """One more than a letter has stands for all that it leaves out."""
+        return await self._letters.daily(user_id, until, MOST_IN_A_LETTER + 1)
 
     async def mark_mailed(self, user_id: UUID, until: datetime) -> None:
         await self._letters.mark_mailed(user_id, until)
