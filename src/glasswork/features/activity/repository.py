@@ -32,6 +32,7 @@ from glasswork.features.comments.models import Comment
 from glasswork.features.projects.access import access as project_access
 from glasswork.features.projects.models import Project
 from glasswork.features.relations.models import Relation
+from glasswork.features.tasks.access import task_brief
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.access import access
 from glasswork.features.workspaces.models import Role
@@ -62,9 +63,8 @@ _TASK_ID = func.coalesce(
     _of_subject(Attachment.task_id),
     WorkspaceEvent.subject_id,
 )
-_key = Project.key + "-" + cast(Task.number, String)
 _TASK = type_coerce(
-    select(func.json_build_object("id", Task.id, "key", _key, "title", Task.title))
+    select(task_brief(Project.key))
     .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
     .where(
         Task.workspace_id == WorkspaceEvent.workspace_id,

@@ -34,7 +34,7 @@ from glasswork.features.invitations.models import Invitation
 from glasswork.features.notifications.models import Notification, Preference
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.second_factors.models import TotpSecret
-from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS
+from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS, task_key
 from glasswork.features.tasks.events import TaskCreated
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.models import Membership, Workspace
@@ -143,7 +143,7 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
     "tasks": (
         select(
             *(each for each in Task.__table__.columns if each.name not in {"number", "status_id", "search"}),
-            (Project.key + "-" + cast(Task.number, String)).label("key"),
+            task_key(Project.key).label("key"),
             Status.key.label("status"),
             LABEL_IDS.label("label_ids"),
             WATCHER_IDS.label("watcher_ids"),

@@ -6,9 +6,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Row,
-    String,
     and_,
-    cast,
     func,
     select,
     update,
@@ -21,6 +19,7 @@ from glasswork.features.accounts.models import User
 from glasswork.features.comments.models import Comment
 from glasswork.features.notifications.models import Clock, Mailing, Notification
 from glasswork.features.projects.models import Project
+from glasswork.features.tasks.access import task_key
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.models import Membership, Workspace
 
@@ -52,7 +51,7 @@ _TOLD = (
         _Author.name.label("actor_name"),
         Workspace.name.label("workspace_name"),
         Notification.task_id,
-        (Project.key + "-" + cast(Task.number, String)).label("key"),
+        task_key(Project.key).label("key"),
         Task.title,
         Comment.body,
     )

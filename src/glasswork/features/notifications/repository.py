@@ -5,11 +5,9 @@ from pydantic import AwareDatetime
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    String,
     and_,
     bindparam,
     case,
-    cast,
     delete,
     func,
     or_,
@@ -27,6 +25,7 @@ from glasswork.core.paging import Page, SortKey, fetch_page
 from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in, is_open_to_token
 from glasswork.features.accounts.models import User
 from glasswork.features.projects.access import access
+from glasswork.features.tasks.access import task_brief
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.models import Workspace
 
@@ -41,17 +40,12 @@ _MINE = and_(
     IS_SIGNED_IN,
     is_open_to_token(Notification.workspace_id),
 )
-_TASK = func.json_build_object(
-    *("id", Task.id),
-    *("key", access.c.key + "-" + cast(Task.number, String)),
-    *("title", Task.title),
-)
 _NOTIFICATIONS = (
     select(
         Notification.id,
         Notification.kind,
         Notification.workspace_id,
-        type_coerce(case((Task.id.is_not(None), _TASK)), JSON).label("task"),
+        type_coerce(case((Task.id.is_not(None), task_brief(access.c.key))), JSON).label("task"),
         Notification.comment_id,
         Notification.actor_id,
         Notification.created_at,

@@ -5,7 +5,6 @@ from pydantic import AwareDatetime
 from sqlalchemy import (
     JSON,
     Row,
-    String,
     Text,
     and_,
     bindparam,
@@ -26,7 +25,7 @@ from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
-from glasswork.features.tasks.access import TASKS, lock_tasks
+from glasswork.features.tasks.access import TASKS, lock_tasks, task_brief, task_key
 from glasswork.features.tasks.models import Task
 from glasswork.features.workspaces.access import access as workspace_access
 from glasswork.features.workspaces.models import Role
@@ -65,12 +64,7 @@ _RELATIONS = (
         _sides.c.created_at,
         _sides.c.updated_at,
         type_coerce(
-            func.json_build_object(
-                *("id", Task.id),
-                *("key", access.c.key + "-" + cast(Task.number, String)),
-                *("title", Task.title),
-                *("status", Status.key),
-            ),
+            task_brief(access.c.key, status=Status.key),
             JSON,
         ).label("task"),
     )
@@ -154,7 +148,7 @@ class RelationRepository:
 
     async def keys(self, task_ids: Collection[UUID]) -> dict[UUID, str]:
         statement = (
-            select(Task.id, Project.key + "-" + cast(Task.number, String))
+            select(Task.id, task_key(Project.key))
             .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
             .where(Task.id.in_(task_ids))
         )

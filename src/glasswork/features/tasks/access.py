@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Row,
     SQLColumnExpression,
     String,
@@ -57,12 +58,23 @@ WATCHER_IDS = type_coerce(
 )
 
 
+def task_key(project_key: SQLColumnExpression[str]) -> ColumnElement[str]:
+    """As people call a task: `OPS-42`."""
+    return project_key + "-" + cast(Task.number, String)
+
+
+def task_brief(project_key: SQLColumnExpression[str], **more: Any) -> ColumnElement[Any]:
+    """A JSON object with `id`, `key` and `title`, for what is told of other things."""
+    fields = {"id": Task.id, "key": task_key(project_key), "title": Task.title, **more}
+    return func.json_build_object(*(part for field in fields.items() for part in field))
+
+
 def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
     return (
         Task.id,
         Task.workspace_id,
         Task.project_id,
-        (project_key + "-" + cast(Task.number, String)).label("key"),
+        task_key(project_key).label("key"),
         Task.title,
         Task.description,
         Status.key.label("status"),
@@ -161,7 +173,7 @@ _up = _up.union_all(
 ANCESTRY = (
     select(
         Task.id,
-        (Project.key + "-" + cast(Task.number, String)).label("key"),
+        task_key(Project.key).label("key"),
         Task.project_id,
         Task.deleted_at,
     )
