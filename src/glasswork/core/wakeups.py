@@ -35,6 +35,8 @@ class Wakeups:
         self._untold: set[UUID] = set()
         self._woken = asyncio.Event()
         self._is_lost = False
+        self._pid: int | None = None
+        """The server's for our connection; a last word may be heard when that is closed already."""
 
     def tell(self, workspace_ids: Collection[UUID]) -> None:
         """Here at once, and elsewhere as soon as may be; it waits for nothing."""
@@ -72,6 +74,7 @@ class Wakeups:
             command_timeout=CONNECT_SECONDS,
             server_settings={"application_name": "glasswork wakeups"},
         )
+        self._pid = connection.get_server_pid()
         try:
             connection.add_termination_listener(lambda _: self._woken.set())
             if self._hear is not None:
@@ -87,8 +90,7 @@ class Wakeups:
         finally:
             connection.terminate()
 
-    def _on_word(self, connection: object, pid: int, _channel: str, payload: object) -> None:
-        is_own = isinstance(connection, asyncpg.Connection) and connection.get_server_pid() == pid
-        if self._hear is not None and not is_own:
+    def _on_word(self, _connection: object, pid: int, _channel: str, payload: object) -> None:
+        if self._hear is not None and pid != self._pid:
             with suppress(ValueError):
                 self._hear(UUID(str(payload)))
