@@ -16,6 +16,8 @@ class Scope(StrEnum):
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
     CHANGES_READ = "changes:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
     ADMIN_READ = "admin:read"
     ADMIN_WRITE = "admin:write"
