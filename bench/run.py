@@ -141,7 +141,7 @@ async def drain_mail(home: Path) -> float:
         )
         async with (
             open_database(settings, SUBSCRIBERS) as database,
-            open_outgoing(settings, None) as outgoing,
+            open_outgoing((), None) as outgoing,
         ):
             await order_mails(database)
             runner = create_runner(settings, database, outgoing, None, finish_seconds=1)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from glasswork.app import create_app
-from glasswork.core.events import Event
+from glasswork.core.events import event_types
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import LABELS, Metrics
 from glasswork.core.telemetry.routes import UNMATCHED, Routes
@@ -76,16 +76,11 @@ def _labels(metrics: Metrics, routes: Routes) -> str:
         "http_route": _listed([*sorted({template for _, template in routes.operations}), UNMATCHED]),
         "job": _listed(sorted(job.name for job in JOBS)),
         "rule": _listed(Rule),
-        "type": _listed(sorted(_event_types(Event))),
+        "type": _listed(sorted(event_types())),
     }
     values = LABELS | made
     used = {label for each in metrics.declared for label in each.labels}
     return "".join(f"| `{label}` | {values[label]} |\n" for label in sorted(used))
-
-
-def _event_types(kind: type[Event]) -> set[str]:
-    own = {kind.type} if "type" in vars(kind) and kind.__module__.startswith("glasswork.") else set()
-    return own.union(*map(_event_types, kind.__subclasses__()))
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -104,7 +104,7 @@ def draining(client: httpx2.Client) -> dict[str, str] | None:
 async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Server) -> None:
     async with server.clone() as name:
         settings = make_settings(server.url(SERVING, name))
-        async with open_database(settings, {}) as database, open_outgoing(settings, None) as outgoing:
+        async with open_database(settings, {}) as database, open_outgoing((), None) as outgoing:
             runner = create_runner(settings, database, outgoing, None, finish_seconds=0)
         health = create_health(
             DatabaseProbe(settings.database_url.get_secret_value()), runner, Signals("worker")

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -58,6 +60,7 @@ from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
 from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
+from glasswork.features.deliveries.router import router as deliveries
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
 from glasswork.features.idempotency.route import keyed
@@ -85,11 +88,15 @@ from glasswork.features.tasks.router import router as tasks
 from glasswork.features.uploads.router import PATH as UPLOAD_PATH
 from glasswork.features.uploads.router import router as uploads
 from glasswork.features.watchers.router import router as watchers
+from glasswork.features.webhooks.router import router as webhooks
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import router as workspaces
-from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
+from glasswork.worker import JOBS, SUBSCRIBERS, create_runner, delivering
 
 log = structlog.get_logger()
+
+FINISH_SECONDS = 0.5
+"""For jobs that a server carries out; callers wait for it to stop."""
 
 DESCRIPTION = """A task tracker that shows its workings.
 
@@ -111,6 +118,7 @@ TAGS = [
     {"name": "comments", "description": "What is said about tasks."},
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
+    {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
@@ -118,7 +126,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, realtime, removals),
+    *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     announcements,
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
@@ -183,6 +191,7 @@ def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
     state.api_token_uses = ApiTokenUses()
     state.probe = DatabaseProbe(settings.database_url.get_secret_value())
     state.counters = Counters(settings.redis_url if settings.rate_limit_enabled else None, signals.metrics)
+    state.courier = None
     state.hub = Hub(lambda: state.database, settings, signals.metrics)
     state.health = Health(signals.metrics, [*state.probe.checks, *state.counters.checks])
 
@@ -195,16 +204,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     signals.metrics.foresee(
         app.state.routes.operations, (job.name for job in JOBS), app.state.rate_limits.policies
     )
-    wakeups = Wakeups(settings.database_url.get_secret_value(), app.state.hub.wake)
+    wakeups = Wakeups(settings.database_url.get_secret_value(), partial(_wake, app))
     async with (
         signals.watching() as loop,
         aclosing(app.state.counters),
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
-        open_outgoing(settings, signals) as outgoing,
+        open_outgoing(settings.outgoing_allowed, signals) as outgoing,
         wakeups.running(),
-        _worker(settings, database, outgoing, signals),
+        _worker(app, database, outgoing),
     ):
         await tell_of_bypass(database)
         app.state.database, app.state.outgoing = database, outgoing
@@ -226,18 +235,25 @@ def _end_streams(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _worker(
-    settings: Settings, database: Database, outgoing: Outgoing, signals: Signals
-) -> AsyncIterator[None]:
-    """On a single machine the server carries out the jobs too."""
+async def _worker(app: FastAPI, database: Database, outgoing: Outgoing) -> AsyncIterator[None]:
+    """On a single machine the server carries out the jobs too, and delivers."""
+    settings, signals = app.state.settings, app.state.signals
     if not settings.worker_inline:
         yield
         return
-    runner = create_runner(settings, database, outgoing, signals, finish_seconds=0.5)
-    working = asyncio.create_task(runner.run())
-    yield
-    runner.stop.set()
-    await working
+    runner = create_runner(settings, database, outgoing, signals, FINISH_SECONDS)
+    async with delivering(settings, database, signals, FINISH_SECONDS) as app.state.courier:
+        working = asyncio.create_task(runner.run())
+        yield
+        runner.stop.set()
+        await working
+
+
+def _wake(app: FastAPI, workspace_id: UUID) -> None:
+    """Something has happened there."""
+    app.state.hub.wake(workspace_id)
+    if app.state.courier is not None:
+        app.state.courier.wake()
 
 
 def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:

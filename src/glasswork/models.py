@@ -8,6 +8,7 @@ from glasswork.features.announcements import models as announcements
 from glasswork.features.attachments import models as attachments
 from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
+from glasswork.features.deliveries import models as deliveries
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
 from glasswork.features.invitations import models as invitations
@@ -17,6 +18,7 @@ from glasswork.features.relations import models as relations
 from glasswork.features.second_factors import models as second_factors
 from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
+from glasswork.features.webhooks import models as webhooks
 from glasswork.features.workspaces import models as workspaces
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "attachments",
     "comments",
     "credentials",
+    "deliveries",
     "events",
     "guessing",
     "idempotency",
@@ -41,5 +44,6 @@ __all__ = [
     "setup",
     "storage",
     "tasks",
+    "webhooks",
     "workspaces",
 ]

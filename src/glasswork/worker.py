@@ -40,6 +40,7 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
+from glasswork.features.delivering.service import CALL_LIMITS, Courier
 from glasswork.features.identities.events import IdentityCreated
 from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
@@ -48,6 +49,7 @@ from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.letters.jobs import ORDER_DAILY, SEND, SEND_DAILY
 from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, REMIND
 from glasswork.features.retention.jobs import PURGE
+from glasswork.features.seals.jobs import RENEW_SEALS
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,
     RecoveryCodeUsed,
@@ -55,18 +57,20 @@ from glasswork.features.second_factors.events import (
     TotpEnabled,
 )
 from glasswork.features.second_factors.jobs import (
-    RENEW_SEALS,
     TELL_OF_DISABLED,
     TELL_OF_ENABLED,
     TELL_OF_RENEWED,
     TELL_OF_USED,
 )
 from glasswork.features.tasks.events import TaskCreated, TaskUpdated
+from glasswork.features.webhooks.events import WebhookUpdated
+from glasswork.features.webhooks.jobs import TELL_OWNER, TELL_OWNERS
 
 JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
-    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED, RENEW_SEALS),
-    *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS),
+    *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED),
+    *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS, RENEW_SEALS),
+    *(TELL_OWNERS, TELL_OWNER),
     *(
         SEND_ANNOUNCEMENT,
         MAKE_THUMBNAIL,
@@ -100,6 +104,7 @@ SUBSCRIBERS: Subscribers = {
     AnnouncementCreated.type: (SEND_ANNOUNCEMENT,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
+    WebhookUpdated.type: (TELL_OWNERS,),
 }
 
 SCHEDULE = (
@@ -110,6 +115,10 @@ SCHEDULE = (
     Recurring("47 3 * * *", RENEW_SEALS),
     Recurring("*/5 * * * *", CHECK_INVARIANTS),
 )
+
+
+FINISH_SECONDS = 10
+"""For what is under way when the worker is told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +156,32 @@ def create_runner(
     return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
 
 
+@asynccontextmanager
+async def delivering(
+    settings: Settings, database: Database, signals: Signals, finish_seconds: float
+) -> AsyncIterator[Courier]:
+    """Send changes to webhooks, beside the jobs."""
+    async with open_outgoing(settings.webhook_allow_cidrs, signals, CALL_LIMITS) as outgoing:
+        courier = Courier(database, outgoing, Keys.of(settings), settings, signals)
+        async with courier.running(finish_seconds):
+            yield courier
+
+
 async def work(settings: Settings) -> None:
     """Carry out jobs until SIGTERM or SIGINT, finish what runs, and give back the rest."""
     signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
-    wakeups = Wakeups(settings.database_url.get_secret_value())
+    wakeups = Wakeups(settings.database_url.get_secret_value(), lambda _: courier.wake())
     async with (
         signals.watching() as loop,
         open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
-        open_outgoing(settings, signals) as outgoing,
+        open_outgoing(settings.outgoing_allowed, signals) as outgoing,
+        delivering(settings, database, signals, FINISH_SECONDS) as courier,
         wakeups.running(),
     ):
         await tell_of_bypass(database)
-        runner = create_runner(settings, database, outgoing, signals, finish_seconds=10)
+        runner = create_runner(settings, database, outgoing, signals, FINISH_SECONDS)
         health = create_health(probe, runner, signals)
 
         def stop() -> None:

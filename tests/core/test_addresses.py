@@ -9,7 +9,6 @@ import pytest
 from glasswork.core import addresses
 from glasswork.core.addresses import Resolve, is_public
 from glasswork.core.outgoing import Outgoing, OutgoingCallError, Reason
-from tests.conftest import make_settings
 
 from .outside import Outside
 
@@ -40,7 +39,7 @@ MEANS_THIS_MACHINE = ("127.0.0.1", "localhost", "2130706433", "0x7f.1", "127。0
 
 @asynccontextmanager
 async def outgoing(*allowed: str, resolve: Resolve | None = None) -> AsyncIterator[Outgoing]:
-    made = Outgoing(make_settings(NOWHERE, outgoing_allowed=allowed), resolve=resolve)
+    made = Outgoing(allowed, resolve=resolve)
     yield made
     await made.close()
 

@@ -24,7 +24,7 @@ NOWHERE = "postgresql+asyncpg://nobody@nowhere/nothing"
 @pytest.fixture
 async def client() -> AsyncIterator[Outgoing]:
     settings = make_settings(NOWHERE, outgoing_allowed=("127.0.0.0/8",))
-    outgoing = Outgoing(settings, Signals("api"), SHORT)
+    outgoing = Outgoing(settings.outgoing_allowed, Signals("api"), SHORT)
     yield outgoing
     await outgoing.close()
 
@@ -166,7 +166,7 @@ class TestEncrypted:
         self, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
-        client = Outgoing(make_settings(NOWHERE, outgoing_allowed=("127.0.0.0/8", "::1/128")))
+        client = Outgoing(("127.0.0.0/8", "::1/128"))
         assert await reason_of(client.get(f"https://{HERE}:{outside.port}/")) is Reason.CONNECTION
         assert outside.requests == []
         assert (await client.get(f"https://localhost:{outside.port}/")).status == 200

@@ -13,7 +13,6 @@ from glasswork.core.outgoing import Outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.worker import JOBS, Resources
-from tests.conftest import make_settings
 
 API_URL = "https://example.com/api/v1"
 
@@ -57,4 +56,4 @@ async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
 @cache
 def _outgoing() -> Outgoing:
     """It takes 40 ms to make, for the certificates of all authorities; no letter needs it."""
-    return Outgoing(make_settings("postgresql+asyncpg://nobody@nowhere/nothing"))
+    return Outgoing(())

@@ -18,6 +18,7 @@ _PORTS: Final = frozenset({80, 443})
 _IPV4_SPECIAL: Final = (ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24"))
 _IPV6_UNICAST: Final = ip_network("2000::/3")
 _IPV6_SPECIAL: Final = (ip_network("2001::/23"), ip_network("2002::/16"), ip_network("3fff::/20"))
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "localhost.localdomain"})
 _NAT64: Final = ip_network("64:ff9b::/96")
 _LAST_32_BITS: Final = 0xFFFF_FFFF
 
@@ -79,6 +80,17 @@ def is_public(ip: IPv4Address | IPv6Address) -> bool:
         return is_public(IPv4Address(int(ip) & _LAST_32_BITS))
     is_special = any(ip in network for network in _IPV6_SPECIAL)
     return ip in _IPV6_UNICAST and ip.is_global and not is_special
+
+
+def literal_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is whatever anybody's name service says: `127.1` is one, too."""
+    with suppress(ValueError):
+        return ip_address(host)
+    if host.rstrip(".").lower() in _LOOPBACK_NAMES:
+        return IPv4Address("127.0.0.1")
+    with suppress(OSError, UnicodeError):
+        return IPv4Address(socket.inet_aton(host.encode("idna").decode()))
+    return None
 
 
 async def _ask_system(host: str, port: int) -> Sequence[str]:

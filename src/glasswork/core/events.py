@@ -125,3 +125,9 @@ class InstallationEvent(_EventColumns):
         Index(None, "type", "at", "id"),
         Index(None, "subject_id", "at", "id"),
     )
+
+
+def event_types(kind: type[Event] = Event) -> set[str]:
+    """Return the types of all events of the slices that are loaded."""
+    own = {kind.type} if "type" in vars(kind) and kind.__module__.startswith("glasswork.") else set()
+    return own.union(*map(event_types, kind.__subclasses__()))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,6 @@ from opentelemetry.util.types import AttributeValue
 
 from glasswork.core.addresses import ForbiddenAddressError, GuardedBackend, Resolve
 from glasswork.core.errors import ServiceUnavailableError
-from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.telemetry.traces import client_span
 
@@ -93,16 +92,17 @@ class Outgoing:
 
     def __init__(
         self,
-        settings: Settings,
+        allowed: Iterable[str],
         signals: Signals | None = None,
         limits: Limits | None = None,
         resolve: Resolve | None = None,
     ) -> None:
+        """`allowed` are the networks that may be called although they are not public."""
         self._limits = limits or Limits()
         self._signals = signals
-        allowed = map(ip_network, settings.outgoing_allowed)
+        backend = GuardedBackend(map(ip_network, allowed), resolve)
         self._client = httpx2.AsyncClient(
-            transport=_GuardedTransport(GuardedBackend(allowed, resolve), self._limits.connections),
+            transport=_GuardedTransport(backend, self._limits.connections),
             timeout=httpx2.Timeout(self._limits.read, connect=self._limits.connect, pool=self._limits.wait),
             # What is not compressed cannot be larger than what was read.
             headers={"User-Agent": f"Glasswork/{VERSION}", "Accept-Encoding": "identity"},
@@ -186,8 +186,10 @@ _retrying = stamina.AsyncRetryingCaller(
 
 
 @asynccontextmanager
-async def open_outgoing(settings: Settings, signals: Signals | None) -> AsyncIterator[Outgoing]:
-    outgoing = Outgoing(settings, signals)
+async def open_outgoing(
+    allowed: Iterable[str], signals: Signals | None, limits: Limits | None = None
+) -> AsyncIterator[Outgoing]:
+    outgoing = Outgoing(allowed, signals, limits)
     try:
         yield outgoing
     finally:

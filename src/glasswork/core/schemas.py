@@ -81,6 +81,8 @@ RelationId = Annotated[UUID, Reference("relation")]
 AttachmentId = Annotated[UUID, Reference("attachment")]
 NotificationId = Annotated[UUID, Reference("notification")]
 CommentId = Annotated[UUID, Reference("comment")]
+WebhookId = Annotated[UUID, Reference("webhook")]
+DeliveryId = Annotated[UUID, Reference("delivery")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

@@ -143,6 +143,8 @@ class Settings(LocalSettings):
     ops_page: Literal["off", "auto", "on"] = "auto"
     public_url: str = "http://127.0.0.1:8000"
     outgoing_allowed: Separated = ()
+    webhook_allow_cidrs: Separated = ()
+    webhook_retry_seconds: float = Field(default=86_400, ge=1, le=604_800)
     oidc_providers: Annotated[Mapping[str, OidcClient], NoDecode] = Field(default_factory=dict)
     smtp_url: SecretStr | None = None
     mail_from: str = "Glasswork <glasswork@localhost>"
@@ -156,7 +158,14 @@ class Settings(LocalSettings):
     attachment_max_bytes: int = Field(default=100 * 2**20, ge=1024)
     workspace_quota_bytes: int = Field(default=10 * 2**30, ge=0)
 
-    @field_validator("cors_origins", "trusted_hosts", "trusted_proxies", "outgoing_allowed", mode="before")
+    @field_validator(
+        "cors_origins",
+        "trusted_hosts",
+        "trusted_proxies",
+        "outgoing_allowed",
+        "webhook_allow_cidrs",
+        mode="before",
+    )
     @classmethod
     def _separate(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -175,7 +184,7 @@ class Settings(LocalSettings):
             cls._is_long(secret)
         return value
 
-    @field_validator("trusted_proxies", "outgoing_allowed")
+    @field_validator("trusted_proxies", "outgoing_allowed", "webhook_allow_cidrs")
     @classmethod
     def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:

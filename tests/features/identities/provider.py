@@ -212,7 +212,7 @@ async def knowing(app: FastAPI, provider: Provider) -> AsyncIterator[None]:
         "outgoing_allowed": ("127.0.0.0/8",),
     }
     settings = type(app.state.settings).model_validate(values)
-    outgoing = Outgoing(settings, limits=SHORT)
+    outgoing = Outgoing(settings.outgoing_allowed, limits=SHORT)
     before = getattr(app.state, "oidc", {})
     app.state.oidc = providers_of(settings, outgoing)
     try:

@@ -33,7 +33,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def known(provider: Provider, clock: Clock) -> AsyncIterator[Known]:
     settings = make_settings("postgresql+asyncpg://nobody@nowhere/nothing", outgoing_allowed=("127.0.0.0/8",))
-    outgoing = Outgoing(settings)
+    outgoing = Outgoing(settings.outgoing_allowed)
     yield Known(OidcClient.model_validate(provider.settings), outgoing, clock)
     await outgoing.close()
 

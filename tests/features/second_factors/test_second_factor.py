@@ -15,7 +15,8 @@ from glasswork.core import sealing
 from glasswork.core.db import Database
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import User
-from glasswork.features.second_factors import policy, service
+from glasswork.features.seals import service
+from glasswork.features.second_factors import policy
 from tests.conftest import SECRET
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.features.accounts.sign_in import error_of, get_me

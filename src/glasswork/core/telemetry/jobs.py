@@ -7,14 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import structlog
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.propagate import extract
-from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
 from glasswork.core.telemetry.exceptions import describe
 from glasswork.core.telemetry.metrics import Metrics
+from glasswork.core.telemetry.origin import origin_of
 from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.records import Ending, Value
 
@@ -22,9 +20,6 @@ log = structlog.get_logger("glasswork.jobs")
 
 MESSAGING = {"messaging.system": "postgresql"}
 """What spans say of the queue; the conventions for messaging are still in development."""
-
-SAME_TRACE = timedelta(minutes=15)
-"""What is begun later than this is a trace of its own, which links to that of the order."""
 
 Outcome = Literal["ok", "retry", "dead", "returned"]
 _LEVELS: Mapping[Outcome, str] = {"ok": "info", "returned": "info", "retry": "warning", "dead": "error"}
@@ -59,7 +54,7 @@ class JobSignals:
         request = begin_request(str(attempt.headers.get("request_id") or new_request_id()))
         now = datetime.now(UTC)
         wait = max(timedelta(0), now - attempt.due_at).total_seconds()
-        parent, links = _origin(attempt, now)
+        parent, links = origin_of(attempt.headers, attempt.ordered_at)
         with (
             self._tracer.start_as_current_span(
                 f"process {attempt.job}",
@@ -120,11 +115,3 @@ def _end(attempt: Attempt, request: RequestContext, wait: float) -> Ending:
         fields={name: value for name, value in fields.items() if value is not None},
         exception=describe(attempt.error) if attempt.error else None,
     )
-
-
-def _origin(attempt: Attempt, now: datetime) -> tuple[Context, list[Link]]:
-    origin = extract({name: str(value) for name, value in attempt.headers.items()}, Context())
-    if now - attempt.ordered_at <= SAME_TRACE:
-        return origin, []
-    ordered_by = get_current_span(origin).get_span_context()
-    return trace.set_span_in_context(trace.INVALID_SPAN, Context()), [Link(ordered_by)] * ordered_by.is_valid

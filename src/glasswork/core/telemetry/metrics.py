@@ -27,7 +27,7 @@ OPERATIONS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "COMMIT"})
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SHORT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-LONG_SECONDS = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800)
+LONG_SECONDS = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 1800)
 KINDS = ("sse", "websocket")
 """Of streams of changes."""
 ENDINGS = tuple(Ending)
@@ -38,7 +38,8 @@ LABELS = {
     "http_response_status_code": f"100 to 599, {OTHER}",
     "db_operation_name": ", ".join([*sorted(OPERATIONS), OTHER]),
     "db_client_connection_state": "idle, used",
-    "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused",
+    "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused;"
+    " of deliveries: delivered, retry, dead, unknown",
     "state": "waiting, running, retrying, dead",
     "reason": "of retries: serialization, deadlock, lock, connection; of streams: " + ", ".join(Ending),
     "kind": "sse, websocket",
@@ -77,6 +78,7 @@ class Metrics:
         self._declare_database()
         self._declare_live()
         self._declare_jobs()
+        self._declare_webhooks()
         self._declare_process()
 
     def _declare_http(self) -> None:
@@ -217,6 +219,29 @@ class Metrics:
             "livemostrecent",
         )
 
+    def _declare_webhooks(self) -> None:
+        self.webhook_attempts = self._counter(
+            "glasswork_webhook_attempts", "Attempts to deliver a change to a webhook.", ("outcome",)
+        )
+        self.webhook_first_answer_seconds = self._histogram(
+            "glasswork_webhook_first_answer_seconds",
+            "Time from a change to the end of the first attempt to deliver it, whatever was answered.",
+            (),
+            LONG_SECONDS,
+        )
+        self.webhook_deliveries = self._gauge(
+            "glasswork_webhook_deliveries",
+            "Deliveries that are not done: waiting for their first attempt, or for another one.",
+            ("state",),
+            "livemax",
+        )
+        self.webhook_oldest_age = self._gauge(
+            "glasswork_webhook_oldest_age_seconds",
+            "For how long the first attempt that is due has waited.",
+            (),
+            "livemax",
+        )
+
     def _declare_process(self) -> None:
         self.ready = self._gauge("glasswork_ready", "1 when /ready answers 200.", (), "livemin")
         self.dependency_up = self._gauge(
@@ -258,6 +283,8 @@ class Metrics:
             (self.live_frames, product(KINDS)),
             (self.live_streams, product(KINDS)),
             (self.live_streams_ended, product(KINDS, ENDINGS)),
+            (self.webhook_attempts, product(("delivered", "retry", "dead", "unknown"))),
+            (self.webhook_deliveries, product(("waiting", "retrying"))),
             (self.outgoing_seconds, product(("GET", "POST"), ("ok", "error"))),
         ]
         for metric, all_labels in begun:

@@ -30,7 +30,7 @@ _RECORD_BYTES = 2500
 _SPAN_BYTES = 1100
 _LINE_BYTES = 1000
 
-Kind = Literal["request", "job"]
+Kind = Literal["request", "job", "delivery"]
 Value = str | int | float | bool | None
 
 
@@ -88,7 +88,7 @@ class Ending:
     """What became of it; of a job without a status."""
 
     title: str
-    """Method and route, or the job's name."""
+    """Method and route, the job's name, or what is delivered."""
     status: int | None
     outcome: str
     duration: float

@@ -16,6 +16,8 @@ FIELDS = frozenset(
         *("user_id", "workspace_id", "client_ip", "user_agent"),
         # the job
         *("job", "job_id", "attempt", "delay", "wait_ms"),
+        # a delivery to a webhook
+        *("delivery_id", "webhook_id", "type", "answer_status", "failure"),
         # a stream of changes
         *("kind", "frames", "open_seconds"),
         # an invariant
@@ -40,7 +42,7 @@ _NUMBERS = (int, float)
 _WRITTEN_AS_TEXT = (UUID, date)
 
 # Each pattern below needs one of these; most values hold none.
-_MARKS = ("@", "%40", "=", ":", "eyj", "gw", "bearer ", "basic ")
+_MARKS = ("@", "%40", "=", ":", "eyj", "gw", "whsec_", "bearer ", "basic ")
 _KEY = r"(?:passw(?:or)?d|pwd|secret|token|auth|session|api[_-]?key|credential|jwt)[\w-]{0,20}[\"']?"
 _VALUE = r"(?:\"[^\"]*\"?|'[^']*'?|(?!\[redacted)[^\s,;&)}\]]+)"
 _SECRETS = tuple(
@@ -56,6 +58,8 @@ _SECRETS = tuple(
         # JWT, and the tokens of core/tokens.py
         (r"(?-i:eyJ)[\w-]{8,}(?:\.[\w-]*)*", "[redacted]"),
         (r"gw[a-z]_[\w.-]+", "[redacted]"),
+        # the secret of a webhook
+        (r"whsec_[\w+/=-]+", "[redacted]"),
         # e-mail address
         (r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w.-]+", "[redacted]"),
     )

@@ -4,29 +4,24 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     Integer,
     Text,
     Uuid,
     bindparam,
-    case,
-    cast,
     column,
     extract,
     func,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import JSONB, array
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow
 from glasswork.core.events import EventCounter, WorkspaceEvent
 from glasswork.features.accounts.access import Who, is_signed_in
-from glasswork.features.activity.access import COLUMNS, IS_FOR_ADMINS
-from glasswork.features.tasks.models import Task
+from glasswork.features.activity.access import COLUMNS, IS_FOR_ADMINS, PROJECT_IDS, TASK_IDS, first
 from glasswork.features.workspaces.access import access, memberships_of, miss
 from glasswork.features.workspaces.models import Membership, Role
 
@@ -38,55 +33,15 @@ _START = (
     .where(access.c.workspace_id == bindparam("workspace_id"))
 )
 
-# What an update does not repeat, as the task of a comment, stands in the first event of its subject.
-_First = aliased(WorkspaceEvent)
-_first = (
-    select(_First.after.label("whole"))
-    .where(_First.workspace_id == WorkspaceEvent.workspace_id, _First.subject_id == WorkspaceEvent.subject_id)
-    .order_by(_First.seq)
-    .limit(1)
-    .lateral("first")
-)
-
-
-def _id(fields: Any, name: str) -> ColumnElement[UUID]:
-    return cast(fields[name].astext, Uuid())
-
-
-def _subject_of(kind: str) -> ColumnElement[Any]:
-    return case((WorkspaceEvent.type.startswith(f"{kind}."), WorkspaceEvent.subject_id))
-
-
-_TASK_IDS = array(
-    [_subject_of("task"), *(_id(_first.c.whole, name) for name in ("task_id", "from_id", "to_id"))]
-)
-# Of a task that was moved its own row tells where it lies, with the changes of the move itself.
-_PROJECT_IDS = func.array_cat(
-    array(
-        [
-            _subject_of("project"),
-            _id(WorkspaceEvent.before, "project_id"),
-            _id(WorkspaceEvent.after, "project_id"),
-            case((~WorkspaceEvent.type.startswith("task."), _id(_first.c.whole, "project_id"))),
-        ]
-    ),
-    func.array(
-        select(Task.project_id)
-        .where(Task.workspace_id == WorkspaceEvent.workspace_id, Task.id == func.any(_TASK_IDS))
-        .correlate(WorkspaceEvent, _first)
-        .scalar_subquery()
-    ),
-    type_=ARRAY(Uuid()),
-)
 _LOG = (
     select(
         *COLUMNS,
         IS_FOR_ADMINS.label("is_for_admins"),
-        _TASK_IDS.label("task_ids"),
-        _PROJECT_IDS.label("project_ids"),
+        TASK_IDS.label("task_ids"),
+        PROJECT_IDS.label("project_ids"),
         extract("epoch", func.clock_timestamp() - WorkspaceEvent.at).label("age"),
     )
-    .outerjoin(_first, true())
+    .outerjoin(first, true())
     .where(
         WorkspaceEvent.workspace_id == bindparam("workspace_id"), WorkspaceEvent.seq > bindparam("after_seq")
     )

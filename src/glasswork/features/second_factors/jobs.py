@@ -1,13 +1,13 @@
-"""What follows what happens to a second factor: its owner is told. And the seals of the secrets."""
+"""What follows what happens to a second factor: its owner is told."""
 
 from typing import Any
 
-from glasswork.core.jobs import EventRef, Job, Nothing, Work
+from glasswork.core.jobs import EventRef, Job, Work
 from glasswork.core.mail import Letter
 from glasswork.features.accounts.service import UserLookup
 from glasswork.features.credentials.jobs import A_DAY
 
-from .service import SealService, TotpService
+from .service import TotpService
 
 
 async def tell_of_enabled(work: Work, event: EventRef) -> None:
@@ -28,10 +28,6 @@ async def tell_of_used(work: Work, event: EventRef) -> None:
     await _tell(work, event, "A recovery code of yours was used", "used", left=left)
 
 
-async def renew_seals(work: Work, _: Nothing) -> None:
-    await SealService(work.resources.database, work.resources.keys).renew()
-
-
 async def _tell(work: Work, event: EventRef, subject: str, template: str, **words: Any) -> None:
     async with work.resources.database.reading() as session:
         user = await UserLookup(session).find_active(event.subject_id)
@@ -46,4 +42,3 @@ TELL_OF_ENABLED = Job("second_factors.tell_of_enabled", EventRef, tell_of_enable
 TELL_OF_DISABLED = Job("second_factors.tell_of_disabled", EventRef, tell_of_disabled, max_attempts=A_DAY)
 TELL_OF_RENEWED = Job("second_factors.tell_of_renewed", EventRef, tell_of_renewed, max_attempts=A_DAY)
 TELL_OF_USED = Job("second_factors.tell_of_used", EventRef, tell_of_used, max_attempts=A_DAY)
-RENEW_SEALS = Job("second_factors.renew_seals", Nothing, renew_seals, seconds=3600)

@@ -64,3 +64,8 @@ def read_challenge(keys: Keys, token: str) -> tuple[UUID, bytes]:
 def mark_of(user: User) -> bytes:
     """Another one when the password is another one."""
     return hashlib.sha256((user.password_hash or "").encode()).digest()
+
+
+def purpose_of(user_id: UUID) -> str:
+    """Of the seal: it is the user's, so that in nobody else's row it opens."""
+    return f"totp of {user_id}"

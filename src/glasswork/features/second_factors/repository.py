@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, case, cast, delete, extract, func, insert, or_, select, update
@@ -134,18 +134,3 @@ class TotpRepository:
         """Its recovery codes go with it."""
         gone = delete(TotpSecret).where(TotpSecret.user_id == user_id, _IS_ON).returning(TotpSecret.user_id)
         return (await self._session.execute(gone)).scalar_one_or_none() is not None
-
-    async def sealed_after(self, user_id: UUID, limit: int) -> Sequence[AnyRow]:
-        """Return `user_id` and `secret` of the next users in the order of their ids."""
-        following = (
-            select(TotpSecret.user_id, TotpSecret.secret)
-            .where(TotpSecret.user_id > user_id)
-            .order_by(TotpSecret.user_id)
-            .limit(limit)
-        )
-        return (await self._session.execute(following)).all()
-
-    async def reseal(self, user_id: UUID, secret: str, resealed: str) -> None:
-        """Unless there is another secret by now."""
-        same = update(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.secret == secret)
-        await self._session.execute(same.values(secret=resealed))

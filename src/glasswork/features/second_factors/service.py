@@ -1,14 +1,13 @@
 from base64 import b32encode
-from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core import totp
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import AnyRow
 from glasswork.core.outbox import Outbox
-from glasswork.core.sealing import BrokenSealError, reseal, seal, unseal
+from glasswork.core.sealing import BrokenSealError, seal, unseal
 from glasswork.core.tokens import Keys, digest
 from glasswork.features.accounts.access import require_admin, require_recent_login
 from glasswork.features.accounts.models import User
@@ -26,10 +25,9 @@ from .errors import (
     WrongCodeError,
 )
 from .events import RecoveryCodesRenewed, RecoveryCodeUsed, TotpDisabled, TotpEnabled
+from .policy import purpose_of
 from .repository import TotpRepository
 from .schemas import RecoveryCodes, TotpIssued
-
-BATCH = 500
 
 
 class TotpService:
@@ -49,7 +47,7 @@ class TotpService:
         user = await self._users.lock_me(actor)
         await require_password(user, password)
         secret = totp.new_secret()
-        if not await self._totp.begin(user.id, seal(self._keys, _purpose(user.id), secret).decode()):
+        if not await self._totp.begin(user.id, seal(self._keys, purpose_of(user.id), secret).decode()):
             raise TotpEnabledError
         return TotpIssued(secret=b32encode(secret).decode(), uri=totp.uri(secret, user.email))
 
@@ -111,7 +109,7 @@ class TotpService:
     def _find_step(self, user_id: UUID, row: AnyRow, code: str) -> int | None:
         """A secret that no accepted JWT_SECRET opens has no codes; there are recovery codes still."""
         try:
-            secret = unseal(self._keys, _purpose(user_id), row.secret.encode())
+            secret = unseal(self._keys, purpose_of(user_id), row.secret.encode())
         except BrokenSealError:
             return None
         return totp.find_step(secret, code, totp.step_at(row.now))
@@ -173,34 +171,3 @@ class LoginService:
         ):
             raise WrongCodeError
         await self._sessions.mark_authenticated(actor)
-
-
-class SealService:
-    """JWT_SECRET seals what apps know: while the one before is accepted, all is sealed by the new one."""
-
-    def __init__(self, database: Database, keys: Keys) -> None:
-        self._database = database
-        self._keys = keys
-
-    async def renew(self) -> None:
-        last: UUID | None = UUID(int=0)
-        while last is not None:
-            last = await self._renew_after(last)
-
-    async def _renew_after(self, user_id: UUID) -> UUID | None:
-        """In transactions of a bounded size; return the last user's id, or None when there are no more."""
-        async with self._database.transaction() as session:
-            repository = TotpRepository(session)
-            rows = await repository.sealed_after(user_id, BATCH)
-            for row in rows:
-                # What cannot be opened waits for its owner, who has recovery codes, or for an admin.
-                with suppress(BrokenSealError):
-                    resealed = reseal(self._keys, _purpose(row.user_id), row.secret.encode()).decode()
-                    if resealed != row.secret:
-                        await repository.reseal(row.user_id, row.secret, resealed)
-        return rows[-1].user_id if rows else None
-
-
-def _purpose(user_id: UUID) -> str:
-    """Of the seal: it is the user's, so that in nobody else's row it opens."""
-    return f"totp of {user_id}"

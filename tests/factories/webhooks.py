@@ -1,0 +1,69 @@
+"""Webhooks, and a courier who delivers when the test wants it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from glasswork.core.addresses import Resolve
+from glasswork.core.db import Database
+from glasswork.core.outgoing import Limits, Outgoing
+from glasswork.core.telemetry.signals import Signals
+from glasswork.features.delivering.service import Courier
+
+from .callers import Caller
+
+SHORT = Limits(connect=1, read=0.3, total=1)
+DAY = 86_400
+
+
+async def make_webhook(admin: Caller, workspace: dict[str, Any], url: str, **fields: Any) -> Any:
+    response = await admin.post(f"/workspaces/{workspace['id']}/webhooks", {"url": url} | fields)
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+@asynccontextmanager
+async def open_courier(
+    app: FastAPI,
+    signals: Signals | None = None,
+    *,
+    allowed: Sequence[str] = ("127.0.0.0/8",),
+    resolve: Resolve | None = None,
+    limits: Limits = SHORT,
+    retry_seconds: float = DAY,
+) -> AsyncIterator[Courier]:
+    outgoing = Outgoing(allowed, signals, limits, resolve)
+    settings = app.state.settings.model_copy(update={"webhook_retry_seconds": retry_seconds})
+    try:
+        yield Courier(app.state.database, outgoing, app.state.keys, settings, signals)
+    finally:
+        await outgoing.close()
+
+
+async def deliver(courier: Courier) -> None:
+    """Until nothing is due."""
+    while await courier.look():
+        await courier.rest()
+
+
+async def hasten(database: Database) -> None:
+    """Let the next attempt of everything be due, and what was asked for be asked for an hour ago."""
+    async with database.system_transaction() as session:
+        for statement in (
+            "UPDATE deliveries SET next_attempt_at = now() WHERE status = 'pending'",
+            "UPDATE webhook_progress SET next_at = now() WHERE next_at IS NOT NULL",
+        ):
+            await session.execute(text(statement))
+
+
+async def age(database: Database, seconds: float) -> None:
+    """Let what is pending have been asked for so long ago."""
+    aged = text(
+        "UPDATE deliveries SET asked_at = now() - make_interval(secs => :seconds) WHERE status = 'pending'"
+    )
+    async with database.system_transaction() as session:
+        await session.execute(aged, {"seconds": seconds})
+    await hasten(database)
