@@ -45,6 +45,7 @@ SYSTEM = {
     ("features/announcements/router.py", "create_announcement"),
     ("features/announcements/service.py", "_letters"),
     ("features/attachments/service.py", "_show"),
+    ("features/delivering/service.py", "_transaction"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
     ("features/notifications/router.py", "unsubscribe"),
@@ -53,6 +54,7 @@ SYSTEM = {
     ("features/notifying/jobs.py", "remind"),
     ("features/letters/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
+    ("features/seals/service.py", "_renew_after"),
     ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }

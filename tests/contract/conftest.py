@@ -187,6 +187,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
         sessions = client.get("/auth/sessions").json()["items"]
         tasks = [make(f"/projects/{project['id']}/tasks", title="Contract")["id"] for _ in range(2)]
         related = {"kind": "relates", "task_id": tasks[1]}
+        webhook = make(f"{path}/webhooks", url="https://example.com/contract")
         statuses = client.get(f"/projects/{project['id']}/statuses").json()["items"]
         return {
             "session_id": next(each["id"] for each in sessions if not each["is_current"]),
@@ -206,6 +207,8 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "token": "none-of-ours",
             "notification_id": str(uuid4()),  # none comes of what one does oneself
             "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],
+            "webhook_id": webhook["id"],
+            "delivery_id": make(f"/webhooks/{webhook['id']}/pings")["id"],
             "reaction": "heart",
             "key": "OPS-1",
             "job_id": 1,

@@ -17,6 +17,7 @@ from tests.factories.tracker import (
     make_status,
     make_task,
 )
+from tests.factories.webhooks import make_webhook
 
 from .matrix import MARK
 from .things import Things, make_project_things, make_things, make_workspace_things
@@ -75,6 +76,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     comment = await make_comment(caller, {"id": own["archived_task_id"]}, body=f"{MARK} words")
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
+    webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
+    ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
     body = {"email": "withdrawn@example.com", "role": "viewer"}
     invited = (await _sent(caller.post(f"/workspaces/{workspace['id']}/invitations", body))).json()
     for path in (
@@ -88,6 +91,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/tasks/{own['archived_task_id']}/relations/{relation['id']}",
         f"/workspaces/{workspace['id']}/invitations/{invited['id']}",
         f"/attachments/{attachment['id']}",
+        f"/webhooks/{webhook['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -109,6 +113,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "relation_id": relation["id"],
         "invitation_id": invited["id"],
         "attachment_id": attachment["id"],
+        "webhook_id": webhook["id"],
+        "delivery_id": ping["id"],
         "token": "none of ours",
     }
 

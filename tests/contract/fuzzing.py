@@ -36,6 +36,7 @@ OPERATIONS = {
 # Refusals for reasons that JSON Schema has no words for: another list's cursor, the year 9999, a foreign id.
 BEYOND_SCHEMA = {
     "filter_syntax",
+    "forbidden_url",
     "cycle",
     "invalid_cursor",
     "invalid_recurrence",

@@ -20,9 +20,10 @@ SILENT = {
     *("read_notification", "unread_notification", "read_all_notifications"),
     *("set_notification_preferences", "unsubscribe"),
     *("end_session", "end_other_sessions", "begin_totp", "link_identity", "retry_job"),
+    *("ping_webhook", "redeliver", "redeliver_since"),
 }
-"""They change no resource: signing in and out, what is only begun, marks and wishes of one's own, and a job
-that is put back as it was."""
+"""They change no resource: signing in and out, what is only begun, marks and wishes of one's own, a job that
+is put back as it was, and what is only told once more."""
 
 EVENTS: dict[str, list[str]] = {
     # Of its own subject first.
@@ -88,6 +89,10 @@ EVENTS: dict[str, list[str]] = {
     "restore_comment": ["comment.restored"],
     "add_reaction": ["comment.updated"],
     "remove_reaction": ["comment.updated"],
+    "create_webhook": ["webhook.created"],
+    "update_webhook": ["webhook.updated"],
+    "change_webhook_secret": ["webhook.updated"],
+    "delete_webhook": ["webhook.deleted"],
     "bulk_change_tasks": ["task.updated"],
     "undo_task_change": ["task.updated"],
 }

@@ -25,6 +25,7 @@ from tests.factories.tracker import (
     make_workspace,
     make_workspace_label,
 )
+from tests.factories.webhooks import make_webhook
 from tests.features.second_factors.authenticator import (
     RECOVERY_CODE,
     begin,
@@ -60,6 +61,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         "username": member.username,
         "invitation_id": pending["id"],
         "announcement_id": (await make_announcement(owner, workspace, subject=f"{mark} news"))["id"],
+        **await make_webhook_things(owner, workspace, mark),
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
@@ -119,6 +121,12 @@ async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -
         "file_name": attachment["name"],
         "token": link.rpartition("/")[2],
     }
+
+
+async def make_webhook_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:
+    webhook = await make_webhook(owner, workspace, f"https://example.com/{mark}")
+    ping = await owner.post(f"/webhooks/{webhook['id']}/pings")
+    return {"webhook_id": webhook["id"], "delivery_id": ping.json()["id"]}
 
 
 async def make_account_things(callers: Callers, owner: Caller) -> Things:

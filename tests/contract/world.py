@@ -58,6 +58,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_workspace_announcement": {"subject": "News", "body": "Of the team."},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
+    "create_webhook": {"url": "https://example.com/changes"},
+    "update_webhook": {"description": "To the other tool."},
+    "change_webhook_secret": {"previous_valid_hours": 1},
+    "redeliver_since": {"since": "2026-01-01T00:00:00Z"},
     "bulk_change_tasks": {
         "mode": "atomic",
         "operations": [{"op": "update", "task_id": "{task_id}", "title": "V"}],

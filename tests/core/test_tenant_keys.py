@@ -28,6 +28,8 @@ WITHOUT_A_KEY = {
     ("notifications", "event_id"): "what is told stays when the log is blanked",
     ("notifications", "comment_id"): "a comment that is gone is shown by none, and may come back",
     ("notifications", "actor_id"): "as of events",
+    ("deliveries", "event_id"): "what was sent is told of until it is purged",
+    ("webhook_progress", "lease_id"): "made up by whoever delivers",
 }
 
 

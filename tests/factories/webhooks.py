@@ -50,7 +50,7 @@ async def deliver(courier: Courier) -> None:
 
 
 async def hasten(database: Database) -> None:
-    """Let the next attempt of everything be due, and what was asked for be asked for an hour ago."""
+    """Let the next attempt of everything be due."""
     async with database.system_transaction() as session:
         for statement in (
             "UPDATE deliveries SET next_attempt_at = now() WHERE status = 'pending'",
@@ -60,10 +60,11 @@ async def hasten(database: Database) -> None:
 
 
 async def age(database: Database, seconds: float) -> None:
-    """Let what is pending have been asked for so long ago."""
-    aged = text(
-        "UPDATE deliveries SET asked_at = now() - make_interval(secs => :seconds) WHERE status = 'pending'"
-    )
+    """Let all that was done so far be so many seconds older."""
     async with database.system_transaction() as session:
-        await session.execute(aged, {"seconds": seconds})
+        for statement in (
+            "UPDATE deliveries SET asked_at = asked_at - make_interval(secs => :seconds)",
+            "UPDATE webhook_progress SET delivered_at = delivered_at - make_interval(secs => :seconds)",
+        ):
+            await session.execute(text(statement), {"seconds": seconds})
     await hasten(database)

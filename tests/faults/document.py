@@ -44,6 +44,8 @@ LEFT_OUT = {
     *("read_notification", "unread_notification", "read_all_notifications"),
     *("set_notification_preferences", "unsubscribe"),
     *("create_announcement", "create_workspace_announcement"),
+    *("create_webhook", "update_webhook", "delete_webhook", "change_webhook_secret"),
+    *("ping_webhook", "redeliver", "redeliver_since"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }

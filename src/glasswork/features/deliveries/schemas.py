@@ -89,5 +89,7 @@ class Redelivery(Input):
 
 
 class RedeliveryRead(Output):
+    workspace_id: WorkspaceId
+    webhook_id: WebhookId
     first_seq: int | None = Field(description="Of the changes that are looked at once more; null: of none.")
     last_seq: int | None

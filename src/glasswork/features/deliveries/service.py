@@ -79,13 +79,19 @@ class DeliveryService:
         progress = await self._deliveries.lock_progress(webhook)
         first = await self._deliveries.find_first_since(webhook.workspace_id, again.since)
         last = progress.followed_seq
-        if first is None or first > last:
-            return RedeliveryRead(first_seq=None, last_seq=None)
-        progress.seen_seq = max(progress.seen_seq, last)
-        progress.followed_seq = first - 1
-        if again.delivered_too:
-            progress.again_until_seq = max(progress.again_until_seq, last)
-        return RedeliveryRead(first_seq=first, last_seq=last)
+        if first is not None and first > last:
+            first = None
+        if first is not None:
+            progress.seen_seq = max(progress.seen_seq, last)
+            progress.followed_seq = first - 1
+            if again.delivered_too:
+                progress.again_until_seq = max(progress.again_until_seq, last)
+        return RedeliveryRead(
+            workspace_id=webhook.workspace_id,
+            webhook_id=webhook.id,
+            first_seq=first,
+            last_seq=None if first is None else last,
+        )
 
 
 def body_of(delivery: AnyRow) -> bytes:

@@ -42,8 +42,14 @@ class DeliveringRepository:
             .join(Workspace, Workspace.id == WebhookProgress.workspace_id)
             .outerjoin(EventCounter, EventCounter.workspace_id == WebhookProgress.workspace_id)
             .where(
-                or_(WebhookProgress.lease_id.is_(None), WebhookProgress.leased_until < func.now()),
-                or_(is_behind, WebhookProgress.next_at <= func.now()),
+                or_(
+                    # Of what its holder left undone nothing else is known.
+                    and_(WebhookProgress.lease_id.is_not(None), WebhookProgress.leased_until < func.now()),
+                    and_(
+                        WebhookProgress.lease_id.is_(None),
+                        or_(is_behind, WebhookProgress.next_at <= func.now()),
+                    ),
+                ),
                 Workspace.deleted_at.is_(None),
                 *STANDS,
             )

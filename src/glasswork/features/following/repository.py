@@ -27,6 +27,12 @@ _ASKED_ANEW: Mapping[str, Any] = {
 }
 
 
+_MADE_OF = (
+    *("id", "version", "workspace_id", "webhook_id", "event_id"),
+    *("seq", "type", "request_id", "traceparent", "created_at", "answered_at"),
+)
+
+
 class FollowingRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -38,36 +44,9 @@ class FollowingRepository:
         until: int = min(last, progress.followed_seq + FOLLOWED_AT_ONCE)
         if until <= progress.followed_seq:
             return False
-        changes = (
-            select(
-                func.gen_random_uuid(),
-                literal(1),
-                WorkspaceEvent.workspace_id,
-                literal(webhook.id),
-                WorkspaceEvent.id,
-                WorkspaceEvent.seq,
-                WorkspaceEvent.type,
-                WorkspaceEvent.request_id,
-                WorkspaceEvent.traceparent,
-                func.clock_timestamp(),  # so that the log has them in their order
-                # Of what is looked at once more it is not asked how long it took.
-                case((WorkspaceEvent.seq <= progress.seen_seq, func.now())),
-            )
-            .where(
-                WorkspaceEvent.workspace_id == lease.workspace_id,
-                WorkspaceEvent.seq.between(progress.followed_seq + 1, until),
-                *_chosen(webhook),
-            )
-            .order_by(WorkspaceEvent.seq)
+        made = insert(Delivery).from_select(
+            _MADE_OF, _changes(webhook, progress, until), include_defaults=False
         )
-        if webhook.project_id is not None:
-            in_project = literal(webhook.project_id) == func.any(PROJECT_IDS)
-            changes = changes.outerjoin(first, true()).where(in_project)
-        names = (
-            *("id", "version", "workspace_id", "webhook_id", "event_id"),
-            *("seq", "type", "request_id", "traceparent", "created_at", "answered_at"),
-        )
-        made = insert(Delivery).from_select(names, changes, include_defaults=False)
         again = or_(
             Delivery.status == DeliveryStatus.DEAD,
             and_(Delivery.status == DeliveryStatus.DELIVERED, Delivery.seq <= progress.again_until_seq),
@@ -103,6 +82,36 @@ class FollowingRepository:
             .returning(Delivery.id)
         )
         return len((await self._session.execute(dead)).all()) == GIVEN_UP_AT_ONCE
+
+
+def _changes(webhook: AnyRow, progress: AnyRow, until: int) -> Any:
+    """Select what the webhook is to be told, as rows of `_MADE_OF`."""
+    changes = (
+        select(
+            func.gen_random_uuid(),
+            literal(1),
+            WorkspaceEvent.workspace_id,
+            literal(webhook.id),
+            WorkspaceEvent.id,
+            WorkspaceEvent.seq,
+            WorkspaceEvent.type,
+            WorkspaceEvent.request_id,
+            WorkspaceEvent.traceparent,
+            func.clock_timestamp(),  # so that the log has them in their order
+            # Of what is looked at once more it is not asked how long it took.
+            case((WorkspaceEvent.seq <= progress.seen_seq, func.now())),
+        )
+        .where(
+            WorkspaceEvent.workspace_id == webhook.workspace_id,
+            WorkspaceEvent.seq.between(progress.followed_seq + 1, until),
+            *_chosen(webhook),
+        )
+        .order_by(WorkspaceEvent.seq)
+    )
+    if webhook.project_id is not None:
+        in_project = literal(webhook.project_id) == func.any(PROJECT_IDS)
+        changes = changes.outerjoin(first, true()).where(in_project)
+    return changes
 
 
 def _chosen(webhook: AnyRow) -> tuple[ColumnElement[bool], ...]:

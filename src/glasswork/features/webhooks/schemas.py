@@ -49,7 +49,7 @@ def _known(events: list[str]) -> list[str]:
 
 Url = Annotated[
     str,
-    Field(max_length=2000, pattern=r"^[!-~\u00a1-\U0010ffff]+$", examples=["https://example.com/glasswork"]),
+    Field(max_length=2000, pattern=r"^https?://[!-~]+$", examples=["https://example.com/glasswork"]),
     AfterValidator(_callable),
 ]
 EventName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.([a-z_]{1,40}|\*)$", examples=["task.*"])]

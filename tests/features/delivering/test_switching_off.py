@@ -1,0 +1,269 @@
+"""A webhook that takes nothing is switched off, those who own it are told, and it is caught up later."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from glasswork.core.db import Database
+from glasswork.features.delivering.service import Courier
+from glasswork.features.workspaces.models import Role
+from tests.factories.callers import Caller, Callers
+from tests.factories.tracker import make_task
+from tests.factories.webhooks import DAY, age, deliver, hasten, make_webhook
+from tests.factories.work import work_off
+from tests.receivers import Received, Receiver, refuse, take
+
+from .log import log_of, outcomes
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
+    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])
+
+
+async def state_of(admin: Caller, webhook: dict[str, Any]) -> tuple[bool, str | None]:
+    shown = (await admin.get(f"/webhooks/{webhook['id']}")).json()
+    assert (shown["disabled_at"] is None) == shown["is_enabled"]
+    return shown["is_enabled"], shown["disabled_reason"]
+
+
+async def letters(app: FastAPI) -> list[Any]:
+    await work_off(app, app.state.database)
+    async with app.state.database.reading() as session:
+        rows = await session.execute(text("SELECT recipient, subject, body FROM kept_mails"))
+        return [row for row in rows if "webhook" in row.subject]
+
+
+async def tire(courier: Courier, database: Database) -> None:
+    """Try what is pending to its end."""
+    await deliver(courier)
+    await age(database, DAY)
+    await deliver(courier)
+
+
+class TestSwitchingOff:
+    async def test_happens_when_a_delivery_is_dead_and_nothing_else_got_through(
+        self,
+        committing_app: FastAPI,
+        callers: Callers,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+    ) -> None:
+        maker = await callers.member(workspace["id"], Role.ADMIN)
+        await callers.member(workspace["id"], Role.ADMIN)
+        webhook = await make_webhook(maker, workspace, receiver.url, events=["task.created"])
+        receiver.behave = refuse()
+        for _ in range(3):
+            await make_task(owner, project)
+        await tire(courier, database)
+        assert await state_of(owner, webhook) == (False, "failing")
+        assert {each["status"] for each in await log_of(owner, webhook)} == {"dead"}
+        told = await letters(committing_app)
+        assert {each.recipient for each in told} == {owner.email, maker.email}
+        assert all(receiver.url in each.body and webhook["id"] in each.body for each in told)
+        changes = (await owner.get(f"/workspaces/{workspace['id']}/changes", limit=100)).json()["items"]
+        assert [
+            each["after"]["disabled_reason"] for each in changes if each["type"] == "webhook.updated"
+        ] == ["failing"]
+        sent = receiver.connections
+        await make_task(owner, project)
+        await deliver(courier)
+        assert receiver.connections == sent
+
+    async def test_does_not_happen_for_one_message_that_is_not_taken(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+        committing_app: FastAPI,
+    ) -> None:
+        async def moody(received: Received, writer: Any) -> None:
+            is_bad = received.data["after"]["title"] == "bad"
+            await (refuse() if is_bad else take)(received, writer)
+
+        receiver.behave = moody
+        await make_task(owner, project, title="bad")
+        await deliver(courier)
+        await age(database, DAY)
+        await make_task(owner, project, title="good")
+        async with database.system_transaction() as session:
+            later = text("UPDATE deliveries SET next_attempt_at = now() + interval '1 hour'")
+            await session.execute(later)
+        await deliver(courier)
+        await hasten(database)
+        await deliver(courier)
+        assert [each["status"] for each in await log_of(owner, webhook)] == ["dead", "delivered"]
+        assert await state_of(owner, webhook) == (True, None)
+        assert await letters(committing_app) == []
+
+    async def test_happens_at_once_when_the_receiver_is_gone(
+        self,
+        committing_app: FastAPI,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+    ) -> None:
+        receiver.behave = refuse("410 Gone")
+        await make_task(owner, project)
+        await deliver(courier)
+        assert await state_of(owner, webhook) == (False, "gone")
+        (letter,) = await letters(committing_app)
+        assert "410" in letter.body
+
+    async def test_by_hand_gives_up_what_waits_and_tells_nobody(
+        self,
+        committing_app: FastAPI,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+    ) -> None:
+        receiver.behave = refuse()
+        await make_task(owner, project)
+        await deliver(courier)
+        assert (await owner.patch(f"/webhooks/{webhook['id']}", {"is_enabled": False})).status_code == 200
+        assert await state_of(owner, webhook) == (False, "asked")
+        await hasten(database)
+        await deliver(courier)
+        (delivery,) = await log_of(owner, webhook)
+        assert (delivery["status"], outcomes(delivery)) == ("dead", ["failed"])
+        assert await letters(committing_app) == []
+
+
+class TestSwitchingOn:
+    async def test_what_was_missed_comes_when_it_is_asked_for(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+    ) -> None:
+        taken = await make_task(owner, project)
+        await deliver(courier)
+        receiver.behave = refuse()
+        failed = await make_task(owner, project)
+        await tire(courier, database)
+        missed = await make_task(owner, project)
+        dead = receiver.ids[-1]
+        receiver.behave, receiver.received = take, []
+        path = f"/webhooks/{webhook['id']}"
+        refusal = await owner.post(f"{path}/redeliveries", {"since": taken["created_at"]})
+        assert (refusal.status_code, refusal.json()["error"]["code"]) == (409, "WEBHOOK_DISABLED")
+        assert (await owner.patch(path, {"is_enabled": True})).status_code == 200
+        assert await state_of(owner, webhook) == (True, None)
+        new = await make_task(owner, project)
+        await deliver(courier)
+        assert [each.data["subject"]["id"] for each in receiver.received] == [new["id"]]
+
+        answer = await owner.post(f"{path}/redeliveries", {"since": taken["created_at"]})
+        assert answer.status_code == 202
+        assert answer.json()["first_seq"] <= answer.json()["last_seq"]
+        await deliver(courier)
+        again = receiver.received[1:]
+        assert [each.data["subject"]["id"] for each in again] == [failed["id"], missed["id"]]
+        assert again[0].id == dead
+        log = await log_of(owner, webhook)
+        assert {each["status"] for each in log} == {"delivered"}
+        assert len(log) == 4
+
+    async def test_all_of_it_comes_once_more_when_that_is_asked_for(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+    ) -> None:
+        tasks = [await make_task(owner, project) for _ in range(3)]
+        await deliver(courier)
+        since = {"since": tasks[1]["created_at"]}
+        path = f"/webhooks/{webhook['id']}/redeliveries"
+        await owner.post(path, since)
+        await deliver(courier)
+        assert len(receiver.received) == 3
+        await owner.post(path, since | {"delivered_too": True})
+        await deliver(courier)
+        assert receiver.ids[3:] == receiver.ids[1:3]
+        future = await owner.post(path, {"since": "2100-01-01T00:00:00Z", "delivered_too": True})
+        assert (future.json()["first_seq"], future.json()["last_seq"]) == (None, None)
+        await deliver(courier)
+        assert len(receiver.received) == 5
+
+
+class TestOne:
+    async def test_delivery_is_sent_once_more_with_its_id(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+    ) -> None:
+        await make_task(owner, project)
+        await deliver(courier)
+        path = f"/deliveries/{receiver.ids[0]}/redelivery"
+        answer = await owner.post(path)
+        assert (answer.status_code, answer.json()["status"]) == (200, "pending")
+        await deliver(courier)
+        assert receiver.ids == receiver.ids[:1] * 2
+        (delivery,) = await log_of(owner, webhook)
+        assert (delivery["status"], outcomes(delivery)) == ("delivered", ["delivered"] * 2)
+        await owner.patch(f"/webhooks/{webhook['id']}", {"is_enabled": False})
+        refusal = await owner.post(path)
+        assert (refusal.status_code, refusal.json()["error"]["code"]) == (409, "WEBHOOK_DISABLED")
+
+
+class TestPing:
+    async def test_is_sent_once_and_also_to_one_that_is_off(
+        self,
+        owner: Caller,
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+    ) -> None:
+        path = f"/webhooks/{webhook['id']}"
+        await owner.patch(path, {"is_enabled": False})
+        answer = await owner.post(f"{path}/pings")
+        assert (answer.status_code, answer.json()["status"]) == (201, "pending")
+        await deliver(courier)
+        (received,) = receiver.received
+        received.verify(webhook["secret"])
+        assert received.message == {
+            "type": "webhook.ping",
+            "timestamp": answer.json()["created_at"],
+            "data": {"workspace_id": webhook["workspace_id"], "webhook_id": webhook["id"]},
+        }
+        (delivery,) = await log_of(owner, webhook)
+        assert (delivery["id"], delivery["status"], delivery["seq"]) == (received.id, "delivered", None)
+        assert delivery["body"].encode() == received.body
+
+    async def test_that_fails_is_dead_and_harms_nothing(
+        self,
+        owner: Caller,
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+    ) -> None:
+        receiver.behave = refuse()
+        await owner.post(f"/webhooks/{webhook['id']}/pings")
+        await deliver(courier)
+        (delivery,) = await log_of(owner, webhook)
+        assert (delivery["status"], outcomes(delivery)) == ("dead", ["failed"])
+        assert await state_of(owner, webhook) == (True, None)
