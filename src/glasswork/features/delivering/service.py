@@ -41,7 +41,6 @@ TURN_SECONDS = 10
 STATEMENTS_AT_ONCE = 4
 """Of the connections to the database, which others need too."""
 CALL_LIMITS = Limits(connect=5, read=10, total=15, connections=100)
-"""All shorter than the lease."""
 LOOK_SECONDS = 1
 WATCH_SECONDS = 10
 
@@ -60,13 +59,14 @@ class Courier:
         self._database = database
         self._sending = SendingService(outgoing, keys)
         self._retry_seconds = settings.webhook_retry_seconds
+        self._lease = timedelta(seconds=settings.heartbeat_seconds)
         self._metrics = signals.metrics if signals else Metrics()
         self._signals = DeliverySignals(
             self._metrics, signals.tracer if signals else NO_TRACER, signals.recorder if signals else None
         )
         self._woken = asyncio.Event()
         self._statements = asyncio.Semaphore(STATEMENTS_AT_ONCE)
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: dict[asyncio.Task[None], Lease] = {}
 
     def wake(self) -> None:
         """Something has happened that a webhook may have to be told."""
@@ -75,7 +75,7 @@ class Courier:
     @asynccontextmanager
     async def running(self, finish_seconds: float) -> AsyncIterator[None]:
         """Deliver until the end; what is then under way has so long to finish, and is else tried again."""
-        tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
+        tasks = [asyncio.create_task(each) for each in (self._run(), self._keep(), self._watch())]
         try:
             yield
         finally:
@@ -98,15 +98,15 @@ class Courier:
         if free <= 0:
             return 0
         async with self._transaction() as session:
-            leases = await DeliveringRepository(session).lease(free)
+            leases = await DeliveringRepository(session).lease(free, self._lease)
         for lease in leases:
             task = asyncio.create_task(self._work_off(lease))
-            self._working.add(task)
+            self._working[task] = lease
             task.add_done_callback(self._done)
         return len(leases)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._working.discard(task)
+        del self._working[task]
         self._woken.set()
 
     async def _run(self) -> None:
@@ -123,6 +123,15 @@ class Courier:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()
+
+    async def _keep(self) -> None:
+        """Prolong what is leased: whoever does not is dead after a while, and another one goes on."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if held := {lease.id for lease in self._working.values()}:
+                with suppress(AppError):
+                    async with self._transaction() as session:
+                        await DeliveringRepository(session).prolong(held, self._lease)
 
     async def _watch(self) -> None:
         """Tell what is not delivered yet, for whoever scrapes."""
@@ -156,7 +165,7 @@ class Courier:
         """Return attempts that are now in the log, and whether to look once more when they are made."""
         async with self._transaction() as session:
             repository = DeliveringRepository(session)
-            progress = await repository.hold(lease)
+            progress = await repository.lock_progress(lease)
             webhook = await repository.find_webhook(lease)
             if progress is None or webhook is None:
                 return [], False
