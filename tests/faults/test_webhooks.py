@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("receiving_program.py")
 QUICK = {
     "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
-    "WEBHOOK_RETRY_SECONDS": "3600",
+    "WEBHOOK_RETRY_SECONDS": "600",
     "HEARTBEAT_SECONDS": "2",
     "RATE_LIMIT_ENABLED": "false",
 }
