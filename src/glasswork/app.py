@@ -72,6 +72,7 @@ from glasswork.features.operations.service import FrameService
 from glasswork.features.placement.router import router as placement
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
+from glasswork.features.publishing.service import publishing
 from glasswork.features.realtime.router import router as realtime
 from glasswork.features.realtime.service import Hub
 from glasswork.features.relations.router import router as relations
@@ -229,13 +230,14 @@ def _end_streams(app: FastAPI) -> None:
 async def _worker(
     settings: Settings, database: Database, outgoing: Outgoing, signals: Signals
 ) -> AsyncIterator[None]:
-    """On a single machine the server carries out the jobs too."""
+    """On a single machine the server does a worker's work too."""
     if not settings.worker_inline:
         yield
         return
     runner = create_runner(settings, database, outgoing, signals, finish_seconds=0.5)
     working = asyncio.create_task(runner.run())
-    yield
+    async with publishing(settings, database, signals.metrics):
+        yield
     runner.stop.set()
     await working
 

@@ -47,6 +47,7 @@ from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.letters.jobs import ORDER_DAILY, SEND, SEND_DAILY
 from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, REMIND
+from glasswork.features.publishing.service import publishing
 from glasswork.features.retention.jobs import PURGE
 from glasswork.features.second_factors.events import (
     RecoveryCodesRenewed,
@@ -172,6 +173,7 @@ async def work(settings: Settings) -> None:
         async with (
             peers.telling(settings, signals, health, probe, loop),
             health.watching(),
+            publishing(settings, database, signals.metrics),
             _shown(settings, signals, health),
         ):
             await runner.run()
