@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 ANSWER_SECONDS: Final = 2
-HELD_SECONDS: Final = 10
+HELD_SECONDS: Final = 6
 """Who has not added for so long, be it nothing, no longer holds the stream."""
 
 _EXAMPLE: Final = "redis://user:password@host:6379/0?stream=glasswork:events&maxlen=1000000"
