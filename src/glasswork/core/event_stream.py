@@ -6,7 +6,8 @@ failover, says itself what it lacks.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -24,10 +25,10 @@ _LEAST_KEPT: Final = 1000
 _TAKE: Final = """
 local holder = redis.call('GET', KEYS[1])
 if holder and string.sub(holder, 1, #ARGV[1]) ~= ARGV[1] then
-    return false
+    return 0
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return redis.call('HGETALL', KEYS[3])
+return 1
 """
 _ADD: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -119,10 +120,11 @@ class EventStream:
     async def take(self) -> Mapping[UUID, int] | None:
         """Hold the stream, and return the last `seq` of each workspace in it; None: another one holds it."""
         self._word = next(self._words)
-        found = await self._run(self._take, self._me, self._word, HELD_SECONDS * 1000)
-        if found is None:
+        if not await self._run(self._take, self._me, self._word, HELD_SECONDS * 1000):
             return None
-        return {UUID(name): int(seq) for name, seq in zip(found[::2], found[1::2], strict=True)}
+        with self._told():
+            positions = self._client.hscan_iter(self._keys[2], count=1000)
+            return {UUID(name): int(seq) async for name, seq in positions}
 
     async def add(self, entries: Sequence[Entry]) -> bool:
         """Add all of them or none, and hold the stream on; False: it is not held any longer, so none."""
@@ -137,7 +139,12 @@ class EventStream:
         await self._client.aclose()
 
     async def _run(self, script: Any, *values: str | int) -> Any:
-        try:
+        with self._told():
             return await script(self._keys, values)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except self._errors as error:
             raise StreamAwayError(type(error).__qualname__) from error
