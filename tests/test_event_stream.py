@@ -19,9 +19,9 @@ from fastapi import FastAPI
 from glasswork.core.db import Database
 from tests.conftest import SECRET, make_client
 from tests.event_streams import firsts, log_of, numbers, published, until_all_is_published
-from tests.factories.callers import Caller, Callers
+from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.tracker import make_project, make_task, make_workspace
-from tests.processes import Working
+from tests.processes import Serving, Working, until
 from tests.redis_server import RedisServer, needs_redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, needs_redis]
@@ -122,6 +122,24 @@ async def test_nothing_is_lost_or_out_of_order_whoever_is_killed(
     assert firsts(entries) == log
     if keeps:
         assert numbers(entries) == log
+
+
+def test_a_server_that_is_alone_publishes(data_dir: Path, tmp_path: Path) -> None:
+    with (
+        RedisServer(tmp_path) as redis_server,
+        Serving(data_dir, EVENT_STREAM_URL=f"{redis_server.url}?stream=ours") as serving,
+    ):
+        account = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
+        assert serving.client.post("/api/v1/auth/register", json=account).status_code == 201
+        form = {"username": "ada", "password": PASSWORD}
+        token = serving.client.post("/api/v1/auth/token", data=form).json()["access_token"]
+        made = serving.client.post(
+            "/api/v1/workspaces",
+            json={"name": "Engines", "slug": "engines"},
+            headers={"Authorization": f"Bearer {token}"},
+        ).json()
+        until(lambda: numbers(published(redis_server, "ours")) == {UUID(made["id"]): [1, 2]})
+        assert serving.stop() == 0
 
 
 class Consumer:
