@@ -1,9 +1,9 @@
 """One process at a time adds to the stream, and what it has added and where it is are one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from time import monotonic
 from uuid import UUID, uuid4
 
 import pytest
@@ -184,17 +184,16 @@ class TestStream:
     async def test_that_does_not_answer_is_away_and_what_was_sent_comes_too_late(
         self, server: RedisServer, one: EventStream, fault: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(event_stream, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(event_stream, "ANSWER_SECONDS", 1)
         async with aclosing(EventStream(StreamAddress.parse(server.url))) as hasty:
             await hasty.take()
             if fault == "frozen":
                 server.freeze()
             else:
                 server.end()
-            began = monotonic()
             with pytest.raises(StreamAwayError):
-                await hasty.add([entry(1)])
-            assert monotonic() - began < 2
+                async with asyncio.timeout(20):
+                    await hasty.add([entry(1)])
             if fault == "frozen":
                 server.thaw()
             else:

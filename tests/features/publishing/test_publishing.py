@@ -235,7 +235,7 @@ class TestFaults:
         fault: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(event_stream, "ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr(event_stream, "ANSWER_SECONDS", 1)
         with capture_logs() as lines:
             async with process.running():
                 await until_all_is_published(redis_server, database)
