@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from time import monotonic
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,12 +14,13 @@ from glasswork.core.db import Database
 from glasswork.core.errors import AppError
 from glasswork.core.jobs import NO_TRACER
 from glasswork.core.outbox import Outbox
-from glasswork.core.outgoing import Limits, Outgoing
+from glasswork.core.outgoing import Limits, Outgoing, open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.deliveries import DeliveryAttempt, DeliverySignals
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
+from glasswork.core.wakeups import Wakeups
 from glasswork.features.deliveries.models import PING
 from glasswork.features.following.access import Lease
 from glasswork.features.following.service import FollowingService
@@ -45,6 +47,18 @@ LOOK_SECONDS = 1
 WATCH_SECONDS = 10
 
 
+@asynccontextmanager
+async def delivering(
+    settings: Settings, database: Database, signals: Signals, stop: asyncio.Event, finish_seconds: float
+) -> AsyncIterator[None]:
+    """Deliver beside whatever the block does, and begin nothing more once `stop` is set."""
+    async with open_outgoing(settings.webhook_allow_cidrs, signals, CALL_LIMITS) as outgoing:
+        courier = Courier(database, outgoing, Keys.of(settings), settings, signals)
+        wakeups = Wakeups(settings.database_url.get_secret_value(), courier.wake)
+        async with wakeups.running(), courier.running(stop, finish_seconds):
+            yield
+
+
 class Courier:
     """Runs beside the jobs of a worker. One of all workers has a webhook at a time."""
 
@@ -68,14 +82,14 @@ class Courier:
         self._statements = asyncio.Semaphore(STATEMENTS_AT_ONCE)
         self._working: dict[asyncio.Task[None], Lease] = {}
 
-    def wake(self) -> None:
+    def wake(self, _: UUID | None = None) -> None:
         """Something has happened that a webhook may have to be told."""
         self._woken.set()
 
     @asynccontextmanager
-    async def running(self, finish_seconds: float) -> AsyncIterator[None]:
-        """Deliver until the end; what is then under way has so long to finish, and is else tried again."""
-        tasks = [asyncio.create_task(each) for each in (self._run(), self._keep(), self._watch())]
+    async def running(self, stop: asyncio.Event, finish_seconds: float) -> AsyncIterator[None]:
+        """What is under way at the end of the block has so long to finish, and is else tried again."""
+        tasks = [asyncio.create_task(each) for each in (self._run(stop), self._keep(), self._watch())]
         try:
             yield
         finally:
@@ -109,8 +123,8 @@ class Courier:
         del self._working[task]
         self._woken.set()
 
-    async def _run(self) -> None:
-        while True:
+    async def _run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
             self._woken.clear()
             try:
                 await self.look()
