@@ -40,6 +40,7 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
+from glasswork.features.hooks.jobs import RENEW_HOOK_SEALS
 from glasswork.features.identities.events import IdentityCreated
 from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
@@ -77,6 +78,7 @@ JOBS = (
         SEND,
         ORDER_DAILY,
         SEND_DAILY,
+        RENEW_HOOK_SEALS,
     ),
 )
 
@@ -108,6 +110,7 @@ SCHEDULE = (
     Recurring("*/15 * * * *", REMIND),
     Recurring("*/15 * * * *", ORDER_DAILY),
     Recurring("47 3 * * *", RENEW_SEALS),
+    Recurring("47 3 * * *", RENEW_HOOK_SEALS),
     Recurring("*/5 * * * *", CHECK_INVARIANTS),
 )
 

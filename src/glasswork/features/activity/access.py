@@ -1,6 +1,8 @@
 """Who may see which change of a workspace, and the columns of a change."""
 
-from typing import Any
+from typing import Any, Final
+
+from sqlalchemy import or_
 
 from glasswork.core.events import WorkspaceEvent
 
@@ -15,5 +17,6 @@ COLUMNS: tuple[Any, ...] = (
     WorkspaceEvent.after,
 )
 
-# As in the list of invitations: they are for the eyes of admins.
-IS_FOR_ADMINS = WorkspaceEvent.type.like("invitation.%")
+_FOR_ADMINS: Final = ("invitation.%", "hook.%")
+# As in their lists: they are for the eyes of admins.
+IS_FOR_ADMINS = or_(*(WorkspaceEvent.type.like(types) for types in _FOR_ADMINS))

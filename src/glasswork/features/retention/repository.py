@@ -28,16 +28,23 @@ from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.hooks.events import HookDeleted
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.invitations.events import InvitationDeleted
+from glasswork.features.links.events import LinkDeleted
+from glasswork.features.links.models import TaskLink
 from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
+from glasswork.features.receiving.models import ReceivedMessage
 from glasswork.features.tasks.models import Task
 from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.models import Workspace
 
-AT_ONCE = (LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type)
+AT_ONCE = (
+    *(LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type),
+    *(LinkDeleted.type, HookDeleted.type),
+)
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
 
@@ -71,7 +78,7 @@ class PurgeRepository:
         return len(rows)
 
     async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone; with what was said about them, and their files."""
+        """Also those whose project or workspace is gone; with what was said or put there."""
         gone = (
             select(Task.workspace_id, Task.id)
             .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
@@ -82,7 +89,7 @@ class PurgeRepository:
             .limit(self._batch)
         )
         tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        for part in (Comment, Attachment):
+        for part in (Comment, Attachment, TaskLink):
             is_about = tuple_(part.workspace_id, part.task_id).in_(tasks)
             await self._blank(select(part.workspace_id, part.id).where(is_about))
         return await self._purge(Task, tasks)
@@ -157,6 +164,15 @@ class PurgeRepository:
         batch = old.limit(self._batch).with_for_update(skip_locked=True)
         gone = delete(Notification).where(Notification.id.in_(batch)).returning(Notification.id)
         return len((await self._session.execute(gone)).all())
+
+    async def purge_messages(self) -> int:
+        """Those that would be too old to be taken again; the others go with their hook."""
+        key = (ReceivedMessage.workspace_id, ReceivedMessage.id)
+        old = select(*key).where(
+            ReceivedMessage.signature.is_(None), ReceivedMessage.received_at < func.now() - self._age
+        )
+        gone = delete(ReceivedMessage).where(tuple_(*key).in_(old.limit(self._batch)))
+        return len((await self._session.execute(gone.returning(ReceivedMessage.id))).all())
 
     async def purge_keys(self) -> int:
         """They are of no use any more, not even those that were never sent again."""

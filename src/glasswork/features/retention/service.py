@@ -27,6 +27,7 @@ class PurgeService:
             PurgeRepository.purge_notifications,
             PurgeRepository.purge_letters,
             PurgeRepository.purge_guesses,
+            PurgeRepository.purge_messages,
             PurgeRepository.purge_keys,
         ):
             while await self._step(step) == BATCH:
