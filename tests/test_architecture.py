@@ -34,6 +34,7 @@ PUBLIC_OPERATIONS = {
     "request_password_reset",
     "reset_password",
     "confirm_email",
+    "receive_message",
     "health",
     "ready",
 }
@@ -45,6 +46,7 @@ SYSTEM = {
     ("features/announcements/router.py", "create_announcement"),
     ("features/announcements/service.py", "_letters"),
     ("features/attachments/service.py", "_show"),
+    ("features/hooks/service.py", "_renew_after"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
     ("features/notifications/router.py", "unsubscribe"),

@@ -17,7 +17,11 @@ from .world import prepare
 
 HEADER = "Idempotency-Key"
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-SHOWN_ONCE = {"create_invitation": {"token"}}
+SHOWN_ONCE = {
+    "create_invitation": {"token"},
+    "create_hook": {"secret"},
+    "renew_hook_secret": {"secret"},
+}
 OF_NO_WORKSPACE = {"retry_job", "create_announcement"}
 """Everything else is told to members only, when it is told again."""
 KEPT = text("SELECT workspace_id FROM idempotency_keys")
@@ -25,6 +29,7 @@ KEPT = text("SELECT workspace_id FROM idempotency_keys")
 TAKING = {
     *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
     *("create_comment", "restore_comment", "create_announcement", "create_workspace_announcement"),
+    *("create_hook", "renew_hook_secret", "create_task_link"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }
@@ -64,7 +69,7 @@ def test_secrets_are_marked(app: FastAPI) -> None:
         for name, schema in app.openapi()["components"]["schemas"].items()
         if any("x-shown-once" in field for field in schema.get("properties", {}).values())
     }
-    assert marked == {"InvitationIssued"}
+    assert marked == {"InvitationIssued", "HookIssued"}
 
 
 @pytest.mark.anyio

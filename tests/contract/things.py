@@ -18,13 +18,16 @@ from tests.factories.tracker import (
     make_announcement,
     make_api_token,
     make_comment,
+    make_hook,
     make_label,
+    make_link,
     make_project,
     make_status,
     make_task,
     make_workspace,
     make_workspace_label,
 )
+from tests.features.receiving.senders import Github, encoded, push
 from tests.features.second_factors.authenticator import (
     RECOVERY_CODE,
     begin,
@@ -62,6 +65,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         "announcement_id": (await make_announcement(owner, workspace, subject=f"{mark} news"))["id"],
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
+        **await make_hook_things(owner, workspace, things, mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -81,6 +85,7 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
     await owner.put(f"/tasks/{whole['id']}/watchers/{member.id}")
     await owner.put(f"/tasks/{archived['id']}/archive")
     related = {"kind": "blocks", "task_id": part["id"]}
+    link = await make_link(owner, task, title=f"{mark} page")
     comment = await make_comment(owner, task, body=f"{mark} words")
     await make_comment(member, task, body=f"{mark} answer", reply_to_id=comment["id"])
     await owner.patch(f"/comments/{comment['id']}", {"body": f"{mark} other words"})
@@ -101,6 +106,7 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
         "whole_task_id": whole["id"],
         "whole_task_key": whole["key"],
         "archived_task_id": archived["id"],
+        "link_id": link["id"],
         "comment_id": comment["id"],
         "deleted_comment_id": deleted_comment["id"],
         "reaction": "heart",
@@ -118,6 +124,18 @@ async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -
         "attachment_id": attachment["id"],
         "file_name": attachment["name"],
         "token": link.rpartition("/")[2],
+    }
+
+
+async def make_hook_things(owner: Caller, workspace: dict[str, Any], things: Things, mark: str) -> Things:
+    """And what GitHub may say there, once."""
+    hook = await make_hook(owner, workspace, name=f"{mark} hook")
+    message = encoded(push(f"Fixes {things['whole_task_key']}"))
+    signed = Github(owner.client, hook).sign(message)
+    return {
+        "hook_id": hook["id"],
+        "message": message.decode(),
+        "message_signature": signed["X-Hub-Signature-256"],
     }
 
 

@@ -45,6 +45,8 @@ LEFT_OUT = {
     *("set_notification_preferences", "unsubscribe"),
     *("create_announcement", "create_workspace_announcement"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
+    *("create_hook", "update_hook", "renew_hook_secret", "delete_hook", "receive_message"),
+    *("create_task_link", "delete_task_link"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or

@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,10 +70,10 @@ class HookRepository:
         statement = _HOOKS.where(Hook.workspace_id == workspace_id)
         return await fetch_page(self._session, statement, query, _SORT_KEYS, Hook.id, actor.binds)
 
-    async def lock(self, actor: Actor, hook_id: UUID) -> Row[Hook, Role]:
-        """Messages that come in meanwhile do not wait, unless it is deleted."""
+    async def lock(self, actor: Actor, hook_id: UUID) -> Row[Hook, Role, datetime]:
+        """Return it with the role and the time. Messages that come in meanwhile do not wait."""
         statement = (
-            select(Hook, access.c.role)
+            select(Hook, access.c.role, func.now())
             .join(access, access.c.workspace_id == Hook.workspace_id)
             .where(Hook.id == hook_id)
             .with_for_update(of=Hook, key_share=True)

@@ -1,9 +1,9 @@
 from contextlib import suppress
+from datetime import datetime
 from secrets import token_urlsafe
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -77,7 +77,7 @@ class HookService:
     async def update(
         self, actor: Actor, hook_id: UUID, changes: HookUpdate, precondition: Precondition
     ) -> HookRead:
-        hook = await self._lock(actor, hook_id)
+        hook, _ = await self._lock(actor, hook_id)
         fields = changes.sent()
         precondition.check(hook, fields)
         if "project_id" in fields:
@@ -95,29 +95,29 @@ class HookService:
 
     async def renew_secret(self, actor: Actor, hook_id: UUID) -> HookIssued:
         """The one before is taken for a while, so that the sender can be told the new one."""
-        hook = await self._lock(actor, hook_id)
+        hook, now = await self._lock(actor, hook_id)
         secret = _new_secret(hook.kind)
         with self._outbox.updating(actor, HookUpdated, hook):
             hook.change(
                 {
                     "secret": self._seal(hook.id, hook.kind, secret),
                     "previous_secret": hook.secret,
-                    "previous_until": func.now() + GRACE,
+                    "previous_until": now + GRACE,
                 }
             )
             await self._hooks.flush()
         return self._issued(hook, secret)
 
     async def delete(self, actor: Actor, hook_id: UUID, precondition: Precondition) -> None:
-        hook = await self._lock(actor, hook_id)
+        hook, _ = await self._lock(actor, hook_id)
         precondition.check(hook)
         self._outbox.record(actor, HookDeleted.of(hook))
         await self._hooks.delete(hook)
 
-    async def _lock(self, actor: Actor, hook_id: UUID) -> Hook:
-        hook, role = await self._hooks.lock(actor, hook_id)
+    async def _lock(self, actor: Actor, hook_id: UUID) -> tuple[Hook, datetime]:
+        hook, role, now = await self._hooks.lock(actor, hook_id)
         require(policy.can_manage(role))
-        return hook
+        return hook, now
 
     async def _check_project(self, actor: Actor, workspace_id: UUID, project_id: UUID | None) -> None:
         if project_id is not None and not await self._hooks.has_project(actor, workspace_id, project_id):
