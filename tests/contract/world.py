@@ -108,8 +108,8 @@ def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
     options: dict[str, Any] = {}
     if body := BODIES.get(operation.name):
         options["json"] = filled(body, things)
-    if content := FILES.get(operation.name):
-        options["content"] = filled(content, things).encode()
+    if operation.name in FILES:
+        options["content"] = file_of(operation, things)
     if headers := HEADERS.get(operation.name):
         options["headers"] = filled(headers, things)
     if query := QUERIES.get(operation.name):
@@ -123,6 +123,12 @@ def subjects(operation: Operation, things: Things) -> Things:
     """Return what stands in its path."""
     others: Things = filled(SUBJECTS.get(operation.name, {}), things)
     return things | others
+
+
+def file_of(operation: Operation, things: Things) -> bytes:
+    """Return what is sent as it is."""
+    text: str = filled(FILES[operation.name], things)
+    return text.encode()
 
 
 def filled(value: Any, things: Things) -> Any:
