@@ -25,9 +25,9 @@ from glasswork.features.accounts.schemas import UserRead
 from glasswork.features.comments.models import Reaction
 from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
-from glasswork.features.hooks.models import Kind as HookKind
+from glasswork.features.hooks.models import HookKind
 from glasswork.features.hooks.schemas import TaskMapping
-from glasswork.features.links.models import Kind as LinkKind
+from glasswork.features.links.models import LinkKind
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.schemas import PreferenceRead
 from glasswork.features.tasks.schemas import TaskRead

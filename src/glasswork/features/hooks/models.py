@@ -13,7 +13,7 @@ GRACE: Final = timedelta(hours=24)
 """How long a secret is taken beside the one that has replaced it."""
 
 
-class Kind(StrEnum):
+class HookKind(StrEnum):
     GITHUB = "github"
     JSON = "json"
 
@@ -25,7 +25,7 @@ class Hook(TenantEntity):
 
     project_id: Mapped[UUID | None] = mapped_column()
     """The only one in which it acts, where it is kept to one."""
-    kind: Mapped[Kind] = mapped_column()
+    kind: Mapped[HookKind] = mapped_column()
     name: Mapped[str]
     mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Where the fields of a task stand in a message."""

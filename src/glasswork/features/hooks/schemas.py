@@ -22,7 +22,7 @@ from glasswork.core.schemas import (
 from glasswork.core.signatures import read_secret
 from glasswork.features.tasks.models import Priority
 
-from .models import Kind
+from .models import HookKind
 
 Name = Annotated[Line, Field(max_length=100, examples=["Alerts of production"])]
 Pointer = Annotated[
@@ -74,7 +74,7 @@ JsonSecret = Annotated[
 class GithubHookCreate(Input):
     """Takes the webhooks of a GitHub repository."""
 
-    kind: Literal[Kind.GITHUB]
+    kind: Literal[HookKind.GITHUB]
     name: Name
     project_id: ProjectId | None = Field(
         None, description="The only project whose tasks it changes; null for all of the workspace."
@@ -85,7 +85,7 @@ class GithubHookCreate(Input):
 class JsonHookCreate(Input):
     """Takes signed JSON of any kind, and makes a task of each message."""
 
-    kind: Literal[Kind.JSON]
+    kind: Literal[HookKind.JSON]
     name: Name
     project_id: ProjectId
     mapping: TaskMapping
@@ -109,7 +109,7 @@ class HookStored(Output):
     id: HookId
     workspace_id: WorkspaceId
     project_id: ProjectId | None
-    kind: Kind
+    kind: HookKind
     name: str
     mapping: TaskMapping | None
     previous_until: datetime | None = Field(
@@ -143,7 +143,7 @@ class OpenHook:
     id: UUID
     workspace_id: UUID
     project_id: UUID | None
-    kind: Kind
+    kind: HookKind
     mapping: TaskMapping | None
     created_by: UUID
     secrets: Sequence[bytes]

@@ -21,7 +21,7 @@ from glasswork.features.workspaces.access import role_in
 from . import policy
 from .errors import mapping_not_taken, project_needed, unknown_project
 from .events import HookCreated, HookDeleted, HookUpdated
-from .models import GRACE, Hook, Kind
+from .models import GRACE, Hook, HookKind
 from .repository import HookRepository
 from .schemas import (
     HookCreate,
@@ -81,11 +81,11 @@ class HookService:
         fields = changes.sent()
         precondition.check(hook, fields)
         if "project_id" in fields:
-            if changes.project_id is None and hook.kind is Kind.JSON:
+            if changes.project_id is None and hook.kind is HookKind.JSON:
                 raise project_needed()
             await self._check_project(actor, hook.workspace_id, changes.project_id)
         if "mapping" in fields:
-            if hook.kind is not Kind.JSON:
+            if hook.kind is not HookKind.JSON:
                 raise mapping_not_taken()
             fields["mapping"] = changes.mapping.model_dump(mode="json", exclude_none=True)
         with self._outbox.updating(actor, HookUpdated, hook):
@@ -123,8 +123,8 @@ class HookService:
         if project_id is not None and not await self._hooks.has_project(actor, workspace_id, project_id):
             raise unknown_project()
 
-    def _seal(self, hook_id: UUID, kind: Kind, secret: str) -> str:
-        key = read_secret(secret) if kind is Kind.JSON else secret.encode()
+    def _seal(self, hook_id: UUID, kind: HookKind, secret: str) -> str:
+        key = read_secret(secret) if kind is HookKind.JSON else secret.encode()
         return seal(self._keys, _purpose(hook_id), key).decode()
 
     def _shown(self, hook: Hook | AnyRow) -> HookRead:
@@ -197,8 +197,8 @@ class HookSealService:
         return sealed
 
 
-def _new_secret(kind: Kind) -> str:
-    return show_secret(new_secret()) if kind is Kind.JSON else token_urlsafe(32)
+def _new_secret(kind: HookKind) -> str:
+    return show_secret(new_secret()) if kind is HookKind.JSON else token_urlsafe(32)
 
 
 def _purpose(hook_id: UUID) -> str:

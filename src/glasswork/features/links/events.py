@@ -1,10 +1,10 @@
 from glasswork.core.events import Created, Deleted, Event
 
-from .schemas import LinkRead
+from .schemas import TaskLinkRead
 
 
 class _OfLink(Event):
-    schema = LinkRead
+    schema = TaskLinkRead
 
 
 class LinkCreated(_OfLink, Created):

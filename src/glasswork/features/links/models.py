@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from glasswork.core.models import TenantEntity
 
 
-class Kind(StrEnum):
+class LinkKind(StrEnum):
     WEB = "web"
     COMMIT = "commit"
     PULL_REQUEST = "pull_request"
@@ -19,7 +19,7 @@ class TaskLink(TenantEntity):
     __tablename__ = "task_links"
 
     task_id: Mapped[UUID] = mapped_column()
-    kind: Mapped[Kind]
+    kind: Mapped[LinkKind]
     url: Mapped[str]
     title: Mapped[str | None]
     created_by: Mapped[UUID]

@@ -15,7 +15,7 @@ from glasswork.features.tasks.errors import TaskNotFoundError
 
 from .errors import TaskLinkExistsError, TaskLinkNotFoundError
 from .models import TaskLink
-from .schemas import LinkCreate, LinkQuery, LinkRead
+from .schemas import TaskLinkCreate, TaskLinkQuery, TaskLinkRead
 from .service import LinkService
 
 router = APIRouter(prefix="/tasks/{task_id}/links", tags=["tasks"])
@@ -36,25 +36,27 @@ Links = Annotated[LinkService, Depends(get_links)]
 @router.post(
     "",
     status_code=201,
-    response_model=LinkRead,
+    response_model=TaskLinkRead,
     responses=CREATED | declare(*INSIDE, PermissionDeniedError, TaskLinkExistsError),
 )
 async def create_task_link(
-    task_id: TaskId, new: LinkCreate, actor: Writer, links: Links, response: Response
+    task_id: TaskId, new: TaskLinkCreate, actor: Writer, links: Links, response: Response
 ) -> TaskLink:
     """Link a task to what stands elsewhere about it."""
     return created(response, f"/tasks/{task_id}/links", await links.create(actor, task_id, new))
 
 
-@router.get("", response_model=PageRead[LinkRead], responses=declare(*INSIDE))
+@router.get("", response_model=PageRead[TaskLinkRead], responses=declare(*INSIDE))
 async def list_task_links(
-    task_id: TaskId, query: Annotated[LinkQuery, Query()], actor: Reader, links: Links
+    task_id: TaskId, query: Annotated[TaskLinkQuery, Query()], actor: Reader, links: Links
 ) -> Page[Any]:
     """List what stands elsewhere about a task: web pages, and the commits and pull requests that name it."""
     return await links.page(actor, task_id, query)
 
 
-@router.get("/{link_id}", response_model=LinkRead, responses=SHOWN | declare(*INSIDE, TaskLinkNotFoundError))
+@router.get(
+    "/{link_id}", response_model=TaskLinkRead, responses=SHOWN | declare(*INSIDE, TaskLinkNotFoundError)
+)
 async def get_task_link(
     task_id: TaskId,
     link_id: LinkId,

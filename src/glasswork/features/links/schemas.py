@@ -1,12 +1,14 @@
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import Input, Line, LinkId, Output, TaskId, UserId, WorkspaceId
 
-from .models import Kind
+from .models import LinkKind
 
 MAX_TITLE = 256
 
@@ -22,16 +24,16 @@ Url = Annotated[
 Title = Annotated[Line, Field(max_length=MAX_TITLE, examples=["Minutes of Monday"])]
 
 
-class LinkCreate(Input):
+class TaskLinkCreate(Input):
     url: Url
     title: Title | None = None
 
 
-class LinkRead(Output):
+class TaskLinkRead(Output):
     id: LinkId
     workspace_id: WorkspaceId
     task_id: TaskId
-    kind: Kind
+    kind: LinkKind
     url: str
     title: str | None
     version: int
@@ -40,5 +42,15 @@ class LinkRead(Output):
     updated_at: datetime
 
 
-class LinkQuery(PageQuery):
+class TaskLinkQuery(PageQuery):
     sort: str = sort_by("created_at", default="created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place elsewhere that names a task."""
+
+    task_id: UUID
+    url: str
+    kind: LinkKind
+    title: str | None

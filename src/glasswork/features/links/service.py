@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,19 +16,9 @@ from glasswork.features.workspaces.access import role_in
 
 from .errors import TaskLinkNotFoundError
 from .events import LinkCreated, LinkDeleted
-from .models import Kind, TaskLink
+from .models import LinkKind, TaskLink
 from .repository import LinkRepository
-from .schemas import LinkCreate, LinkQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A place elsewhere that names a task."""
-
-    task_id: UUID
-    url: str
-    kind: Kind
-    title: str | None
+from .schemas import Found, TaskLinkCreate, TaskLinkQuery
 
 
 class LinkService:
@@ -40,7 +30,7 @@ class LinkService:
         self._tasks = TaskService(session)
         self._outbox = Outbox(session)
 
-    async def page(self, actor: Actor, task_id: UUID, query: LinkQuery) -> Page[AnyRow]:
+    async def page(self, actor: Actor, task_id: UUID, query: TaskLinkQuery) -> Page[AnyRow]:
         page = await self._links.page(actor, task_id, query)
         if not page.items:
             await self._tasks.get(actor, task_id)
@@ -53,14 +43,14 @@ class LinkService:
             raise TaskLinkNotFoundError(link_id)
         return link
 
-    async def create(self, actor: Actor, task_id: UUID, new: LinkCreate) -> TaskLink:
+    async def create(self, actor: Actor, task_id: UUID, new: TaskLinkCreate) -> TaskLink:
         role = await self._links.lock_task(actor, task_id)
         task = await self._tasks.get(actor, task_id)
         require(can_write(role))
         link = TaskLink(
             workspace_id=task.workspace_id,
             task_id=task_id,
-            kind=Kind.WEB,
+            kind=LinkKind.WEB,
             created_by=actor.user_id,
             **new.model_dump(),
         )

@@ -4,7 +4,7 @@ from hmac import compare_digest, digest
 from typing import Final
 
 from glasswork.core.signatures import BadSignatureError, Fault, Header, verify
-from glasswork.features.hooks.models import Kind
+from glasswork.features.hooks.models import HookKind
 from glasswork.features.hooks.schemas import OpenHook
 
 from .errors import StaleMessageError, header_missing, signature_wrong
@@ -16,7 +16,7 @@ _PREFIX = "sha256="
 
 def prove(hook: OpenHook, message: Message) -> Proof:
     """Return what the message is known by, or raise InvalidSignatureError or StaleMessageError."""
-    return _prove_github(hook, message) if hook.kind is Kind.GITHUB else _prove_json(hook, message)
+    return _prove_github(hook, message) if hook.kind is HookKind.GITHUB else _prove_json(hook, message)
 
 
 def _prove_github(hook: OpenHook, message: Message) -> Proof:

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel, Field
 
 from glasswork.core.schemas import Output, Text
-from glasswork.features.links.models import Kind
+from glasswork.features.links.models import LinkKind
 from glasswork.features.links.schemas import MAX_TITLE, Url
 
 _KEY: Final = r"(?<!\w)[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}(?!\w)"
@@ -55,7 +55,7 @@ class Proof:
 class Mention:
     """A commit or a pull request that names tasks."""
 
-    kind: Kind
+    kind: LinkKind
     url: str
     title: str | None
     keys: set[str]
@@ -82,7 +82,7 @@ class Push(BaseModel):
         for commit in self.commits:
             closed = closed_in(commit.message) if is_final else set()
             title = _title(commit.message)
-            yield Mention(Kind.COMMIT, commit.url, title, keys_in(commit.message), closed)
+            yield Mention(LinkKind.COMMIT, commit.url, title, keys_in(commit.message), closed)
 
 
 class _Branch(BaseModel):
@@ -111,7 +111,7 @@ class PullRequestChange(BaseModel):
         if is_final or self.action in {"opened", "edited", "reopened", "synchronize"}:
             keys = keys_in(text) | keys_in(pull.head.ref.upper())
             closed = closed_in(text) if is_final else set()
-            yield Mention(Kind.PULL_REQUEST, pull.html_url, _title(pull.title), keys, closed)
+            yield Mention(LinkKind.PULL_REQUEST, pull.html_url, _title(pull.title), keys, closed)
 
 
 PAYLOADS: Final[Mapping[str, type[Push | PullRequestChange]]] = {

@@ -22,10 +22,11 @@ from glasswork.core.errors import (
 from glasswork.core.json_pointers import find, tokens_of
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.service import SessionService
-from glasswork.features.hooks.models import Kind
+from glasswork.features.hooks.models import HookKind
 from glasswork.features.hooks.schemas import OpenHook, TaskMapping
 from glasswork.features.hooks.service import HookLookup
-from glasswork.features.links.service import Found, LinkService
+from glasswork.features.links.schemas import Found
+from glasswork.features.links.service import LinkService
 from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.errors import TaskNotFoundError, TransitionNotAllowedError
 from glasswork.features.tasks.policy import can_write
@@ -57,7 +58,7 @@ class ReceivingService:
         async with self._database.reading() as session:
             hook = await HookLookup(session, self._keys).get(hook_id)
         proof = prove(hook, message)
-        if hook.kind is Kind.GITHUB and message.headers[GithubHeader.EVENT] == _PING:
+        if hook.kind is HookKind.GITHUB and message.headers[GithubHeader.EVENT] == _PING:
             return _IGNORED
         actor = Actor(hook.created_by, uuid7())
         async with (
@@ -68,7 +69,7 @@ class ReceivingService:
             await HookLookup(session, self._keys).hold(hook.id)
             if not await MessageRepository(session).add(hook, actor.session_id, proof):
                 raise MessageRepeatedError
-            take = _take_github if hook.kind is Kind.GITHUB else _take_json
+            take = _take_github if hook.kind is HookKind.GITHUB else _take_json
             return await take(session, actor, hook, message)
 
 
