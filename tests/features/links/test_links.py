@@ -160,13 +160,13 @@ async def test_it_is_hidden_with_its_task_and_its_project(
 async def test_the_activity_of_its_task_and_project_tells_of_it(
     owner: Caller, project: dict[str, Any], task: dict[str, Any]
 ) -> None:
-    link = await make_link(owner, task)
+    kept, link = await make_link(owner, task), await make_link(owner, task)
     await owner.delete(place(task, link))
     for path in (f"/tasks/{task['id']}", f"/projects/{project['id']}"):
         told = (await owner.get(f"{path}/activity")).json()["items"]
-        assert [item["type"] for item in told[:2]] == ["link.deleted", "link.created"]
-        assert {item["task"]["key"] for item in told[:2]} == {task["key"]}
-        assert told[0]["before"] == told[1]["after"] == link
+        assert [item["type"] for item in told[:3]] == ["link.deleted", "link.created", "link.created"]
+        assert {item["task"]["key"] for item in told[:3]} == {task["key"]}
+        assert [told[0]["before"], told[1]["after"], told[2]["after"]] == [link, link, kept]
 
 
 async def test_the_same_at_once_is_once(committing_callers: Callers) -> None:
