@@ -103,6 +103,7 @@ def _create_received_messages() -> None:
             for name in ("message_id", "signature")
         ),
     )
+    op.create_index(op.f("ix_received_messages_id"), "received_messages", ["id"], unique=True)
     op.create_index(
         "ix_received_messages_dated",
         "received_messages",

@@ -15,7 +15,7 @@ class ReceivedMessage(Base):
     workspace_id: Mapped[UUID] = mapped_column(
         ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
     )
-    id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, index=True, unique=True)
     hook_id: Mapped[UUID]
     message_id: Mapped[str]
     signature: Mapped[str | None] = mapped_column()
