@@ -159,7 +159,7 @@ class TestEncrypted:
             yield outside
 
     async def test_by_a_stranger(self, client: Outgoing, outside: Outside) -> None:
-        assert await reason_of(client.get(f"https://localhost:{outside.port}/")) is Reason.CONNECTION
+        assert await reason_of(client.get(f"https://localhost:{outside.port}/")) is Reason.TLS
         assert outside.requests == []
 
     async def test_as_somebody_else_or_as_named(
@@ -167,7 +167,7 @@ class TestEncrypted:
     ) -> None:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         client = Outgoing(("127.0.0.0/8", "::1/128"))
-        assert await reason_of(client.get(f"https://{HERE}:{outside.port}/")) is Reason.CONNECTION
+        assert await reason_of(client.get(f"https://{HERE}:{outside.port}/")) is Reason.TLS
         assert outside.requests == []
         assert (await client.get(f"https://localhost:{outside.port}/")).status == 200
         await client.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -43,7 +44,9 @@ class Limits:
 class Reason(StrEnum):
     ADDRESS = "address"
     """Nobody was called: the URL is none, or leads to where it may not."""
+    NAME = "name"
     CONNECTION = "connection"
+    TLS = "tls"
     TIME = "time"
     CONTENT = "content"
 
@@ -56,6 +59,9 @@ class OutgoingCallError(ServiceUnavailableError):
     def __init__(self, reason: Reason) -> None:
         super().__init__("A service that is needed for this does not answer as it should.")
         self.reason = reason
+
+
+_PASSING_REASONS: Final = frozenset({Reason.NAME, Reason.CONNECTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +183,7 @@ class Outgoing:
 
 
 def _is_passing(error: Exception) -> bool:
-    return isinstance(error, OutgoingCallError) and error.reason is Reason.CONNECTION
+    return isinstance(error, OutgoingCallError) and error.reason in _PASSING_REASONS
 
 
 _retrying = stamina.AsyncRetryingCaller(
@@ -214,4 +220,16 @@ def _translated() -> Iterator[None]:
     except httpx2.TimeoutException as error:
         raise OutgoingCallError(Reason.TIME) from error
     except httpx2.HTTPError as error:
-        raise OutgoingCallError(Reason.CONNECTION) from error
+        raise OutgoingCallError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> Reason:
+    """By what is behind it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return Reason.TLS
+        if isinstance(cause, socket.gaierror | UnicodeError):
+            return Reason.NAME
+        cause = cause.__cause__ or cause.__context__
+    return Reason.CONNECTION

@@ -1,7 +1,9 @@
 """Receivers that do not take what they are sent."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import text
 from glasswork.core import addresses
 from glasswork.core.db import Database
 from glasswork.features.delivering.service import FAILING_FROM, Courier
-from tests.core.outside import drip, hang_up
+from tests.core.outside import Outside, drip, hang_up, self_signed
 from tests.core.test_addresses import PRIVATE
 from tests.factories.callers import Caller
 from tests.factories.tracker import make_task
@@ -95,6 +97,40 @@ class TestAttempt:
         await deliver(courier)
         (delivery,) = await log_of(owner, webhook)
         assert delivery["log"][0]["error"] == NO_CONNECTION
+
+    async def test_the_certificate_is_nobodys(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        courier: Courier,
+        tmp_path: Path,
+    ) -> None:
+        async with Outside().listening(tls=self_signed(tmp_path, "localhost")) as other:
+            url = f"https://localhost:{other.port}/"
+            webhook = await make_webhook(owner, workspace, url, events=["task.created"])
+            await make_task(owner, project)
+            await deliver(courier)
+        (delivery,) = await log_of(owner, webhook)
+        assert "certificate" in delivery["log"][0]["error"]
+        assert other.requests == []
+
+    async def test_the_name_means_nobody(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        committing_app: FastAPI,
+    ) -> None:
+        async def resolve(_host: str, _port: int) -> Sequence[str]:
+            raise socket.gaierror
+
+        webhook = await make_webhook(owner, workspace, "http://nobody.example/", events=["task.created"])
+        await make_task(owner, project)
+        async with open_courier(committing_app, resolve=resolve) as courier:
+            await deliver(courier)
+        (delivery,) = await log_of(owner, webhook)
+        assert delivery["log"][0]["error"] == "The name of the host has no address."
 
     async def test_the_log_keeps_the_beginning_of_any_answer(
         self,

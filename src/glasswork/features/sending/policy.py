@@ -18,6 +18,8 @@ ERRORS: Final[Mapping[Reason, str]] = {
         "The URL leads to an address that is not public, or to a port beside 80 and 443: nothing was sent."
         " Networks named in the setting WEBHOOK_ALLOW_CIDRS are allowed, with all their ports."
     ),
+    Reason.NAME: "The name of the host has no address.",
+    Reason.TLS: "TLS failed: is the certificate valid, for this name, and from a known authority?",
     Reason.CONNECTION: "There was no connection, or it broke off before the answer.",
     Reason.TIME: "There was no whole answer in time.",
     Reason.CONTENT: "The answer was not HTTP.",
