@@ -27,6 +27,7 @@ from glasswork.features.sending.service import Parcel, SendingService
 from glasswork.features.webhooks.events import WebhookUpdated
 from glasswork.features.webhooks.models import DisabledReason
 
+from .access import delivery_state
 from .repository import DeliveringRepository
 
 log = structlog.get_logger()
@@ -125,15 +126,18 @@ class Courier:
                     await self._woken.wait()
 
     async def _watch(self) -> None:
-        """Tell what is not delivered yet, for whoever scrapes."""
         while True:
             with suppress(AppError):
-                async with self._database.reading() as session:
-                    state = await DeliveringRepository(session).state()
-                self._metrics.webhook_deliveries.labels("waiting").set(state.waiting)
-                self._metrics.webhook_deliveries.labels("retrying").set(state.retrying)
-                self._metrics.webhook_oldest_age.set(float(state.overdue))
+                await self.tell()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def tell(self) -> None:
+        """Tell what is not delivered yet, for whoever scrapes."""
+        async with self._database.reading() as session:
+            state = await delivery_state(session)
+        self._metrics.webhook_oldest_age.set(state.pop("oldest_seconds"))
+        for name, count in state.items():
+            self._metrics.webhook_deliveries.labels(name).set(count)
 
     async def _work_off(self, lease: Lease) -> None:
         """Deliver what is due; what happens to it must not end the others."""
@@ -181,6 +185,7 @@ class Courier:
             traceparent=delivery.traceparent,
             number=delivery.attempts,
             happened_at=delivery.at or delivery.created_at,
+            is_held_up=delivery.is_held_up,
         )
         with self._signals.watch(told):
             receipt = await self._sending.send(parcel)
