@@ -142,6 +142,7 @@ class DeliveringRepository:
         )
         statement = (
             select(*Delivery.__table__.c, *CHANGE, func.now().label("now"), _IS_HELD_UP.label("is_held_up"))
+            .select_from(Delivery)
             .join(WebhookProgress, lease.covers(WebhookProgress))
             .outerjoin(WorkspaceEvent, ITS_EVENT)
             .where(is_it)
