@@ -22,8 +22,10 @@ needs_redis = pytest.mark.skipif(
 class RedisServer:
     """Keeps nothing on disk; it can be frozen, ended, and started again on the same port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        """With `--appendonly yes` it keeps everything."""
         self._folder = folder
+        self._arguments = arguments
         self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
@@ -40,7 +42,7 @@ class RedisServer:
         assert PROGRAM
         kept_nowhere = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [PROGRAM, "--port", str(self._port), "--bind", "127.0.0.1", *kept_nowhere],
+            [PROGRAM, "--port", str(self._port), "--bind", "127.0.0.1", *kept_nowhere, *self._arguments],
             stdout=subprocess.DEVNULL,
         )
         until(self._answers)

@@ -37,7 +37,7 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"cli.py", "installation.py", "counters.py"}
+LAZY = {"cli.py", "installation.py", "counters.py", "event_stream.py"}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),

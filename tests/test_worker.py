@@ -22,6 +22,8 @@ from tests.data_dirs import used_data_dir
 from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, Working, free_port, run, until
+from tests.redis_server import RedisServer, needs_redis
+from tests.scrapes import total
 
 HEARTBEAT = {"HEARTBEAT_SECONDS": "1"}
 
@@ -125,6 +127,25 @@ def test_the_job_of_a_worker_that_is_killed_is_done_by_another_one(serving: Serv
         connection.close()
     with Working(serving.data_dir, **HEARTBEAT):
         assert letters(serving.data_dir).count("bob@example.com") == 1
+
+
+@needs_redis
+@pytest.mark.slow
+def test_a_stream_that_hangs_holds_up_no_job(serving: Serving, tmp_path: Path) -> None:
+    register(serving, "kim")
+    port = free_port()
+    with (
+        RedisServer(tmp_path) as redis_server,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as within,
+    ):
+        redis_server.freeze()
+        stream = {"EVENT_STREAM_URL": redis_server.url, "METRICS_PORT": str(port)}
+        with Working(serving.data_dir, **stream) as working:
+            assert "kim@example.com" in letters(serving.data_dir)
+            until(lambda: total(within.get("/metrics").text, "glasswork_stream_failures_total") >= 1)
+            assert within.get("/ready").json()["status"] == "ok"
+            assert total(within.get("/metrics").text, "glasswork_stream_behind_seconds") > 0
+            assert working.stop() == 0
 
 
 @pytest.mark.slow

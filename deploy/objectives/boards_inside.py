@@ -120,6 +120,19 @@ JOBS = Board(
                 "Grows when nobody delivers, whatever the receivers do.",
             ),
         ],
+        "Stream for other services": [
+            Panel("Incomplete for", "s", {"at most": "max(glasswork_stream_behind_seconds)"}),
+            Panel(
+                "Changes that were added",
+                "cps",
+                {PLACE: f"rate(glasswork_stream_published_total[{R}])"},
+            ),
+            Panel(
+                "Tries in vain, a minute",
+                "short",
+                {PLACE: f"rate(glasswork_stream_failures_total[{R}]) * 60"},
+            ),
+        ],
         "What always holds": [
             Panel("Violations", "short", {"{{rule}}": NEWEST_VIOLATIONS}),
             Panel(

@@ -22,6 +22,7 @@ def make_groups(plan: Plan = PLAN, tempo: Tempo = IN_EARNEST) -> Sequence[Group]
         Group("liveness", INTERVAL, service.liveness(plan, tempo)),
         Group("saturation", INTERVAL, service.saturation(plan, tempo)),
         Group("jobs", INTERVAL, work.jobs(plan, tempo)),
+        Group("stream", INTERVAL, work.stream(plan, tempo)),
         Group("data", INTERVAL, [work.newest_violations(), *work.data(plan, tempo)]),
         Group("telemetry", INTERVAL, work.telemetry(plan, tempo)),
     )

@@ -56,6 +56,7 @@ class Limits(_Section):
     schedule_overdue_seconds: float
     invariants_age_seconds: float
     webhook_age_seconds: float
+    stream_age_seconds: float
     series: int
 
 

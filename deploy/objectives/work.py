@@ -75,6 +75,24 @@ def jobs(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
     )
 
 
+def stream(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
+    return (
+        Alert(
+            "StreamBehind",
+            "ticket",
+            "jobs",
+            "The stream for other services has been incomplete for {{ $value | humanizeDuration }}.",
+            [
+                Condition(
+                    "max(glasswork_stream_behind_seconds)",
+                    f"> {tempo.seconds(plan.limits.stream_age_seconds)}",
+                )
+            ],
+            lasts="1m",
+        ),
+    )
+
+
 def newest_violations() -> Recording:
     """Of several workers the one that has checked the rule last is right."""
     last = "max by (rule) (glasswork_invariant_checked_timestamp_seconds)"

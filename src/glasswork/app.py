@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from functools import partial
-from uuid import UUID
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -61,6 +59,7 @@ from glasswork.features.bulk.router import router as bulk
 from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
+from glasswork.features.delivering.service import delivering
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
 from glasswork.features.idempotency.route import keyed
@@ -75,6 +74,7 @@ from glasswork.features.operations.service import FrameService
 from glasswork.features.placement.router import router as placement
 from glasswork.features.privacy.router import router as privacy
 from glasswork.features.projects.router import router as projects
+from glasswork.features.publishing.service import publishing
 from glasswork.features.realtime.router import router as realtime
 from glasswork.features.realtime.service import Hub
 from glasswork.features.relations.router import router as relations
@@ -91,7 +91,7 @@ from glasswork.features.watchers.router import router as watchers
 from glasswork.features.webhooks.router import router as webhooks
 from glasswork.features.workflow.router import router as workflow
 from glasswork.features.workspaces.router import router as workspaces
-from glasswork.worker import JOBS, SUBSCRIBERS, create_runner, delivering
+from glasswork.worker import JOBS, SUBSCRIBERS, create_runner
 
 log = structlog.get_logger()
 
@@ -191,7 +191,6 @@ def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
     state.api_token_uses = ApiTokenUses()
     state.probe = DatabaseProbe(settings.database_url.get_secret_value())
     state.counters = Counters(settings.redis_url if settings.rate_limit_enabled else None, signals.metrics)
-    state.courier = None
     state.hub = Hub(lambda: state.database, settings, signals.metrics)
     state.health = Health(signals.metrics, [*state.probe.checks, *state.counters.checks])
 
@@ -204,7 +203,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     signals.metrics.foresee(
         app.state.routes.operations, (job.name for job in JOBS), app.state.rate_limits.policies
     )
-    wakeups = Wakeups(settings.database_url.get_secret_value(), partial(_wake, app))
+    wakeups = Wakeups(settings.database_url.get_secret_value(), app.state.hub.wake)
     async with (
         signals.watching() as loop,
         aclosing(app.state.counters),
@@ -236,24 +235,20 @@ def _end_streams(app: FastAPI) -> None:
 
 @asynccontextmanager
 async def _worker(app: FastAPI, database: Database, outgoing: Outgoing) -> AsyncIterator[None]:
-    """On a single machine the server carries out the jobs too, and delivers."""
+    """On a single machine the server does a worker's work too."""
     settings, signals = app.state.settings, app.state.signals
     if not settings.worker_inline:
         yield
         return
     runner = create_runner(settings, database, outgoing, signals, FINISH_SECONDS)
-    async with delivering(settings, database, signals, FINISH_SECONDS) as app.state.courier:
-        working = asyncio.create_task(runner.run())
+    working = asyncio.create_task(runner.run())
+    async with (
+        delivering(settings, database, signals, runner.stop, FINISH_SECONDS),
+        publishing(settings, database, signals.metrics),
+    ):
         yield
         runner.stop.set()
         await working
-
-
-def _wake(app: FastAPI, workspace_id: UUID) -> None:
-    """Something has happened there."""
-    app.state.hub.wake(workspace_id)
-    if app.state.courier is not None:
-        app.state.courier.wake()
 
 
 def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:

@@ -40,7 +40,7 @@ from glasswork.features.credentials.jobs import (
     TELL_OF_CHANGE,
     TELL_OF_REUSE,
 )
-from glasswork.features.delivering.service import CALL_LIMITS, Courier
+from glasswork.features.delivering.service import delivering
 from glasswork.features.identities.events import IdentityCreated
 from glasswork.features.identities.jobs import TELL_OF_IDENTITY
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
@@ -48,6 +48,7 @@ from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.letters.jobs import ORDER_DAILY, SEND, SEND_DAILY
 from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, REMIND
+from glasswork.features.publishing.service import publishing
 from glasswork.features.retention.jobs import PURGE
 from glasswork.features.seals.jobs import RENEW_SEALS
 from glasswork.features.second_factors.events import (
@@ -156,28 +157,16 @@ def create_runner(
     return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
 
 
-@asynccontextmanager
-async def delivering(
-    settings: Settings, database: Database, signals: Signals, finish_seconds: float
-) -> AsyncIterator[Courier]:
-    """Send changes to webhooks, beside the jobs."""
-    async with open_outgoing(settings.webhook_allow_cidrs, signals, CALL_LIMITS) as outgoing:
-        courier = Courier(database, outgoing, Keys.of(settings), settings, signals)
-        async with courier.running(finish_seconds):
-            yield courier
-
-
 async def work(settings: Settings) -> None:
     """Carry out jobs until SIGTERM or SIGINT, finish what runs, and give back the rest."""
     signals = Signals("worker", configure_logs(settings, "worker"), records=settings.has_ops_page)
     probe = DatabaseProbe(settings.database_url.get_secret_value())
     signals.metrics.foresee((), (job.name for job in JOBS))
-    wakeups = Wakeups(settings.database_url.get_secret_value(), lambda _: courier.wake())
+    wakeups = Wakeups(settings.database_url.get_secret_value())
     async with (
         signals.watching() as loop,
         open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
         open_outgoing(settings.outgoing_allowed, signals) as outgoing,
-        delivering(settings, database, signals, FINISH_SECONDS) as courier,
         wakeups.running(),
     ):
         await tell_of_bypass(database)
@@ -193,6 +182,8 @@ async def work(settings: Settings) -> None:
         async with (
             peers.telling(settings, signals, health, probe, loop),
             health.watching(),
+            delivering(settings, database, signals, runner.stop, FINISH_SECONDS),
+            publishing(settings, database, signals.metrics),
             _shown(settings, signals, health),
         ):
             await runner.run()

@@ -64,6 +64,8 @@ class TestRefusals:
             ("REDIS_URL", "localhost:6379"),
             ("REDIS_URL", "http://localhost:6379"),
             ("REDIS_URL", "redis:///0"),
+            ("EVENT_STREAM_URL", "localhost:6379"),
+            ("EVENT_STREAM_URL", "redis://localhost:6379/0?maxlen=few"),
             ("TRUSTED_PROXIES", "10.0.0.0/8,traefik"),
             ("TRUSTED_PROXIES", "10.0.0.1/8"),
             ("OUTGOING_ALLOWED", "localhost"),

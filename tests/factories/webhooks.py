@@ -16,7 +16,8 @@ from glasswork.features.delivering.service import Courier
 from .callers import Caller
 
 SHORT = Limits(connect=1, read=0.3, total=1)
-DAY = 86_400
+SPAN = 604_800
+"""The longest that a delivery may be tried for: no attempt is due again while a test looks."""
 
 
 async def make_webhook(admin: Caller, workspace: dict[str, Any], url: str, **fields: Any) -> Any:
@@ -33,7 +34,7 @@ async def open_courier(
     allowed: Sequence[str] = ("127.0.0.0/8",),
     resolve: Resolve | None = None,
     limits: Limits = SHORT,
-    retry_seconds: float = DAY,
+    retry_seconds: float = SPAN,
 ) -> AsyncIterator[Courier]:
     outgoing = Outgoing(allowed, signals, limits, resolve)
     settings = app.state.settings.model_copy(update={"webhook_retry_seconds": retry_seconds})

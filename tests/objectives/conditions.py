@@ -19,6 +19,7 @@ def cases() -> Iterator[Case]:
     yield from _pool()
     yield from _process()
     yield from _jobs()
+    yield from _stream()
     yield from _data()
     yield from _telemetry()
 
@@ -169,6 +170,15 @@ def _jobs() -> Iterator[Case]:
     yield fires(group, alert, "ten minutes", {age: "610x9"}, 4, severity="ticket")
     yield silent(group, alert, "not so long", {age: "590x9"}, 4)
     yield silent(group, alert, "just now", {age: "610x9"}, 1)
+
+
+def _stream() -> Iterator[Case]:
+    behind = f"glasswork_stream_behind_seconds{{{_W}}}"
+    other = behind.replace('"w"', '"v"')
+    group, alert = "stream", "StreamBehind"
+    yield fires(group, alert, "for five minutes", {behind: "310x9", other: "0x9"}, 4, severity="ticket")
+    yield silent(group, alert, "not so long", {behind: "290x9"}, 4)
+    yield silent(group, alert, "just now", {behind: "0x3 310x9"}, 4)
 
 
 def _data() -> Iterator[Case]:

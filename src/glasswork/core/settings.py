@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+from glasswork.core.event_stream import StreamAddress
 from glasswork.core.rates import parse_rates
 
 Separated = Annotated[tuple[str, ...], NoDecode]  # "a,b" in the environment
@@ -120,6 +121,7 @@ class Settings(LocalSettings):
 
     jwt_accepted_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     redis_url: SecretStr | None = None
+    event_stream_url: SecretStr | None = None
     database_pool_size: int = Field(default=20, ge=1, le=500)
     database_wait_seconds: float = Field(default=30, gt=0)
     metrics_host: str = "127.0.0.1"
@@ -196,6 +198,13 @@ class Settings(LocalSettings):
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.match(r"rediss?://[^/]|unix://", value.get_secret_value()):
             raise ValueError("must look like redis://user:password@host:6379/0")
+        return value
+
+    @field_validator("event_stream_url")
+    @classmethod
+    def _is_stream(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            StreamAddress.parse(value.get_secret_value())
         return value
 
     @field_validator("oidc_providers", "rate_limit_routes", mode="before")

@@ -130,7 +130,7 @@ async def test_finishes_what_is_under_way_when_it_ends(
 
     receiver.behave = wait
     await make_task(owner, project)
-    async with courier.running(finish_seconds=5):
+    async with courier.running(asyncio.Event(), 5):
         courier.wake()
         await received(receiver, 1)
         asyncio.get_running_loop().call_later(0.1, is_ending.set)
@@ -152,7 +152,7 @@ async def test_goes_on_when_the_database_is_back(
     await make_task(owner, project)
     with monkeypatch.context() as patch:
         patch.setattr(courier._database, "system_transaction", gone)  # noqa: SLF001
-        async with courier.running(finish_seconds=5):
+        async with courier.running(asyncio.Event(), 5):
             await asyncio.sleep(0.05)
             assert receiver.connections == 0
             patch.undo()

@@ -15,7 +15,7 @@ from tests.core.outside import drip, hang_up
 from tests.core.test_addresses import PRIVATE
 from tests.factories.callers import Caller
 from tests.factories.tracker import make_task
-from tests.factories.webhooks import DAY, age, deliver, hasten, make_webhook, open_courier
+from tests.factories.webhooks import SPAN, age, deliver, hasten, make_webhook, open_courier
 from tests.receivers import Behave, Received, Receiver, hang, refuse, take
 
 from .log import log_of, outcomes
@@ -293,11 +293,11 @@ class TestEnd:
         receiver.behave = refuse()
         await make_task(owner, project)
         await deliver(courier)
-        await age(database, DAY / 2)
+        await age(database, SPAN / 2)
         await deliver(courier)
         (delivery,) = await log_of(owner, webhook)
         assert delivery["status"] == "pending"
-        await age(database, DAY)
+        await age(database, SPAN)
         await deliver(courier)
         (delivery,) = await log_of(owner, webhook)
         assert (delivery["status"], delivery["next_attempt_at"]) == ("dead", None)

@@ -11,7 +11,7 @@ from glasswork.features.delivering.service import Courier
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_task
-from tests.factories.webhooks import DAY, age, deliver, hasten, make_webhook
+from tests.factories.webhooks import SPAN, age, deliver, hasten, make_webhook
 from tests.factories.work import work_off
 from tests.receivers import Received, Receiver, refuse, take
 
@@ -41,7 +41,7 @@ async def letters(app: FastAPI) -> list[Any]:
 async def tire(courier: Courier, database: Database) -> None:
     """Try what is pending to its end."""
     await deliver(courier)
-    await age(database, DAY)
+    await age(database, SPAN)
     await deliver(courier)
 
 
@@ -95,7 +95,7 @@ class TestSwitchingOff:
         receiver.behave = moody
         await make_task(owner, project, title="bad")
         await deliver(courier)
-        await age(database, DAY)
+        await age(database, SPAN)
         await make_task(owner, project, title="good")
         async with database.system_transaction() as session:
             later = text("UPDATE deliveries SET next_attempt_at = now() + interval '1 hour'")
@@ -177,8 +177,8 @@ class TestSwitchingOn:
         assert answer.json()["first_seq"] <= answer.json()["last_seq"]
         await deliver(courier)
         again = receiver.received[1:]
-        assert [each.data["subject"]["id"] for each in again] == [failed["id"], missed["id"]]
-        assert again[0].id == dead
+        assert {each.data["subject"]["id"]: each.id for each in again}.keys() == {failed["id"], missed["id"]}
+        assert dead in [each.id for each in again]
         log = await log_of(owner, webhook)
         assert {each["status"] for each in log} == {"delivered"}
         assert len(log) == 4
@@ -193,6 +193,7 @@ class TestSwitchingOn:
     ) -> None:
         tasks = [await make_task(owner, project) for _ in range(3)]
         await deliver(courier)
+        (first_id,) = (each.id for each in receiver.received if each.data["subject"]["id"] == tasks[0]["id"])
         since = {"since": tasks[1]["created_at"]}
         path = f"/webhooks/{webhook['id']}/redeliveries"
         await owner.post(path, since)
@@ -200,7 +201,7 @@ class TestSwitchingOn:
         assert len(receiver.received) == 3
         await owner.post(path, since | {"delivered_too": True})
         await deliver(courier)
-        assert receiver.ids[3:] == receiver.ids[1:3]
+        assert set(receiver.ids[3:]) == set(receiver.ids) - {first_id}
         future = await owner.post(path, {"since": "2100-01-01T00:00:00Z", "delivered_too": True})
         assert (future.json()["first_seq"], future.json()["last_seq"]) == (None, None)
         await deliver(courier)

@@ -25,6 +25,7 @@ from tests.factories.tracker import (
     make_workspace,
     multiply_tasks,
 )
+from tests.factories.webhooks import make_webhook
 from tests.factories.work import make_work, work_off
 from tests.features.privacy.traces import tables_that_hold
 
@@ -396,3 +397,45 @@ class TestTraces:
         await purge(database)
         async with database.reading() as session:
             assert (await session.scalars(text("SELECT key FROM idempotency_keys"))).all() == ["young"]
+
+
+class TestWebhooks:
+    @pytest.mark.parametrize(("ago", "is_gone"), [(OLD, True), (YOUNG, False)])
+    async def test_a_deleted_one_goes_with_its_log_and_its_events_are_blank(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+        ago: str,
+        is_gone: bool,
+    ) -> None:
+        monkeypatch.setattr("glasswork.features.retention.service.BATCH", 2)
+        webhook = await make_webhook(owner, workspace, "https://example.com/gone")
+        other = await make_webhook(owner, workspace, "https://example.com/stays")
+        for _ in range(5):
+            await owner.post(f"/webhooks/{webhook['id']}/pings")
+        await delete(owner, database, "webhooks", webhook, ago)
+        await purge(database)
+        assert await ids(database, "webhooks") == ({other["id"]} if is_gone else {other["id"], webhook["id"]})
+        assert len(await ids(database, "deliveries")) == (0 if is_gone else 5)
+        assert (webhook["id"] in await blank_ids(owner, workspace)) == is_gone
+
+    async def test_the_log_goes_but_for_what_is_still_tried(
+        self, owner: Caller, workspace: dict[str, Any], database: Database
+    ) -> None:
+        webhook = await make_webhook(owner, workspace, "https://example.com/changes")
+        pings = [(await owner.post(f"/webhooks/{webhook['id']}/pings")).json()["id"] for _ in range(3)]
+        old, young, tried = pings
+        async with database.system_transaction() as session:
+            for delivery_id, status, ago in (
+                *((old, "dead", OLD), (young, "delivered", YOUNG)),
+                (tried, "pending", OLD),
+            ):
+                aged = text(
+                    "UPDATE deliveries SET status = :status,"
+                    " created_at = now() - CAST(:ago AS text)::interval WHERE id = :id"
+                )
+                await session.execute(aged, {"status": status, "ago": ago, "id": UUID(delivery_id)})
+        await purge(database)
+        assert await ids(database, "deliveries") == {young, tried}

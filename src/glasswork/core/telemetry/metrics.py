@@ -78,6 +78,7 @@ class Metrics:
         self._declare_http()
         self._declare_database()
         self._declare_live()
+        self._declare_stream()
         self._declare_jobs()
         self._declare_webhooks()
         self._declare_process()
@@ -175,6 +176,18 @@ class Metrics:
             "From the beginning of a change's transaction until it was given to all who follow.",
             (),
             SECONDS,
+        )
+
+    def _declare_stream(self) -> None:
+        self.stream_published = self._counter(
+            "glasswork_stream_published", "Changes that were added to the stream for other services."
+        )
+        self.stream_failures = self._counter("glasswork_stream_failures", "Tries to add to it in vain.")
+        self.stream_behind_seconds = self._gauge(
+            "glasswork_stream_behind_seconds",
+            "For how long something has been missing in it, or nothing was known of it.",
+            (),
+            "livemax",
         )
 
     def _declare_jobs(self) -> None:

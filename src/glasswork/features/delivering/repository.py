@@ -17,9 +17,6 @@ from glasswork.features.webhooks.access import STANDS
 from glasswork.features.webhooks.models import Webhook, WebhookProgress
 from glasswork.features.workspaces.models import Workspace
 
-LEASE = timedelta(seconds=30)
-"""Longer than an attempt takes. Whoever is silent for so long is dead, and another one goes on."""
-
 _ITS_WEBHOOK = and_(
     Webhook.workspace_id == WebhookProgress.workspace_id, Webhook.id == WebhookProgress.webhook_id
 )
@@ -38,7 +35,7 @@ class DeliveringRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def lease(self, number: int) -> Sequence[Lease]:
+    async def lease(self, number: int, duration: timedelta) -> Sequence[Lease]:
         """Take webhooks with something to do that nobody has, in turn."""
         is_behind = and_(Webhook.is_enabled, EventCounter.last_seq > WebhookProgress.followed_seq)
         free = (
@@ -66,20 +63,22 @@ class DeliveringRepository:
         taken = (
             update(WebhookProgress)
             .where(tuple_(WebhookProgress.workspace_id, WebhookProgress.webhook_id).in_(free))
-            .values(lease_id=lease_id, leased_until=func.now() + LEASE)
+            .values(lease_id=lease_id, leased_until=func.now() + duration)
             .returning(WebhookProgress.workspace_id, WebhookProgress.webhook_id)
         )
         rows = await self._session.execute(taken, execution_options={"synchronize_session": False})
         return [Lease(lease_id, row.workspace_id, row.webhook_id) for row in rows]
 
-    async def hold(self, lease: Lease) -> AnyRow | None:
-        """Prolong it, and return how far the webhook is; None when another one has it by now."""
-        held = (
+    async def prolong(self, lease_ids: Collection[UUID], duration: timedelta) -> None:
+        await self._session.execute(
             update(WebhookProgress)
-            .where(lease.is_held)
-            .values(leased_until=func.now() + LEASE)
-            .returning(*WebhookProgress.__table__.c)
+            .where(WebhookProgress.lease_id.in_(lease_ids))
+            .values(leased_until=func.now() + duration)
         )
+
+    async def lock_progress(self, lease: Lease) -> AnyRow | None:
+        """Return how far the webhook is; None when another one has it by now."""
+        held = select(*WebhookProgress.__table__.c).where(lease.is_held).with_for_update()
         return (await self._session.execute(held)).one_or_none()
 
     async def find_webhook(self, lease: Lease) -> AnyRow | None:

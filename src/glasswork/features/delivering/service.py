@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from time import monotonic
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,12 +14,13 @@ from glasswork.core.db import Database
 from glasswork.core.errors import AppError
 from glasswork.core.jobs import NO_TRACER
 from glasswork.core.outbox import Outbox
-from glasswork.core.outgoing import Limits, Outgoing
+from glasswork.core.outgoing import Limits, Outgoing, open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.deliveries import DeliveryAttempt, DeliverySignals
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
+from glasswork.core.wakeups import Wakeups
 from glasswork.features.deliveries.models import PING
 from glasswork.features.following.access import Lease
 from glasswork.features.following.service import FollowingService
@@ -42,9 +44,20 @@ TURN_SECONDS = 10
 STATEMENTS_AT_ONCE = 4
 """Of the connections to the database, which others need too."""
 CALL_LIMITS = Limits(connect=5, read=10, total=15, connections=100)
-"""All shorter than the lease."""
 LOOK_SECONDS = 1
 WATCH_SECONDS = 10
+
+
+@asynccontextmanager
+async def delivering(
+    settings: Settings, database: Database, signals: Signals, stop: asyncio.Event, finish_seconds: float
+) -> AsyncIterator[None]:
+    """Deliver beside whatever the block does, and begin nothing more once `stop` is set."""
+    async with open_outgoing(settings.webhook_allow_cidrs, signals, CALL_LIMITS) as outgoing:
+        courier = Courier(database, outgoing, Keys.of(settings), settings, signals)
+        wakeups = Wakeups(settings.database_url.get_secret_value(), courier.wake)
+        async with wakeups.running(), courier.running(stop, finish_seconds):
+            yield
 
 
 class Courier:
@@ -61,22 +74,23 @@ class Courier:
         self._database = database
         self._sending = SendingService(outgoing, keys)
         self._retry_seconds = settings.webhook_retry_seconds
+        self._lease = timedelta(seconds=settings.heartbeat_seconds)
         self._metrics = signals.metrics if signals else Metrics()
         self._signals = DeliverySignals(
             self._metrics, signals.tracer if signals else NO_TRACER, signals.recorder if signals else None
         )
         self._woken = asyncio.Event()
         self._statements = asyncio.Semaphore(STATEMENTS_AT_ONCE)
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: dict[asyncio.Task[None], Lease] = {}
 
-    def wake(self) -> None:
+    def wake(self, _: UUID | None = None) -> None:
         """Something has happened that a webhook may have to be told."""
         self._woken.set()
 
     @asynccontextmanager
-    async def running(self, finish_seconds: float) -> AsyncIterator[None]:
-        """Deliver until the end; what is then under way has so long to finish, and is else tried again."""
-        tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
+    async def running(self, stop: asyncio.Event, finish_seconds: float) -> AsyncIterator[None]:
+        """What is under way at the end of the block has so long to finish, and is else tried again."""
+        tasks = [asyncio.create_task(each) for each in (self._run(stop), self._keep(), self._watch())]
         try:
             yield
         finally:
@@ -99,19 +113,19 @@ class Courier:
         if free <= 0:
             return 0
         async with self._transaction() as session:
-            leases = await DeliveringRepository(session).lease(free)
+            leases = await DeliveringRepository(session).lease(free, self._lease)
         for lease in leases:
             task = asyncio.create_task(self._work_off(lease))
-            self._working.add(task)
+            self._working[task] = lease
             task.add_done_callback(self._done)
         return len(leases)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._working.discard(task)
+        del self._working[task]
         self._woken.set()
 
-    async def _run(self) -> None:
-        while True:
+    async def _run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
             self._woken.clear()
             try:
                 await self.look()
@@ -124,6 +138,15 @@ class Courier:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()
+
+    async def _keep(self) -> None:
+        """Prolong what is leased: whoever does not is dead after a while, and another one goes on."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if held := {lease.id for lease in self._working.values()}:
+                with suppress(AppError):
+                    async with self._transaction() as session:
+                        await DeliveringRepository(session).prolong(held, self._lease)
 
     async def _watch(self) -> None:
         while True:
@@ -160,7 +183,7 @@ class Courier:
         """Return attempts that are now in the log, and whether to look once more when they are made."""
         async with self._transaction() as session:
             repository = DeliveringRepository(session)
-            progress = await repository.hold(lease)
+            progress = await repository.lock_progress(lease)
             webhook = await repository.find_webhook(lease)
             if progress is None or webhook is None:
                 return [], False

@@ -28,12 +28,14 @@ from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.deliveries.models import Delivery, DeliveryStatus
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.tasks.models import Task
+from glasswork.features.webhooks.models import Webhook
 from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.models import Workspace
 
@@ -169,6 +171,34 @@ class PurgeRepository:
         )
         gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
         return len((await self._session.execute(gone)).all())
+
+    async def purge_deliveries(self) -> int:
+        """The log of a webhook is as long as things can be restored; what is still tried stays."""
+        old = (
+            select(Delivery.workspace_id, Delivery.id)
+            .where(Delivery.created_at < func.now() - self._age, Delivery.status != DeliveryStatus.PENDING)
+            .limit(self._batch)
+            .with_for_update(skip_locked=True)
+        )
+        key = tuple_(Delivery.workspace_id, Delivery.id)
+        gone = await self._session.execute(delete(Delivery).where(key.in_(old)).returning(Delivery.id))
+        return len(gone.all())
+
+    async def purge_webhooks(self) -> int:
+        """With what was still to be sent to them, a batch of that at a time."""
+        gone = select(Webhook.workspace_id, Webhook.id).where(self._is_old(Webhook.deleted_at))
+        webhooks = [(row[0], row[1]) for row in await self._session.execute(gone.limit(self._batch))]
+        its = tuple_(Delivery.workspace_id, Delivery.webhook_id).in_(webhooks)
+        some = select(Delivery.workspace_id, Delivery.id).where(its).limit(self._batch)
+        key = tuple_(Delivery.workspace_id, Delivery.id)
+        left = await self._session.execute(delete(Delivery).where(key.in_(some)).returning(Delivery.id))
+        if len(left.all()) == self._batch:
+            return self._batch
+        await self._session.execute(
+            delete(Webhook).where(tuple_(Webhook.workspace_id, Webhook.id).in_(webhooks))
+        )
+        await self._blank(webhooks)
+        return len(webhooks)
 
     async def _purge(self, table: type[Comment | Task | Project], gone: Sequence[tuple[UUID, UUID]]) -> int:
         """The events keep their place in the sequence, and lose what they held."""

@@ -20,6 +20,8 @@ class PurgeService:
         for step in (
             PurgeRepository.purge_tasks,
             PurgeRepository.purge_comments,
+            PurgeRepository.purge_deliveries,
+            PurgeRepository.purge_webhooks,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_remains,
