@@ -148,7 +148,7 @@ class TestAttempt:
 
         receiver.behave = linger
         await change(owner, project)
-        async with asyncio.timeout(SECONDS), observed.courier.running(finish_seconds=0):
+        async with asyncio.timeout(SECONDS), observed.courier.running(asyncio.Event(), 0):
             await begun.wait()
         assert observed.value("attempts_total", outcome="unknown") == 1
         assert observed.answers() == {"false": 0, "true": 0}
