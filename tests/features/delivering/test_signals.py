@@ -378,6 +378,7 @@ class TestWhatWaits:
         await make_task(owner, project)
         await deliver(courier)
         await execute("UPDATE workspace_events SET at = at - interval '1 hour'")
+        await execute("UPDATE webhook_progress SET leased_until = now() - interval '1 hour'")
         again = {"since": "2020-01-01T00:00:00Z"}
         assert (await owner.post(f"/webhooks/{webhook['id']}/redeliveries", again)).json()["first_seq"]
         assert await oldest(database) < 60
