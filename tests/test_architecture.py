@@ -34,6 +34,7 @@ PUBLIC_OPERATIONS = {
     "request_password_reset",
     "reset_password",
     "confirm_email",
+    "receive_message",
     "health",
     "ready",
 }

@@ -62,11 +62,13 @@ from glasswork.features.deliveries.router import router as deliveries
 from glasswork.features.delivering.service import delivering
 from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
+from glasswork.features.hooks.router import router as hooks
 from glasswork.features.idempotency.route import keyed
 from glasswork.features.identities.router import router as identities
 from glasswork.features.invitations.router import acceptance
 from glasswork.features.invitations.router import router as invitations
 from glasswork.features.jobs.router import router as jobs
+from glasswork.features.links.router import router as links
 from glasswork.features.members.router import router as members
 from glasswork.features.notifications.router import router as notifications
 from glasswork.features.operations import router as page
@@ -77,6 +79,7 @@ from glasswork.features.projects.router import router as projects
 from glasswork.features.publishing.service import publishing
 from glasswork.features.realtime.router import router as realtime
 from glasswork.features.realtime.service import Hub
+from glasswork.features.receiving.router import router as receiving
 from glasswork.features.relations.router import router as relations
 from glasswork.features.removals.router import router as removals
 from glasswork.features.search.router import router as search
@@ -119,16 +122,17 @@ TAGS = [
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
+    {"name": "hooks", "description": "Where other programs tell what happened there."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
 ]
 
 ROUTERS = (
-    *(tasks, history, placement, relations, watchers, comments, attachments, uploads, notifications),
+    *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    announcements,
+    *(announcements, hooks, receiving),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 

@@ -9,11 +9,14 @@ from glasswork.features.attachments import models as attachments
 from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.deliveries import models as deliveries
+from glasswork.features.hooks import models as hooks
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
 from glasswork.features.invitations import models as invitations
+from glasswork.features.links import models as links
 from glasswork.features.notifications import models as notifications
 from glasswork.features.projects import models as projects
+from glasswork.features.receiving import models as receiving
 from glasswork.features.relations import models as relations
 from glasswork.features.second_factors import models as second_factors
 from glasswork.features.setup import models as setup
@@ -32,13 +35,16 @@ __all__ = [
     "deliveries",
     "events",
     "guessing",
+    "hooks",
     "idempotency",
     "identities",
     "invitations",
     "jobs",
+    "links",
     "mail",
     "notifications",
     "projects",
+    "receiving",
     "relations",
     "second_factors",
     "setup",

@@ -203,6 +203,8 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "provider": "acme",
             "task_id": tasks[0],
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
+            "link_id": make(f"/tasks/{tasks[0]}/links", url="https://example.com")["id"],
+            "hook_id": make(f"{path}/hooks", kind="github", name="H")["id"],
             "attachment_id": put_file(client, tasks[0]),
             "token": "none-of-ours",
             "notification_id": str(uuid4()),  # none comes of what one does oneself

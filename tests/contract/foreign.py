@@ -12,7 +12,9 @@ from tests.factories.files import make_attachment
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
+    make_hook,
     make_label,
+    make_link,
     make_project,
     make_status,
     make_task,
@@ -75,6 +77,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     related = {"kind": "blocks", "task_id": own["done_task_id"]}
     comment = await make_comment(caller, {"id": own["archived_task_id"]}, body=f"{MARK} words")
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
+    link = await make_link(caller, {"id": own["task_id"]}, title=f"{MARK} page")
+    hook = await make_hook(caller, workspace, name=f"{MARK} hook")
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
@@ -92,6 +96,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/workspaces/{workspace['id']}/invitations/{invited['id']}",
         f"/attachments/{attachment['id']}",
         f"/webhooks/{webhook['id']}",
+        f"/tasks/{own['task_id']}/links/{link['id']}",
+        f"/hooks/{hook['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -112,6 +118,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "api_token_id": token["id"],
         "relation_id": relation["id"],
         "invitation_id": invited["id"],
+        "link_id": link["id"],
+        "hook_id": hook["id"],
         "attachment_id": attachment["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],

@@ -41,6 +41,8 @@ BEYOND_SCHEMA = {
     "invalid_cursor",
     "invalid_recurrence",
     "malformed_etag",
+    "needed_by_kind",
+    "not_of_kind",
     "position_out_of_range",
     "scope_beyond_workspace",
     "too_deep",

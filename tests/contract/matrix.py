@@ -69,7 +69,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_oidc_providers", "begin_oidc", "link_identity", "list_identities"),
             *("follow_link", "show_unsubscription", "unsubscribe"),
             *("list_notifications", "count_notifications", "read_all_notifications"),
-            "get_notification_preferences",
+            *("get_notification_preferences", "receive_message"),
         ),
         EVERYBODY,
     ),
@@ -96,6 +96,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("get_status", "list_workspace_labels"),
             *("list_project_tasks", "list_workspace_tasks", "get_task", "get_task_by_key"),
             *("search_tasks", "list_subtasks", "list_relations", "get_relation"),
+            *("list_task_links", "get_task_link"),
             *("list_task_history", "get_project_board", "get_project_summary"),
             *("list_attachments", "get_attachment", "download_attachment", "get_thumbnail", "get_link"),
             *("list_comments", "get_comment", "list_comment_versions"),
@@ -108,7 +109,8 @@ DUE: dict[str, Mapping[str, int]] = {
         (
             *("create_task", "update_task", "delete_task", "restore_task", "complete_task", "reopen_task"),
             *("position_task", "move_task", "archive_task", "unarchive_task", "watch_task", "unwatch_task"),
-            *("create_relation", "delete_relation", "bulk_change_tasks"),
+            *("create_relation", "delete_relation", "create_task_link", "delete_task_link"),
+            "bulk_change_tasks",
             *("put_attachment", "delete_attachment"),
             *("create_label", "update_label", "delete_label"),
             *("undo_task_change", "create_project"),
@@ -121,6 +123,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("update_workspace", "update_member", "remove_member", "update_project", "delete_project"),
             *("create_status", "update_status", "delete_status", "create_workspace_label"),
             *("create_invitation", "list_invitations", "get_invitation", "withdraw_invitation"),
+            *("create_hook", "list_hooks", "get_hook", "update_hook", "change_hook_secret", "delete_hook"),
             *("list_workspace_audit", "delete_comment", "restore_comment", "create_workspace_announcement"),
             *("create_webhook", "list_webhooks", "get_webhook", "update_webhook", "delete_webhook"),
             *("change_webhook_secret", "ping_webhook", "list_deliveries", "get_delivery"),
@@ -199,7 +202,7 @@ class World:
     async def answer(self, operation: Operation, person: str) -> Response:
         path, options = prepare(operation, self.things)
         bearer = self._bearer(operation, person)
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        headers = options.pop("headers", {}) | ({"Authorization": f"Bearer {bearer}"} if bearer else {})
         url = f"{API_PREFIX}{path}"
         return await self.callers.client.request(operation.method, url, headers=headers, **options)
 

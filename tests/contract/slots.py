@@ -11,15 +11,14 @@ from glasswork.core.http.resources import API_PREFIX
 
 from .things import Things
 from .walker import Operation, operations
-from .world import BODIES, FILES, FORMS, QUERIES, SUBJECTS, filled, subjects
+from .world import BODIES, FILES, FORMS, HEADERS, QUERIES, SUBJECTS, file_of, filled, subjects
 
 Steps = tuple[str | int, ...]
 Schema = dict[str, Any]
 
-INSIDE = {"workspace", "project", "status", "label", "task", "attachment"}
+INSIDE = {"workspace", "project", "status", "label", "task", "attachment", "hook"}
 """What is of a workspace and has a path of its own."""
 
-BINARY = "application/octet-stream"
 MODES = ("atomic", "best_effort")
 CHANGES: Mapping[str, dict[str, Any]] = {
     "create": {"project_id": "{project_id}", "title": "T"},
@@ -87,15 +86,16 @@ class Call:
     @property
     def is_in_workspace(self) -> bool:
         """Whether its path leads into one, to which not all have access."""
-        return any(slot.place == "path" and slot.kind in INSIDE for slot in self.slots())
+        leads_inside = any(slot.place == "path" and slot.kind in INSIDE for slot in self.slots())
+        return leads_inside and not self.operation.is_public
 
     def slots(self) -> Iterator[Slot]:
         for parameter in self.declared.get("parameters", ()):
             for steps, schema in self._leaves(parameter["schema"], (parameter["name"],), None):
                 yield Slot(parameter["in"], steps, schema)
-        for media_type, content in self.declared.get("requestBody", {"content": {}})["content"].items():
-            if media_type == BINARY:
-                continue
+        if self.operation.name in FILES:
+            return
+        for content in self.declared.get("requestBody", {"content": {}})["content"].values():
             for steps, schema in self._leaves(content["schema"], (), self.body):
                 yield Slot("body", steps, schema)
 
@@ -115,7 +115,7 @@ class Call:
         places: dict[str, Any] = {
             "path": subjects(self.operation, things),
             "query": filled(dict(self.query), things),
-            "header": {},
+            "header": filled(HEADERS.get(self.operation.name, {}), things),
             "body": filled(self.body, things),
         }
         for slot, value in placed:
@@ -129,7 +129,7 @@ class Call:
             "params": places["query"],
             "headers": places["header"],
             **({} if self.body is None else {kind: places["body"]}),
-            **({"content": FILES[self.operation.name]} if self.operation.name in FILES else {}),
+            **({"content": file_of(self.operation, things)} if self.operation.name in FILES else {}),
         }
 
     def _leaves(self, schema: Schema, steps: Steps, value: Any) -> Iterator[tuple[Steps, Schema]]:

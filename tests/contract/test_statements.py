@@ -26,7 +26,14 @@ ROWS = 15
 ROLE_FIRST = dict.fromkeys(
     (
         *("list_users", "get_user", "list_jobs", "get_job", "list_audit", "list_workspace_audit"),
-        *("list_invitations", "get_invitation", "get_member", "list_webhooks", "list_deliveries"),
+        *(
+            "list_invitations",
+            "get_invitation",
+            "get_member",
+            "list_webhooks",
+            "list_deliveries",
+            "list_hooks",
+        ),
     ),
     2,
 )

@@ -18,7 +18,9 @@ from tests.factories.tracker import (
     make_announcement,
     make_api_token,
     make_comment,
+    make_hook,
     make_label,
+    make_link,
     make_project,
     make_status,
     make_task,
@@ -26,6 +28,7 @@ from tests.factories.tracker import (
     make_workspace_label,
 )
 from tests.factories.webhooks import make_webhook
+from tests.features.receiving.senders import Github, encoded, push
 from tests.features.second_factors.authenticator import (
     RECOVERY_CODE,
     begin,
@@ -64,6 +67,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **await make_webhook_things(owner, workspace, mark),
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
+        **await make_hook_things(owner, workspace, things, mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -83,6 +87,7 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
     await owner.put(f"/tasks/{whole['id']}/watchers/{member.id}")
     await owner.put(f"/tasks/{archived['id']}/archive")
     related = {"kind": "blocks", "task_id": part["id"]}
+    link = await make_link(owner, task, title=f"{mark} page")
     comment = await make_comment(owner, task, body=f"{mark} words")
     await make_comment(member, task, body=f"{mark} answer", reply_to_id=comment["id"])
     await owner.patch(f"/comments/{comment['id']}", {"body": f"{mark} other words"})
@@ -103,6 +108,7 @@ async def make_project_things(owner: Caller, member: Caller, workspace: dict[str
         "whole_task_id": whole["id"],
         "whole_task_key": whole["key"],
         "archived_task_id": archived["id"],
+        "link_id": link["id"],
         "comment_id": comment["id"],
         "deleted_comment_id": deleted_comment["id"],
         "reaction": "heart",
@@ -127,6 +133,18 @@ async def make_webhook_things(owner: Caller, workspace: dict[str, Any], mark: st
     webhook = await make_webhook(owner, workspace, f"https://example.com/{mark}")
     ping = await owner.post(f"/webhooks/{webhook['id']}/pings")
     return {"webhook_id": webhook["id"], "delivery_id": ping.json()["id"]}
+
+
+async def make_hook_things(owner: Caller, workspace: dict[str, Any], things: Things, mark: str) -> Things:
+    """And what GitHub may say there, once."""
+    hook = await make_hook(owner, workspace, name=f"{mark} hook")
+    message = encoded(push(f"Fixes {things['whole_task_key']}"))
+    signed = Github(owner.client, hook).sign(message)
+    return {
+        "hook_id": hook["id"],
+        "message": message.decode(),
+        "message_signature": signed["X-Hub-Signature-256"],
+    }
 
 
 async def make_account_things(callers: Callers, owner: Caller) -> Things:

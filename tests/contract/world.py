@@ -56,6 +56,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_relation": {"kind": "blocks", "task_id": "{done_task_id}"},
     "create_announcement": {"subject": "News", "body": "Of all."},
     "create_workspace_announcement": {"subject": "News", "body": "Of the team."},
+    "create_task_link": {"url": "https://example.com/other"},
+    "create_hook": {"kind": "json", "name": "H", "project_id": "{project_id}", "mapping": {"title": "/t"}},
+    "update_hook": {"name": "I"},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "create_webhook": {"url": "https://example.com/changes"},
@@ -72,7 +75,14 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "refresh": {"refresh_token": "{refresh_token}"},
 }
-FILES = {"put_attachment": b"words"}
+FILES = {"put_attachment": "words", "receive_message": "{message}"}
+HEADERS = {
+    "receive_message": {
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": "delivery",
+        "X-Hub-Signature-256": "{message_signature}",
+    }
+}
 FORMS = {"log_in": {"username": "{email}", "password": PASSWORD, "code": "{code}"}}
 QUERIES = {
     "search_tasks": {"q": "task"},
@@ -99,11 +109,13 @@ SUBJECTS = {
 
 def prepare(operation: Operation, things: Things) -> tuple[str, dict[str, Any]]:
     """Return its path below the prefix, and what else httpx2 needs to call it."""
-    options = {}
+    options: dict[str, Any] = {}
     if body := BODIES.get(operation.name):
         options["json"] = filled(body, things)
-    if content := FILES.get(operation.name):
-        options["content"] = content
+    if operation.name in FILES:
+        options["content"] = file_of(operation, things)
+    if headers := HEADERS.get(operation.name):
+        options["headers"] = filled(headers, things)
     if query := QUERIES.get(operation.name):
         options["params"] = filled(query, things)
     if form := FORMS.get(operation.name):
@@ -115,6 +127,12 @@ def subjects(operation: Operation, things: Things) -> Things:
     """Return what stands in its path."""
     others: Things = filled(SUBJECTS.get(operation.name, {}), things)
     return things | others
+
+
+def file_of(operation: Operation, things: Things) -> bytes:
+    """Return what is sent as it is."""
+    text: str = filled(FILES[operation.name], things)
+    return text.encode()
 
 
 def filled(value: Any, things: Things) -> Any:

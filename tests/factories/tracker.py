@@ -62,6 +62,18 @@ async def make_announcement(admin: Caller, workspace: dict[str, Any], **fields: 
     return await _make(admin, f"/workspaces/{workspace['id']}/announcements", new | fields)
 
 
+async def make_link(member: Caller, task: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    new = {"url": f"https://example.com/{number}", "title": f"Page {number}"}
+    return await _make(member, f"/tasks/{task['id']}/links", new | fields)
+
+
+async def make_hook(admin: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    new = {"kind": "github", "name": f"Hook {number}"}
+    return await _make(admin, f"/workspaces/{workspace['id']}/hooks", new | fields)
+
+
 async def multiply_tasks(database: Database, times: int) -> None:
     """Give the one task that there is so many copies."""
     columns = text(

@@ -21,7 +21,9 @@ from tests.factories.files import make_attachment
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
+    make_hook,
     make_label,
+    make_link,
     make_project,
     make_task,
     make_workspace,
@@ -70,7 +72,7 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     ada = await callers.user()
     owner = await callers.user()
     workspace = await make_workspace(owner, name="Ada is here")
-    body = {"email": ada.email, "role": "member"}
+    body = {"email": ada.email, "role": "admin"}
     path = f"/workspaces/{workspace['id']}/invitations"
     token = (await owner.post(path, body)).json()["token"]
     await ada.post("/invitations/accept", {"token": token})
@@ -85,6 +87,10 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
         await ada.put(f"/comments/{comment['id']}/reactions/{reaction}")
     await make_comment(owner, gone, body="Bob said it")
     await make_attachment(ada, gone, name="Ada's.pdf")
+    await make_link(ada, gone, title="Ada's page")
+    await make_link(owner, gone, title="Bob's page")
+    await make_hook(ada, workspace, name="Ada's hook")
+    await make_hook(owner, workspace, name="Bob's hook")
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}
@@ -119,6 +125,8 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["reactions"] for each in document["reactions"]] == [["eyes", "heart"]]
     assert {each["purpose"] for each in document["one_time_tokens"]} == {"change_email", "reset_password"}
     assert [each["name"] for each in document["attachments"]] == ["Ada's.pdf"]
+    assert [each["title"] for each in document["links"]] == ["Ada's page"]
+    assert [each["name"] for each in document["hooks"]] == ["Ada's hook"]
     assert [each["kind"] for each in document["notifications"]] == ["assigned"]
     assert [each["mail"] for each in document["notification_preferences"]] == ["none"]
     told = [each["type"] for each in document["events"]]

@@ -18,7 +18,9 @@ from tests.factories.files import make_attachment
 from tests.factories.tracker import (
     make_announcement,
     make_comment,
+    make_hook,
     make_label,
+    make_link,
     make_project,
     make_status,
     make_task,
@@ -105,17 +107,21 @@ class TestTasks:
         assert expected != before
         assert await events(owner, workspace) == expected
 
-    async def test_neither_do_those_of_its_files(self, callers: Callers, database: Database) -> None:
+    async def test_neither_do_those_of_its_files_and_links(
+        self, callers: Callers, database: Database
+    ) -> None:
         owner = await callers.user()
         workspace = await make_workspace(owner)
         project = await make_project(owner, workspace)
         gone, kept = await make_task(owner, project), await make_task(owner, project)
         files = [await make_attachment(owner, task) for task in (gone, kept)]
+        links = [await make_link(owner, task) for task in (gone, kept)]
         await delete(owner, database, "tasks", gone, OLD)
         await purge(database)
         blank = await blank_ids(owner, workspace)
-        assert [file["id"] in blank for file in files] == [True, False]
-        assert await ids(database, "attachments") == {files[1]["id"]}
+        for table, things in (("attachments", files), ("task_links", links)):
+            assert [thing["id"] in blank for thing in things] == [True, False]
+            assert await ids(database, table) == {things[1]["id"]}
 
     async def test_a_batch_is_a_transaction(self, committing_callers: Callers) -> None:
         database = committing_callers.database
@@ -320,6 +326,49 @@ class TestTraces:
         held = [item["before"] is not None or item["after"] is not None for item in after]
         assert [item["type"] for item in after] == [item["type"] for item in before]
         assert held == [True, True, True, False, False, True, True]
+
+    async def test_so_are_those_of_links_and_hooks(self, committing_callers: Callers, server: Server) -> None:
+        database = committing_callers.database
+        owner = await committing_callers.user()
+        workspace = await make_workspace(owner)
+        task = await make_task(owner, await make_project(owner, workspace))
+        links = [await make_link(owner, task) for _ in range(2)]
+        hooks = [await make_hook(owner, workspace) for _ in range(2)]
+        await owner.delete(f"/tasks/{task['id']}/links/{links[0]['id']}")
+        await delete(owner, database, "hooks", hooks[0], OLD)
+        # The role that serves may not do this.
+        await server.execute(
+            "UPDATE workspace_events SET at = now() - interval '31 days'",
+            database=database.engine.url.database,
+        )
+        await purge(database)
+        blank = await blank_ids(owner, workspace)
+        assert [thing["id"] in blank for thing in (*links, *hooks)] == [True, False, True, False]
+
+    async def test_messages_that_would_be_too_old_are_forgotten(
+        self, callers: Callers, database: Database
+    ) -> None:
+        """Those that do not say how old they are go with their hook."""
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        hooks = [await make_hook(owner, workspace) for _ in range(2)]
+        received = text(
+            "INSERT INTO received_messages (workspace_id, id, hook_id, message_id, signature, received_at)"
+            " SELECT workspace_id, gen_random_uuid(), id, age || coalesce(signature, ''), signature || age,"
+            " now() - CAST(age AS interval)"
+            " FROM hooks, unnest(ARRAY[:old, :young]) AS age, unnest(ARRAY['s', NULL]) AS signature"
+        )
+        async with database.system_transaction() as session:
+            await session.execute(received, {"old": OLD, "young": YOUNG})
+        await purge(database)
+        left = text("SELECT message_id FROM received_messages ORDER BY message_id")
+        async with database.reading() as session:
+            assert (await session.scalars(left)).all() == sorted([YOUNG, f"{YOUNG}s", f"{OLD}s"] * 2)
+        await delete(owner, database, "hooks", hooks[0], YOUNG)
+        await delete(owner, database, "hooks", hooks[1], OLD)
+        await purge(database)
+        async with database.reading() as session:
+            assert len((await session.scalars(left)).all()) == 3
 
     async def test_of_jobs_that_are_done_are_forgotten_in_time(
         self, callers: Callers, database: Database

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, Uuid, bindparam, func, or_, select, update
+from sqlalchemy import Row, Uuid, bindparam, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -157,6 +157,9 @@ class SessionRepository:
     async def add(self, user_session: UserSession) -> None:
         self._session.add(user_session)
         await self._session.flush()
+
+    async def remove(self, session_id: UUID) -> None:
+        await self._session.execute(delete(UserSession).where(UserSession.id == session_id))
 
     async def rotate(self, session_id: UUID, sequence: int) -> UUID | None:
         """Take the place of the token with this sequence, if it is the valid one; return whose it is.

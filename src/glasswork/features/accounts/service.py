@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -179,6 +181,16 @@ class SessionService:
         user_session = UserSession(id=uuid7(), user_id=user.id, user_agent=command, sequence=0)
         await self._sessions.add(user_session)
         return Actor(user.id, user_session.id)
+
+    @asynccontextmanager
+    async def lending(self, actor: Actor) -> AsyncIterator[None]:
+        """Let what a user has set up act for them: with a session that ends before the transaction does.
+
+        So nobody else ever sees it; whether the user's account stands, and what they may, is asked as ever.
+        """
+        await self._sessions.add(UserSession(id=actor.session_id, user_id=actor.user_id, sequence=0))
+        yield
+        await self._sessions.remove(actor.session_id)
 
     async def mark_authenticated(self, actor: Actor) -> None:
         """For whoever has let the actor prove once more who they are."""

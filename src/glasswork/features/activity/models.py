@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, Index, Text, func, literal_column
 
 from glasswork.core.events import WorkspaceEvent
 from glasswork.features.attachments.events import AttachmentDeleted
+from glasswork.features.links.events import LinkDeleted
 from glasswork.features.relations.events import RelationDeleted
 
 
@@ -16,7 +17,9 @@ def _was(field: str) -> ColumnElement[str]:
     return WorkspaceEvent.before.op("->>", return_type=Text())(_constant(field))
 
 
-GONE = WorkspaceEvent.type.in_([_constant(event.type) for event in (AttachmentDeleted, RelationDeleted)])
+GONE = WorkspaceEvent.type.in_(
+    [_constant(event.type) for event in (AttachmentDeleted, RelationDeleted, LinkDeleted)]
+)
 GONE_FROM = func.coalesce(_was("task_id"), _was("from_id"))
 """The id of the task, as text."""
 GONE_TO = _was("to_id")

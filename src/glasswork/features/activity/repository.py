@@ -29,6 +29,7 @@ from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
 from glasswork.features.accounts.models import User
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment
+from glasswork.features.links.models import TaskLink
 from glasswork.features.projects.access import access as project_access
 from glasswork.features.projects.models import Project
 from glasswork.features.relations.models import Relation
@@ -103,6 +104,7 @@ def _about(tasks: CTE) -> AnySelect:
         select(tasks.c.id),
         of(Comment, Comment.task_id),
         of(Attachment, Attachment.task_id),
+        of(TaskLink, TaskLink.task_id),
         of(Relation, Relation.from_id),
         of(Relation, Relation.to_id),
         gone(GONE_FROM),

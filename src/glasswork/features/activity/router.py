@@ -78,5 +78,5 @@ async def list_project_activity(
 async def list_task_activity(
     task_id: TaskId, query: Annotated[ActivityQuery, Query()], actor: Reader, activity: Activity
 ) -> Page[Any]:
-    """Tell what happened to a task, its comments, files and relations, newest first."""
+    """Tell what happened to a task, its comments, files, links and relations, newest first."""
     return await activity.of_task(actor, task_id, query)

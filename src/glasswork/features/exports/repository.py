@@ -29,8 +29,10 @@ from glasswork.features.accounts.models import ApiToken, UserSession
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
+from glasswork.features.hooks.models import Hook
 from glasswork.features.identities.models import Identity
 from glasswork.features.invitations.models import Invitation
+from glasswork.features.links.models import TaskLink
 from glasswork.features.notifications.models import Notification, Preference
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.second_factors.models import TotpSecret
@@ -195,6 +197,30 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             Attachment.created_at,
         ).where(Attachment.created_by == _USER_ID),
         Attachment.id,
+    ),
+    "links": (
+        select(
+            TaskLink.id,
+            TaskLink.workspace_id,
+            TaskLink.task_id,
+            TaskLink.kind,
+            TaskLink.url,
+            TaskLink.title,
+            TaskLink.created_at,
+        ).where(TaskLink.created_by == _USER_ID),
+        TaskLink.id,
+    ),
+    "hooks": (
+        select(
+            Hook.id,
+            Hook.workspace_id,
+            Hook.project_id,
+            Hook.kind,
+            Hook.name,
+            Hook.mapping,
+            Hook.created_at,
+        ).where(Hook.created_by == _USER_ID),
+        Hook.id,
     ),
     "notifications": (
         select(

@@ -9,9 +9,12 @@ from glasswork.core.schemas import (
     ApiTokenId,
     AttachmentId,
     CommentId,
+    HookId,
     IdentityId,
     InvitationId,
+    LinkId,
     Output,
+    ProjectId,
     Reference,
     SessionId,
     TaskId,
@@ -22,6 +25,9 @@ from glasswork.features.accounts.schemas import UserRead
 from glasswork.features.comments.models import Reaction
 from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
+from glasswork.features.hooks.models import HookKind
+from glasswork.features.hooks.schemas import TaskMapping
+from glasswork.features.links.models import LinkKind
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.schemas import PreferenceRead
 from glasswork.features.tasks.schemas import TaskRead
@@ -129,6 +135,26 @@ class AttachmentExport(Output):
     created_at: datetime
 
 
+class LinkExport(Output):
+    id: LinkId
+    workspace_id: WorkspaceId
+    task_id: TaskId
+    kind: LinkKind
+    url: str
+    title: str | None
+    created_at: datetime
+
+
+class HookExport(Output):
+    id: HookId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    kind: HookKind
+    name: str
+    mapping: TaskMapping | None
+    created_at: datetime
+
+
 class NotificationExport(Output):
     workspace_id: WorkspaceId
     kind: Kind
@@ -174,6 +200,8 @@ class AccountExport(Output):
     comments: list[CommentExport] = Field(description="Made by me, wherever.")
     reactions: list[ReactionsExport] = Field(description="Mine to the comments of all.")
     attachments: list[AttachmentExport] = Field(description="Files that I gave to tasks, wherever.")
+    links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
+    hooks: list[HookExport] = Field(description="Made by me, wherever.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")

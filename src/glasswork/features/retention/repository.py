@@ -29,17 +29,24 @@ from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.deliveries.models import Delivery, DeliveryStatus
+from glasswork.features.hooks.models import Hook
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
 from glasswork.features.invitations.events import InvitationDeleted
+from glasswork.features.links.events import LinkDeleted
+from glasswork.features.links.models import TaskLink
 from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
+from glasswork.features.receiving.models import ReceivedMessage
 from glasswork.features.tasks.models import Task
 from glasswork.features.webhooks.models import Webhook
 from glasswork.features.workflow.events import StatusDeleted
 from glasswork.features.workspaces.models import Workspace
 
-AT_ONCE = (LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type)
+AT_ONCE = (
+    *(LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type),
+    LinkDeleted.type,
+)
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
 
@@ -73,7 +80,7 @@ class PurgeRepository:
         return len(rows)
 
     async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone; with what was said about them, and their files."""
+        """Also those whose project or workspace is gone; with what was said or put there."""
         gone = (
             select(Task.workspace_id, Task.id)
             .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
@@ -84,7 +91,7 @@ class PurgeRepository:
             .limit(self._batch)
         )
         tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        for part in (Comment, Attachment):
+        for part in (Comment, Attachment, TaskLink):
             is_about = tuple_(part.workspace_id, part.task_id).in_(tasks)
             await self._blank(select(part.workspace_id, part.id).where(is_about))
         return await self._purge(Task, tasks)
@@ -160,6 +167,15 @@ class PurgeRepository:
         gone = delete(Notification).where(Notification.id.in_(batch)).returning(Notification.id)
         return len((await self._session.execute(gone)).all())
 
+    async def purge_messages(self) -> int:
+        """Those that would be too old to be taken again; the others go with their hook."""
+        key = (ReceivedMessage.workspace_id, ReceivedMessage.id)
+        old = select(*key).where(
+            ReceivedMessage.signature.is_(None), ReceivedMessage.received_at < func.now() - self._age
+        )
+        gone = delete(ReceivedMessage).where(tuple_(*key).in_(old.limit(self._batch)))
+        return len((await self._session.execute(gone.returning(ReceivedMessage.id))).all())
+
     async def purge_keys(self) -> int:
         """They are of no use any more, not even those that were never sent again."""
         key = (IdempotencyKey.user_id, IdempotencyKey.operation, IdempotencyKey.key)
@@ -185,22 +201,26 @@ class PurgeRepository:
         return len(gone.all())
 
     async def purge_webhooks(self) -> int:
-        """With what was still to be sent to them, a batch of that at a time."""
-        gone = select(Webhook.workspace_id, Webhook.id).where(self._is_old(Webhook.deleted_at))
-        webhooks = [(row[0], row[1]) for row in await self._session.execute(gone.limit(self._batch))]
-        its = tuple_(Delivery.workspace_id, Delivery.webhook_id).in_(webhooks)
-        some = select(Delivery.workspace_id, Delivery.id).where(its).limit(self._batch)
-        key = tuple_(Delivery.workspace_id, Delivery.id)
-        left = await self._session.execute(delete(Delivery).where(key.in_(some)).returning(Delivery.id))
+        """With what was sent to them."""
+        return await self._purge_with(Webhook, Delivery, Delivery.webhook_id)
+
+    async def purge_hooks(self) -> int:
+        """With what they have taken."""
+        return await self._purge_with(Hook, ReceivedMessage, ReceivedMessage.hook_id)
+
+    async def _purge_with(self, table: Any, part: Any, owner_id: Any) -> int:
+        """Delete the parts first, a batch at a time, so that no cascade is a large one."""
+        old = select(table.workspace_id, table.id).where(self._is_old(table.deleted_at)).limit(self._batch)
+        gone = [(row[0], row[1]) for row in await self._session.execute(old)]
+        its = tuple_(part.workspace_id, owner_id).in_(gone)
+        some = select(part.workspace_id, part.id).where(its).limit(self._batch)
+        key = tuple_(part.workspace_id, part.id)
+        left = await self._session.execute(delete(part).where(key.in_(some)).returning(part.id))
         if len(left.all()) == self._batch:
             return self._batch
-        await self._session.execute(
-            delete(Webhook).where(tuple_(Webhook.workspace_id, Webhook.id).in_(webhooks))
-        )
-        await self._blank(webhooks)
-        return len(webhooks)
+        return await self._purge(table, gone)
 
-    async def _purge(self, table: type[Comment | Task | Project], gone: Sequence[tuple[UUID, UUID]]) -> int:
+    async def _purge(self, table: Any, gone: Sequence[tuple[UUID, UUID]]) -> int:
         """The events keep their place in the sequence, and lose what they held."""
         await self._session.execute(delete(table).where(tuple_(table.workspace_id, table.id).in_(gone)))
         await self._blank(gone)

@@ -22,6 +22,7 @@ class PurgeService:
             PurgeRepository.purge_comments,
             PurgeRepository.purge_deliveries,
             PurgeRepository.purge_webhooks,
+            PurgeRepository.purge_hooks,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_remains,
@@ -29,6 +30,7 @@ class PurgeService:
             PurgeRepository.purge_notifications,
             PurgeRepository.purge_letters,
             PurgeRepository.purge_guesses,
+            PurgeRepository.purge_messages,
             PurgeRepository.purge_keys,
         ):
             while await self._step(step) == BATCH:

@@ -7,6 +7,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import AnyRow
+from glasswork.features.hooks.models import Hook
+from glasswork.features.hooks.policy import purpose_of as purpose_of_hook
 from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.second_factors.policy import purpose_of as purpose_of_totp
 from glasswork.features.webhooks.models import Webhook
@@ -26,6 +28,8 @@ SEALED = (
     Sealed(TotpSecret.user_id, TotpSecret.secret, purpose_of_totp),
     Sealed(Webhook.id, Webhook.secret, purpose_of_webhook),
     Sealed(Webhook.id, Webhook.previous_secret, purpose_of_webhook),
+    Sealed(Hook.id, Hook.secret, purpose_of_hook),
+    Sealed(Hook.id, Hook.previous_secret, purpose_of_hook),
 )
 
 
@@ -51,4 +55,5 @@ class SealRepository:
         same = update(table).where(
             columns[self._sealed.id.key] == row_id, columns[self._sealed.secret.key] == secret
         )
-        await self._session.execute(same.values({self._sealed.secret.key: resealed}))
+        kept = {"updated_at": columns.updated_at} if "updated_at" in columns else {}
+        await self._session.execute(same.values({self._sealed.secret.key: resealed, **kept}))

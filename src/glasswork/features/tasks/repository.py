@@ -13,6 +13,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -52,16 +53,17 @@ class TaskRepository:
         return row
 
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
-        project_key, _, number = key.rpartition("-")
-        statement = TASKS.where(
-            Task.workspace_id == workspace_id,
-            Task.id.in_(_ids_by_key(workspace_id, project_key, int(number))),
-        )
+        found = _ids_by_keys(workspace_id, [_parts(key)]).subquery()
+        statement = TASKS.where(Task.workspace_id == workspace_id, Task.id.in_(select(found.c.id)))
         row = (await self._session.execute(statement, actor.binds)).one_or_none()
         if row is None:
             await ensure_signed_in(self._session, actor)
             raise TaskNotFoundError(key)
         return row
+
+    async def ids_by_keys(self, workspace_id: UUID, keys: Collection[str]) -> dict[str, UUID]:
+        rows = await self._session.execute(_ids_by_keys(workspace_id, [_parts(key) for key in keys]))
+        return {f"{project_key}-{number}": task_id for project_key, number, task_id in rows}
 
     async def get_all(self, actor: Actor, task_ids: Sequence[UUID]) -> Sequence[AnyRow]:
         """Those of them that are there, in the order of their ids."""
@@ -219,14 +221,25 @@ class TaskRepository:
         await self._session.flush()
 
 
-def _ids_by_key(workspace_id: UUID, project_key: str, number: int) -> CompoundSelect[UUID]:
-    """Of the task that has the key now, or had it before it was moved."""
-    project = Project.workspace_id == workspace_id, Project.key == project_key, Project.deleted_at.is_(None)
+def _ids_by_keys(
+    workspace_id: UUID, keys: Collection[tuple[str, int]]
+) -> CompoundSelect[*tuple[str, int, UUID]]:
+    """Each key with the `id` of the task that has it now, or had it before it was moved."""
     return union_all(
         *(
-            select(id_)
-            .join(Project, and_(Project.workspace_id == keys.workspace_id, Project.id == keys.project_id))
-            .where(*project, keys.workspace_id == workspace_id, keys.number == number)
-            for keys, id_ in ((Task, Task.id), (FormerKey, FormerKey.task_id))
+            select(Project.key, owner.number, id_.label("id"))
+            .join(Project, and_(Project.workspace_id == owner.workspace_id, Project.id == owner.project_id))
+            .where(
+                Project.workspace_id == workspace_id,
+                Project.deleted_at.is_(None),
+                owner.workspace_id == workspace_id,
+                tuple_(Project.key, owner.number).in_(keys),
+            )
+            for owner, id_ in ((Task, Task.id), (FormerKey, FormerKey.task_id))
         )
     )
+
+
+def _parts(key: str) -> tuple[str, int]:
+    project_key, _, number = key.rpartition("-")
+    return project_key, int(number)

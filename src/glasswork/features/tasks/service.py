@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -68,6 +68,14 @@ class TaskService:
 
     async def get_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> AnyRow:
         return await self._tasks.get_by_key(actor, workspace_id, key)
+
+    async def find_by_keys(
+        self, actor: Actor, workspace_id: UUID, keys: Collection[str]
+    ) -> dict[str, AnyRow]:
+        """Those that are there, by the keys that were asked for."""
+        ids = await self._tasks.ids_by_keys(workspace_id, keys)
+        tasks = {task.id: task for task in await self._tasks.get_all(actor, list(ids.values()))}
+        return {key: tasks[task_id] for key, task_id in ids.items() if task_id in tasks}
 
     async def update(
         self, actor: Actor, task_id: UUID, changes: TaskUpdate, precondition: Precondition

@@ -1,0 +1,56 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from glasswork.core.paging import PageQuery, sort_by
+from glasswork.core.schemas import Input, Line, LinkId, Output, TaskId, UserId, WorkspaceId
+
+from .models import LinkKind
+
+MAX_TITLE = 256
+
+Url = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{1,5})?([/?#][!-~]*)?$",
+        description="Of http or https, in ASCII, without a user's name or password.",
+        examples=["https://example.com/minutes"],
+    ),
+]
+Title = Annotated[Line, Field(max_length=MAX_TITLE, examples=["Minutes of Monday"])]
+
+
+class TaskLinkCreate(Input):
+    url: Url
+    title: Title | None = None
+
+
+class TaskLinkRead(Output):
+    id: LinkId
+    workspace_id: WorkspaceId
+    task_id: TaskId
+    kind: LinkKind
+    url: str
+    title: str | None
+    version: int
+    created_by: UserId
+    created_at: datetime
+    updated_at: datetime
+
+
+class TaskLinkQuery(PageQuery):
+    sort: str = sort_by("created_at", default="created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place elsewhere that names a task."""
+
+    task_id: UUID
+    url: str
+    kind: LinkKind
+    title: str | None
