@@ -98,6 +98,28 @@ JOBS = Board(
                 is_number=True,
             ),
         ],
+        "Webhooks": [
+            Panel(
+                "Ends of attempts to deliver",
+                "cps",
+                {"{{outcome}}": rate("glasswork_webhook_attempts_total", "outcome")},
+            ),
+            Panel(
+                "p95 from a change to the first answer",
+                "s",
+                {"held up: {{held_up}}": quantile(0.95, "glasswork_webhook_first_answer_seconds", "held_up")},
+                "Held up: the receiver had failed, or had others to take before.",
+            ),
+            Panel(
+                "Not delivered yet", "short", {"{{state}}": "max by (state) (glasswork_webhook_deliveries)"}
+            ),
+            Panel(
+                "Waits for a worker for the longest time",
+                "s",
+                {"oldest": "max(glasswork_webhook_oldest_age_seconds)"},
+                "Grows when nobody delivers, whatever the receivers do.",
+            ),
+        ],
         "Stream for other services": [
             Panel("Incomplete for", "s", {"at most": "max(glasswork_stream_behind_seconds)"}),
             Panel(

@@ -55,6 +55,7 @@ class Limits(_Section):
     heartbeat_age_seconds: float
     schedule_overdue_seconds: float
     invariants_age_seconds: float
+    webhook_age_seconds: float
     stream_age_seconds: float
     series: int
 

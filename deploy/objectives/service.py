@@ -10,13 +10,18 @@ NEEDED = (
     "glasswork_ready",
     "glasswork_job_wait_seconds_count",
     "glasswork_job_queue_depth",
+    "glasswork_webhook_first_answer_seconds_count",
+    "glasswork_webhook_oldest_age_seconds",
     "glasswork_worker_heartbeat_timestamp_seconds > 0",  # who is no worker says 0
     "glasswork_schedule_next_run_timestamp_seconds",
     "glasswork_invariant_checked_timestamp_seconds",
 )
 """What alerts look at that is there as soon as the processes are; without it they are silent."""
 
-OF_WORK = ("JobFreshnessBurn", "JobQueueOld", "WorkerHeartbeatStale", "ScheduleMissed", "InvariantsUnchecked")
+OF_WORK = (
+    *("JobFreshnessBurn", "JobQueueOld", "WorkerHeartbeatStale", "ScheduleMissed", "InvariantsUnchecked"),
+    *("WebhookDeliveryBurn", "WebhookDeliveriesOld"),
+)
 OF_REQUESTS = ("ApiAvailabilityBurn", "ApiReadLatencyBurn", "ApiWriteLatencyBurn")
 OF_RESOURCES = ("DatabasePoolSaturated", "DatabasePoolTimeouts", "ReadinessFlapping")
 

@@ -47,6 +47,19 @@ def jobs(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
             mutes=("JobQueueOld", "JobFreshnessBurn", "ScheduleMissed"),
         ),
         Alert(
+            "WebhookDeliveriesOld",
+            "ticket",
+            "jobs",
+            "A webhook with something to send has waited for a worker for {{ $value | humanizeDuration }}.",
+            [
+                Condition(
+                    "max(glasswork_webhook_oldest_age_seconds)",
+                    f"> {tempo.seconds(limits.webhook_age_seconds)}",
+                )
+            ],
+            lasts="2m",
+        ),
+        Alert(
             "ScheduleMissed",
             "ticket",
             "jobs",

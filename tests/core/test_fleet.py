@@ -83,14 +83,16 @@ def test_requests_are_the_newest_or_the_slowest_of_all() -> None:
     assert [each["at"] for each in fleet.requests([one, other], "slow", 3)] == [1, 2, 3]
 
 
-def test_a_request_comes_before_its_jobs_and_times_count_from_its_start() -> None:
+def test_a_request_comes_before_what_follows_and_times_count_from_its_start() -> None:
     def entry(kind: str, at: float) -> Any:
         return {"kind": kind, "at": at, "spans": [{"start": at + 0.001}], "lines": [{"at": at + 0.002}]}
 
-    told = fleet.request([[entry("job", 10.5)], [entry("job", 10.2), entry("request", 10.0)]])
-    assert [each["offset"] for each in told] == [0, 200, 500]
-    assert told[2]["spans"] == [{"offset": 501}]
-    assert told[2]["lines"] == [{"offset": 502}]
+    ours = [entry("delivery", 9.9), entry("job", 10.2), entry("request", 10.0)]
+    told = fleet.request([[entry("job", 10.5)], ours])
+    assert [each["kind"] for each in told] == ["request", "delivery", "job", "job"]
+    assert [each["offset"] for each in told] == [100, 0, 300, 600]
+    assert told[3]["spans"] == [{"offset": 601}]
+    assert told[3]["lines"] == [{"offset": 602}]
     assert fleet.request([[], []]) == []
 
 

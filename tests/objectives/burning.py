@@ -35,6 +35,13 @@ GOOD_AND_BAD: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         ],
         ['glasswork_job_wait_seconds_count{exported_job="a"}'],
     ),
+    "webhook-delivery": (
+        [
+            'glasswork_webhook_first_answer_seconds_count{held_up="false"}',
+            'glasswork_webhook_first_answer_seconds_bucket{held_up="false",le="900.0"}',
+        ],
+        ['glasswork_webhook_first_answer_seconds_count{held_up="false"}'],
+    ),
 }
 """The series that grow with a good event, and those that grow with a bad one."""
 
@@ -43,6 +50,9 @@ ELSEWHERE = {
     f'{_REQUESTS}{{{_OF},http_route="__unmatched__",http_response_status_code="500"}}': "0+500x2000",
     f'{_SECONDS}_count{{{_OF},http_route="/docs",http_request_method="GET"}}': "0+500x2000",
     f'{_SECONDS}_count{{{_OF},http_route="/docs",http_request_method="PATCH"}}': "0+500x2000",
+    # Held up by receivers of webhooks, some for long and some not.
+    'glasswork_webhook_first_answer_seconds_count{held_up="true"}': "0+500x2000",
+    'glasswork_webhook_first_answer_seconds_bucket{held_up="true",le="900.0"}': "0+100x2000",
 }
 
 

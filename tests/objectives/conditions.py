@@ -51,6 +51,8 @@ def _absence() -> Iterator[Case]:
         "glasswork_ready",
         "glasswork_job_wait_seconds_count",
         "glasswork_job_queue_depth",
+        "glasswork_webhook_first_answer_seconds_count",
+        "glasswork_webhook_oldest_age_seconds",
         "glasswork_worker_heartbeat_timestamp_seconds",
         "glasswork_schedule_next_run_timestamp_seconds",
         "glasswork_invariant_checked_timestamp_seconds",
@@ -164,6 +166,10 @@ def _jobs() -> Iterator[Case]:
     yield silent(group, alert, "not yet", {run: "9999x99"}, 20)
     elsewhere = run.replace('"w"', '"v"')
     yield silent(group, alert, "known to another worker", {run: "0x99", elsewhere: "9999x99"}, 20)
+    age, alert = f"glasswork_webhook_oldest_age_seconds{{{_W}}}", "WebhookDeliveriesOld"
+    yield fires(group, alert, "ten minutes", {age: "610x9"}, 4, severity="ticket")
+    yield silent(group, alert, "not so long", {age: "590x9"}, 4)
+    yield silent(group, alert, "just now", {age: "610x9"}, 1)
 
 
 def _stream() -> Iterator[Case]:

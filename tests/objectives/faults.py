@@ -109,6 +109,12 @@ def _queue_is_locked(world: World) -> Injected:
         yield
 
 
+def _webhooks_are_locked(world: World) -> Injected:
+    """No worker gets to them; they can be looked at."""
+    with locked(world, "webhook_progress", "EXCLUSIVE"), again_and_again(world.caller.write):
+        yield
+
+
 def _jobs_use_up_the_pool(world: World) -> Injected:
     """They wait for a lock, each with a connection in its hands."""
     with locked(world, "users"):
@@ -199,6 +205,7 @@ FAULTS: Sequence[Fault] = (
     Fault("JobQueueOld", _job_of_another_version),
     Fault("WorkerHeartbeatStale", _queue_is_locked),
     Fault("ScheduleMissed", _schedule_is_stuck),
+    Fault("WebhookDeliveriesOld", _webhooks_are_locked),
     Fault("TelemetryDropping", _collector_is_dead),
     Fault("ApiWriteLatencyBurn", _writes_wait),
     Fault("ApiReadLatencyBurn", _reads_wait),

@@ -16,7 +16,12 @@ class Programs:
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str]) -> None:
         self.data_dir = data_dir
-        self.environment = {"RATE_LIMIT_ENABLED": "false", "HEARTBEAT_SECONDS": "5", **environment}
+        self.environment = {
+            "RATE_LIMIT_ENABLED": "false",
+            "HEARTBEAT_SECONDS": "5",
+            "WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8",
+            **environment,
+        }
         self.api_port, self.worker_port = free_port(), free_port()
         self.start_api()
         self.start_worker()

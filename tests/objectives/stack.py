@@ -53,7 +53,7 @@ class Notice:
 
 @dataclass
 class Receivers:
-    """Where Alertmanager calls."""
+    """Where Alertmanager calls; webhooks call there, too, and are not kept."""
 
     notices: list[Notice] = field(default_factory=list)
     port: int = 0
@@ -63,6 +63,10 @@ class Receivers:
             if (notice.labels["alertname"], notice.status, notice.receiver) == (alert, "firing", receiver):
                 return notice
         return None
+
+    @property
+    def hook(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
 
     def has_ended(self, raised: Notice, since: int) -> bool:
         told = [notice for notice in self.notices[since:] if notice.labels == raised.labels]
@@ -76,7 +80,7 @@ def receiving() -> Iterator[Receivers]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            for alert in body["alerts"]:
+            for alert in body.get("alerts", ()):
                 notice = Notice(self.path[1:], alert["status"], alert["labels"], alert["annotations"])
                 receivers.notices.append(notice)
             self.send_response(200)

@@ -46,7 +46,7 @@ def make_world() -> Iterator[World]:
     ):
         until(lambda: len(stack.query("up == 1")) == 4)
         running.sql(CHECK)
-        caller = Caller(running.serving.client)
+        caller = Caller(running.serving.client, receivers.hook)
         caller.settle_in()
         until(lambda: stack.has("glasswork_schedule_next_run_timestamp_seconds"))
         yield World(stack, running, caller, collector)

@@ -40,7 +40,7 @@ def world() -> Iterator[tuple[Stack, Programs]]:
     ):
         until(lambda: len(stack.query("up == 1")) == 4)
         check = again_and_again(lambda: running.sql(CHECK), pause=1)
-        with check, working(Caller(running.serving.client)):
+        with check, working(Caller(running.serving.client, receivers.hook)):
             yield stack, running
 
 

@@ -17,6 +17,8 @@ _numbers = count(1)
 @dataclass
 class Caller:
     client: httpx2.Client
+    hook: str
+    """Where changes are sent."""
     headers: Mapping[str, str] = field(default_factory=dict)
     project: str = ""
     task: str = ""
@@ -31,6 +33,7 @@ class Caller:
         token = self.client.post("/api/v1/auth/token", data=credentials).json()["access_token"]
         self.headers = {"Authorization": f"Bearer {token}"}
         workspace = self.post("/workspaces", {"name": name, "slug": name})["id"]
+        self.post(f"/workspaces/{workspace}/webhooks", {"url": self.hook})
         self.project = self.post(f"/workspaces/{workspace}/projects", {"name": name, "key": "OPS"})["id"]
         self.task = self.post(f"/projects/{self.project}/tasks", {"title": "Port 8080 is open"})["id"]
 

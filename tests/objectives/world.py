@@ -67,14 +67,14 @@ def locking(world: World, mode: str, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def locked(world: World, table: str) -> Iterator[None]:
+def locked(world: World, table: str, mode: str = "ACCESS EXCLUSIVE") -> Iterator[None]:
     """All the time."""
     held, done = Event(), Event()
 
     async def hold() -> None:
         connection = await asyncpg.connect(world.programs.database_url)
         async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            await connection.execute(f"LOCK TABLE {table} IN {mode} MODE")
             held.set()
             await asyncio.to_thread(done.wait)
         await connection.close()

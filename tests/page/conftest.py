@@ -25,6 +25,7 @@ from glasswork.app import create_app
 from glasswork.core.runner import Runner
 from glasswork.core.settings import Settings
 from glasswork.features.credentials.jobs import SEND_WELCOME
+from glasswork.features.delivering.service import delivering
 from glasswork.worker import create_runner
 from tests.conftest import make_settings
 from tests.databases import SERVING, Server
@@ -82,6 +83,7 @@ class _Served:
             database_url,
             database_pool_size=faults.POOL_SIZE,
             smtp_url="smtp://127.0.0.1:1",
+            webhook_allow_cidrs=("127.0.0.0/8",),
             log_level="warning",
         )
         app = create_app(settings)
@@ -106,7 +108,8 @@ async def _working(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     resources = create_runner(settings, database, outgoing, signals, 1)._resources  # noqa: SLF001 (as the worker has them)
     runner = Runner(database, (*faults.JOBS, SEND_WELCOME), (), resources, 1, 3, signals)
     working = asyncio.create_task(runner.run())
-    yield
+    async with delivering(settings, database, signals, runner.stop, 1):
+        yield
     runner.stop.set()
     await working
 
@@ -132,8 +135,8 @@ def request_ids(base_url: str, admin: httpx2.Client) -> dict[str, str]:
     """Let everything go wrong once; return the request that it went wrong in, by the fault's name."""
     found = {fault.name: _commit(base_url, fault) for fault in FAULTS}
     for name in ("failing job", "slow job", "unreachable mail server"):
-        _wait_for_entries(admin, found[name], 2)
-    _wait_for_entries(admin, found["caller who leaves"], 1)
+        wait_for_entries(admin, found[name], 2)
+    wait_for_entries(admin, found["caller who leaves"], 1)
     return found
 
 
@@ -152,7 +155,7 @@ def _commit(base_url: str, fault: Fault) -> str:
     return request_id
 
 
-def _wait_for_entries(admin: httpx2.Client, request_id: str, number: int) -> None:
+def wait_for_entries(admin: httpx2.Client, request_id: str, number: int) -> None:
     deadline = monotonic() + 20
     while True:
         answer = admin.get(f"/ops/api/requests/{request_id}")

@@ -66,7 +66,9 @@ def requests(answers: Sequence[Answer], order: str, limit: int) -> Sequence[Answ
 
 def request(answers: Sequence[Answer]) -> Sequence[Answer]:
     """In the order in which they began; the times of all are milliseconds since the first one's start."""
-    entries = sorted(chain.from_iterable(answers), key=lambda entry: (entry["kind"] == "job", entry["at"]))
+    entries = sorted(
+        chain.from_iterable(answers), key=lambda entry: (entry["kind"] != "request", entry["at"])
+    )
     if not entries:
         return []
     start = min(entry["at"] for entry in entries)

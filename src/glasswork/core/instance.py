@@ -198,9 +198,11 @@ class Instance:
 
 
 def _has_status(record: Record, status: str) -> bool:
-    if record.ended.status is None:
-        return record.ended.outcome == status
-    return str(record.ended.status) == status or f"{record.ended.status // 100}xx" == status
+    """What a job or a delivery became of is asked for by that word."""
+    if record.kind != "request" and record.ended.outcome == status:
+        return True
+    code = record.ended.status
+    return code is not None and status in {str(code), f"{code // 100}xx"}
 
 
 def _point(point: Point) -> dict[str, Any]:

@@ -75,6 +75,18 @@ CASES: dict[str, tuple[Ending, list[SpanRecord], list[LineRecord], Cause | None]
         [],
         Cause("ServiceUnavailableError: The mail server is away."),
     ),
+    "a receiver who refuses": (
+        make_ending(2.1, "retry", status=503, fields={"failure": "status"}),
+        [make_span("POST", 2.0)],
+        [],
+        Cause("The receiver answered 503"),
+    ),
+    "a delivery that could not be made": (
+        make_ending(outcome="retry", fields={"failure": "secret"}),
+        [],
+        [],
+        Cause("It was not sent: secret"),
+    ),
     "a statement in a loop": (
         make_ending(0.1),
         [make_span(), *many],

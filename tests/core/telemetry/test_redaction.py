@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from glasswork.core.actor import Actor
+from glasswork.core.signatures import new_secret, show_secret
 from glasswork.core.telemetry import redaction
 from glasswork.core.telemetry.lines import JsonFormatter
 from glasswork.core.telemetry.redaction import FIELDS, printable, scrub
@@ -206,8 +207,10 @@ class TestValues:
             issue_refresh_token(KEYS, uuid4(), 7),
             one_time_token(KEYS, uuid4()),
             new_api_token(UUID(int=2**128 - 1), UUID(bytes=b"\xfb\xef\xbe" * 5 + b"\xfb")),
+            show_secret(new_secret()),
+            f"whsec_{CANARY}+/==",
         ],
-        ids=["access", "refresh", "one-time", "API"],
+        ids=["access", "refresh", "one-time", "API", "webhook", "webhook's own"],
     )
     def test_a_token_of_ours_is_taken_out(self, token: str) -> None:
         assert scrub(f"/accept/{token}?x") == "/accept/[redacted]?x"

@@ -5,9 +5,12 @@ from fastapi import FastAPI
 
 from glasswork.core.db import Database
 from glasswork.features.delivering.service import Courier
+from tests.core.telemetry.conftest import log
 from tests.factories.callers import Callers
 from tests.factories.webhooks import open_courier
 from tests.receivers import Receiver
+
+__all__ = ["log"]
 
 
 @pytest.fixture

@@ -159,3 +159,27 @@ async def test_goes_on_when_the_database_is_back(
             await received(receiver, 1)
     (delivery,) = await log_of(owner, webhook)
     assert outcomes(delivery) == ["delivered"]
+
+
+async def test_a_bug_in_one_is_tried_again_when_its_lease_has_run_out(
+    owner: Caller,
+    project: dict[str, Any],
+    webhook: dict[str, Any],
+    receiver: Receiver,
+    courier: Courier,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(_: object) -> Any:
+        raise RuntimeError
+
+    await make_task(owner, project)
+    with monkeypatch.context() as patch:
+        patch.setattr(courier._sending, "send", fail)  # noqa: SLF001
+        await deliver(courier)
+    assert await courier.look() == 0
+    await expire(database)
+    await deliver(courier)
+    (delivery,) = await log_of(owner, webhook)
+    assert (delivery["status"], outcomes(delivery)) == ("delivered", ["unknown", "delivered"])
+    assert len(receiver.received) == 1

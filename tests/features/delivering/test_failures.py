@@ -237,7 +237,7 @@ class TestOthers:
             await make_task(owner, project)
             await courier.look()
             async with asyncio.timeout(10):
-                while not good.received:
+                while not (good.received and receiver.received):
                     await asyncio.sleep(0.005)
             assert outcomes((await log_of(owner, webhook))[0]) == ["unknown"]
             await courier.rest()

@@ -231,6 +231,7 @@ class TestNumbers:
             frame = json.loads((await anext(frames)).removeprefix(b"data: "))
         assert frame["totals"]["requests"] == 1
         assert frame["jobs"] == {"waiting": 0, "retrying": 0, "running": 0, "dead": 0, "oldest_seconds": 0}
+        assert frame["deliveries"] == {"waiting": 0, "retrying": 0, "oldest_seconds": 0}
         (instance,) = frame["instances"]
         assert (instance["role"], instance["status"], instance["pool_max"]) == ("api", "ok", 20)
 

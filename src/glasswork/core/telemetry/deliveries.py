@@ -35,6 +35,8 @@ class DeliveryAttempt:
     number: int
     """From 1."""
     happened_at: datetime
+    is_held_up: bool
+    """Whether its receiver was the reason to wait: it failed, or had others before this one."""
     outcome: Outcome = "unknown"
     status: int | None = None
     """That was answered."""
@@ -87,7 +89,8 @@ class DeliverySignals:
         self._metrics.webhook_attempts.labels(attempt.outcome).inc()
         if attempt.is_first_answer:
             waited = (datetime.now(UTC) - attempt.happened_at).total_seconds()
-            self._metrics.webhook_first_answer_seconds.observe(max(0, waited))
+            held_up = str(attempt.is_held_up).lower()
+            self._metrics.webhook_first_answer_seconds.labels(held_up).observe(max(0, waited))
         ending = _ending(attempt, request)
         level = "info" if attempt.outcome == "delivered" else "warning"
         getattr(log, level)("webhook.attempt", **ending.fields)

@@ -80,6 +80,17 @@ def _exception(_: Record, ending: Ending) -> Cause | None:
     return Cause(f"{ending.exception['type']}{f': {message}' if message else ''}", _place(ending))
 
 
+def _receiver(_: Record, ending: Ending) -> Cause | None:
+    """Of a webhook, who did not take what was delivered."""
+    failure = ending.fields.get("failure")
+    if failure is None:
+        return None
+    told = (
+        f"It was not sent: {failure}" if ending.status is None else f"The receiver answered {ending.status}"
+    )
+    return Cause(told)
+
+
 def _repeated_statement(record: Record, ending: Ending) -> Cause | None:
     by_text = defaultdict(list)
     for span in record.spans:
@@ -127,6 +138,7 @@ _LOOKS: Sequence[Callable[[Record, Ending], Cause | None]] = (
     _blocked_loop,
     _wait_for_pool,
     _exception,
+    _receiver,
     _repeated_statement,
     _longest,
     _own_time,

@@ -44,6 +44,7 @@ LABELS = {
     "reason": "of retries: serialization, deadlock, lock, connection; of streams: " + ", ".join(Ending),
     "kind": "sse, websocket",
     "whose": "account, address, pair: of both",
+    "held_up": "true where the receiver had failed, or had others to take before",
     "policy": "global, token, and the operations that have rates of their own",
     "dependency": "the names in `checks` of /ready",
     "role": "api, worker",
@@ -239,7 +240,7 @@ class Metrics:
         self.webhook_first_answer_seconds = self._histogram(
             "glasswork_webhook_first_answer_seconds",
             "Time from a change to the end of the first attempt to deliver it, whatever was answered.",
-            (),
+            ("held_up",),
             LONG_SECONDS,
         )
         self.webhook_deliveries = self._gauge(
@@ -250,7 +251,7 @@ class Metrics:
         )
         self.webhook_oldest_age = self._gauge(
             "glasswork_webhook_oldest_age_seconds",
-            "For how long the first attempt that is due has waited.",
+            "For how long a webhook with something to do has waited for a worker.",
             (),
             "livemax",
         )
@@ -298,6 +299,7 @@ class Metrics:
             (self.live_streams_ended, product(KINDS, ENDINGS)),
             (self.webhook_attempts, product(("delivered", "retry", "dead", "unknown"))),
             (self.webhook_deliveries, product(("waiting", "retrying"))),
+            (self.webhook_first_answer_seconds, product(("true", "false"))),
             (self.outgoing_seconds, product(("GET", "POST"), ("ok", "error"))),
         ]
         for metric, all_labels in begun:

@@ -1,4 +1,4 @@
-"""The last requests and jobs of this process, whole, in memory of a fixed size: what `/ops` shows."""
+"""The last requests, jobs and deliveries of this process, in memory of a fixed size: what `/ops` shows."""
 
 from bisect import insort
 from collections import deque

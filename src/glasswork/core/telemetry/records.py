@@ -1,4 +1,4 @@
-"""What is kept of one request or one attempt of a job: its spans, its log lines, and how it ended."""
+"""What is kept of a request, or an attempt of a job or a delivery: spans, log lines, and how it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class LineRecord:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What became of it; of a job without a status."""
+    """What became of it; a job has no status, and a delivery that of the answer, if one came."""
 
     title: str
     """Method and route, the job's name, or what is delivered."""

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import Row, and_, case, false, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import AnyRow
@@ -22,6 +22,11 @@ _ITS_WEBHOOK = and_(
 )
 _PENDING = Delivery.status == DeliveryStatus.PENDING
 _IN_ORDER = (Delivery.seq.nulls_first(), Delivery.created_at)
+# The receiver takes nothing, or has others of its own before this one.
+_IS_HELD_UP = or_(
+    WebhookProgress.failures > 0,
+    func.coalesce(WebhookProgress.delivered_at >= Delivery.created_at, false()),
+)
 
 
 class DeliveringRepository:
@@ -122,7 +127,7 @@ class DeliveringRepository:
         return [row.id] if row is not None and row.is_due else []
 
     async def begin(self, lease: Lease, delivery_ids: Collection[UUID]) -> Sequence[AnyRow]:
-        """Count an attempt of each; return them with their changes, and what time is `now`."""
+        """Count an attempt of each; return them with their changes, what held them up, and the time `now`."""
         if not delivery_ids:
             return []
         is_it = and_(Delivery.workspace_id == lease.workspace_id, Delivery.id.in_(delivery_ids))
@@ -135,7 +140,9 @@ class DeliveringRepository:
             update(Delivery).where(is_it).values(counted), execution_options={"synchronize_session": False}
         )
         statement = (
-            select(*Delivery.__table__.c, *CHANGE, func.now().label("now"))
+            select(*Delivery.__table__.c, *CHANGE, func.now().label("now"), _IS_HELD_UP.label("is_held_up"))
+            .select_from(Delivery)
+            .join(WebhookProgress, lease.covers(WebhookProgress))
             .outerjoin(WorkspaceEvent, ITS_EVENT)
             .where(is_it)
             .order_by(*_IN_ORDER)
@@ -240,21 +247,3 @@ class DeliveringRepository:
                 next_at=case((ordered.scalar_subquery(), head), else_=earliest),
             )
         )
-
-    async def state(self) -> AnyRow:
-        """Return how many are `waiting` and `retrying`, and for how many seconds the first one is overdue."""
-        is_new = Delivery.attempts == 0
-        overdue = func.max(func.extract("epoch", func.now() - Delivery.next_attempt_at))
-        statement = (
-            select(
-                func.count().filter(is_new).label("waiting"),
-                func.count().filter(~is_new).label("retrying"),
-                func.greatest(0, func.coalesce(overdue, 0)).label("overdue"),
-            )
-            .join(
-                Webhook,
-                and_(Webhook.workspace_id == Delivery.workspace_id, Webhook.id == Delivery.webhook_id),
-            )
-            .where(_PENDING, *STANDS)
-        )
-        return (await self._session.execute(statement)).one()

@@ -29,6 +29,7 @@ from glasswork.features.sending.service import Parcel, SendingService
 from glasswork.features.webhooks.events import WebhookUpdated
 from glasswork.features.webhooks.models import DisabledReason
 
+from .access import delivery_state
 from .repository import DeliveringRepository
 
 log = structlog.get_logger()
@@ -148,32 +149,44 @@ class Courier:
                         await DeliveringRepository(session).prolong(held, self._lease)
 
     async def _watch(self) -> None:
-        """Tell what is not delivered yet, for whoever scrapes."""
         while True:
             with suppress(AppError):
-                async with self._database.reading() as session:
-                    state = await DeliveringRepository(session).state()
-                self._metrics.webhook_deliveries.labels("waiting").set(state.waiting)
-                self._metrics.webhook_deliveries.labels("retrying").set(state.retrying)
-                self._metrics.webhook_oldest_age.set(float(state.overdue))
+                await self.tell()
             await asyncio.sleep(WATCH_SECONDS)
+
+    async def tell(self) -> None:
+        """Tell what is not delivered yet, for whoever scrapes."""
+        async with self._database.reading() as session:
+            state = await delivery_state(session)
+        self._metrics.webhook_oldest_age.set(state.pop("oldest_seconds"))
+        for name, count in state.items():
+            self._metrics.webhook_deliveries.labels(name).set(count)
 
     async def _work_off(self, lease: Lease) -> None:
         """Deliver what is due; what happens to it must not end the others."""
-        turn_ends = monotonic() + TURN_SECONDS
+        is_broken = False
         try:
-            is_more = True
-            while is_more and monotonic() < turn_ends:
-                parcels, is_more = await self._begin(lease)
-                await asyncio.gather(*(self._deliver(lease, parcel) for parcel in parcels))
+            await self._take_turn(lease)
         except AppError as error:
             log.warning("deliveries.unread", error_type=type(error).__qualname__)
         except Exception:
             log.exception("deliveries.failed", webhook_id=lease.webhook_id)
+            is_broken = True  # its lease runs out: so it is not tried again at once, and for ever
         finally:
-            with suppress(AppError):
-                async with self._transaction() as session:
-                    await DeliveringRepository(session).release(lease)
+            if not is_broken:
+                with suppress(AppError):
+                    async with self._transaction() as session:
+                        await DeliveringRepository(session).release(lease)
+
+    async def _take_turn(self, lease: Lease) -> None:
+        turn_ends = monotonic() + TURN_SECONDS
+        is_more = True
+        while is_more and monotonic() < turn_ends:
+            parcels, is_more = await self._begin(lease)
+            sending = (self._deliver(lease, parcel) for parcel in parcels)
+            for error in await asyncio.gather(*sending, return_exceptions=True):
+                if error is not None:
+                    raise error
 
     async def _begin(self, lease: Lease) -> tuple[Sequence[Parcel], bool]:
         """Return attempts that are now in the log, and whether to look once more when they are made."""
@@ -204,6 +217,7 @@ class Courier:
             traceparent=delivery.traceparent,
             number=delivery.attempts,
             happened_at=delivery.at or delivery.created_at,
+            is_held_up=delivery.is_held_up,
         )
         with self._signals.watch(told):
             receipt = await self._sending.send(parcel)

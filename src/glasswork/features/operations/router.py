@@ -72,13 +72,13 @@ async def list_routes(actor: CurrentActor, operations: Operations) -> Items:
 async def list_requests(
     query: Annotated[RequestQuery, Query()], actor: CurrentActor, operations: Operations
 ) -> Items:
-    """List the last, the slowest or the failed requests and jobs."""
+    """List the last, the slowest or the failed requests, jobs and deliveries."""
     return await operations.requests(actor, query)
 
 
 @router.get("/requests/{request_id}")
 async def get_request(request_id: str, actor: CurrentActor, operations: Operations) -> RequestRead:
-    """Show a request whole, with the jobs that it ordered."""
+    """Show a request whole, with the jobs and the deliveries that followed from it."""
     return await operations.request(actor, request_id)
 
 

@@ -10,7 +10,9 @@ class RequestQuery(BaseModel):
     list: Literal["recent", "slow", "failed"] = "recent"
     request_id: Annotated[str, Field(max_length=64)] | None = None
     route: Annotated[str, Field(max_length=200)] | None = None
-    status: Annotated[str, Field(pattern=r"^([1-5](xx|\d\d)|ok|retry|dead|returned)$")] | None = None
+    status: (
+        Annotated[str, Field(pattern=r"^([1-5](xx|\d\d)|ok|retry|dead|returned|delivered|unknown)$")] | None
+    ) = None
     user_id: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 

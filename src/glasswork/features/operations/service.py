@@ -16,6 +16,7 @@ from glasswork.core.paging import Page
 from glasswork.core.peers import Peers, Told
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.accounts.errors import SessionEndedError
+from glasswork.features.delivering.access import delivery_state
 from glasswork.features.jobs.schemas import JobQuery
 from glasswork.features.jobs.service import JobService
 
@@ -150,10 +151,11 @@ class FrameService:
         async with self._database.reading() as session:
             if self._number % FIND_FRAMES == 0:
                 self._addresses = await self._peers.find(session)
-            jobs = await queue_state(session)
+            jobs, deliveries = await queue_state(session), await delivery_state(session)
         self._number += 1
         told = await self._peers.ask(self._addresses, "frame")
-        return {"at": time(), **fleet.frame(told.answers), "jobs": jobs, "silent": told.silent}
+        waiting = {"jobs": jobs, "deliveries": deliveries}
+        return {"at": time(), **fleet.frame(told.answers), **waiting, "silent": told.silent}
 
     async def _is_admin(self, actor: Actor) -> bool:
         try:

@@ -402,19 +402,21 @@ const TONES = {
   client_error: "ink",
   retry: "ink",
   aborted: "ink",
-  returned: "ink"
+  returned: "ink",
+  unknown: "ink"
 };
 
+/** What a status alone does not say is said beside it. */
 function outcomePill(entry) {
-  const word =
-    entry.status === null ? entry.outcome : entry.outcome === "aborted" ? `${entry.status} aborted` : entry.status;
+  const isTold = entry.kind === "delivery" || entry.outcome === "aborted";
+  const word = entry.status === null ? entry.outcome : isTold ? `${entry.status} ${entry.outcome}` : entry.status;
   return pill(word, TONES[entry.outcome] ?? "plain");
 }
 
 /** A path may break at its slashes. */
 const breakable = (path) => path.split("/").flatMap((part, index) => (index ? ["/", part, el("wbr")] : [part]));
 
-/** "GET /path" with the method set apart; the name of a job stays as it is. */
+/** "GET /path" with the method set apart; what else there is stays as it is. */
 function title(text) {
   const [, verb, rest] = /^([A-Z_]+) (.*)$/s.exec(text) ?? [];
   return verb ? [el("span", { class: "verb" }, verb), " ", breakable(rest)] : text;
@@ -479,7 +481,23 @@ const TILES = [
     value: (f) => number(f.jobs?.dead),
     hint: (f) => (f.jobs?.dead ? el("a", { href: "#/jobs" }, "put back") : ""),
     bad: (f) => f.jobs?.dead > 0
+  },
+  {
+    id: "deliveries",
+    label: "Deliveries waiting",
+    value: (f) => number(f.deliveries?.waiting),
+    hint: (f) => (f.deliveries ? lateness(f.deliveries.oldest_seconds) : "not known"),
+    bad: (f) => f.deliveries?.oldest_seconds >= LATE_SECONDS
+  },
+  {
+    id: "deliveries-retrying",
+    label: "Deliveries retrying",
+    value: (f) => number(f.deliveries?.retrying),
+    hint: () => "not taken yet"
   }];
+/** A worker looks every second. */
+const LATE_SECONDS = 5;
+const lateness = (seconds) => (seconds >= LATE_SECONDS ? `overdue for ${longDuration(seconds)}` : "none is late");
 const sum = (frame, field) => frame.instances.reduce((total, instance) => total + (instance[field] ?? 0), 0);
 const most = (frame, field) => Math.max(0, ...frame.instances.map((instance) => instance[field] ?? 0));
 
@@ -884,7 +902,7 @@ async function viewRequests(root, { signal, query }) {
     items.length ? requestTable(items) : note(emptyList(list, filters))]);
   setStatus(
     "idle",
-    `${plural(items.length, "request or job", "requests and jobs")}, as of ${clock.format(Date.now())}.`);
+    `${plural(items.length, "request, job or delivery", "requests, jobs and deliveries")}, as of ${clock.format(Date.now())}.`);
 }
 
 function emptyList(list, filters) {
@@ -895,7 +913,7 @@ function emptyList(list, filters) {
 
 function requestTable(items) {
   return table({
-    name: "Requests and jobs",
+    name: "Requests, jobs and deliveries",
     rows: items,
     className: "stack",
     rowProps: (item) => ({ data: { row: "", requestId: item.request_id, kind: item.kind } }),
@@ -981,10 +999,8 @@ function mainSuspect(entries) {
 }
 
 function requestHead(first, entries) {
-  const jobs = entries.filter((entry) => entry.kind === "job").length;
-  const missing =
-    (first.fields.jobs_ordered ?? 0) -
-    new Set(entries.filter((entry) => entry.kind === "job").map((entry) => entry.fields.job_id)).size;
+  const [jobs, deliveries] = ["job", "delivery"].map((kind) => entries.filter((entry) => entry.kind === kind));
+  const missing = (first.fields.jobs_ordered ?? 0) - new Set(jobs.map((entry) => entry.fields.job_id)).size;
   const route = first.title.replace(/^[A-Z_]+ /, "");
   return el("div", {},
     head(title(first.title), el("span", { class: "spring" }), reloadButton()),
@@ -993,7 +1009,10 @@ function requestHead(first, entries) {
       el("b", {}, duration(first.duration)),
       el("span", {}, plural(first.statements, "statement")),
       el("span", {}, moment(first.at), ` on ${first.instance}`),
-      jobs ? el("span", {}, plural(jobs, "job attempt")) : null,
+      jobs.length ? el("span", {}, plural(jobs.length, "job attempt")) : null,
+      deliveries.length
+        ? el("span", {}, plural(deliveries.length, "attempt to deliver", "attempts to deliver"))
+        : null,
       missing > 0 ? el("span", {}, `${plural(missing, "job")} not run yet`) : null,
       first.kind === "request"
         ? el("a", { href: `#/requests?${new URLSearchParams({ list: "recent", route })}` }, "same route")
@@ -1193,7 +1212,7 @@ function entrySection(entry, scale, { isOpen, isSuspect }) {
   });
   const cells = [
     el("span", { class: "what" },
-      el("span", { class: "entry-title" }, entry.kind === "job" ? nameOf(entry) : title(entry.title)),
+      el("span", { class: "entry-title" }, entry.kind === "request" ? title(entry.title) : nameOf(entry)),
       " ",
       outcomePill(entry),
       root?.is_culprit ? [" ", culpritMark()] : null,
