@@ -12,7 +12,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_the_walk_works_as_printed(data_dir: Path) -> None:
     walk = README.read_text().partition("## Walk through it")[2].partition("## See its workings")[0]
     blocks = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     with Serving(data_dir) as serving:
         script = "\necho\n".join(blocks).replace("http://127.0.0.1:8000", serving.base_url)
         ended = subprocess.run(

@@ -166,7 +166,6 @@ class TestAttempt:
 
 
 class TestAddresses:
-    @pytest.mark.parametrize("address", PRIVATE)
     async def test_nothing_reaches_a_private_one(
         self,
         owner: Caller,
@@ -175,21 +174,22 @@ class TestAddresses:
         committing_app: FastAPI,
         receiver: Receiver,
         monkeypatch: pytest.MonkeyPatch,
-        address: str,
     ) -> None:
         monkeypatch.setattr(addresses, "_PORTS", frozenset({receiver.port}))
+        meanings = {f"innocent-{n}.example": address for n, address in enumerate(PRIVATE)}
 
-        async def resolve(_host: str, _port: int) -> Sequence[str]:
-            return [address]
+        async def resolve(host: str, _port: int) -> Sequence[str]:
+            return [meanings[host]]
 
-        url = f"http://innocent.example:{receiver.port}/"
-        webhook = await make_webhook(owner, workspace, url, events=["task.created"])
+        urls = [f"http://{name}:{receiver.port}/" for name in meanings]
+        webhooks = [await make_webhook(owner, workspace, url, events=["task.created"]) for url in urls]
         await make_task(owner, project)
         async with open_courier(committing_app, allowed=(), resolve=resolve) as courier:
             await deliver(courier)
-        (delivery,) = await log_of(owner, webhook)
-        assert "WEBHOOK_ALLOW_CIDRS" in delivery["log"][0]["error"]
-        assert delivery["log"][0]["status"] is None
+        for webhook, address in zip(webhooks, PRIVATE, strict=True):
+            (delivery,) = await log_of(owner, webhook)
+            assert "WEBHOOK_ALLOW_CIDRS" in delivery["log"][0]["error"], address
+            assert delivery["log"][0]["status"] is None, address
         assert receiver.connections == 0
 
     async def test_a_name_that_changes_its_meaning_is_looked_at_each_time(
