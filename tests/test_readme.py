@@ -33,9 +33,10 @@ def test_the_walk_works_as_printed(data_dir: Path) -> None:
         "extra_forbidden",
         "<em>for good</em>",
         "label.created",
+        "WEBHOOK_ALLOW_CIDRS",
         '"token"',
     ):
         assert said in ended.stdout, said
     assert ended.stdout.count('"key":"OPS-4"') > 1, "the second try was answered as the first"
     assert '"key":"OPS-5"' not in ended.stdout
-    assert ended.stdout.count('"error"') == 2
+    assert ended.stdout.count('"error"') == 3
