@@ -15,7 +15,7 @@ from glasswork.features.delivering.service import Courier
 
 from .callers import Caller
 
-SHORT = Limits(connect=1, read=0.3, total=1)
+SHORT = Limits(connect=2, read=1.5, total=2)
 SPAN = 604_800
 """The longest that a delivery may be tried for: no attempt is due again while a test looks."""
 

@@ -14,6 +14,8 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
+from glasswork.core.tasks import end
+
 CHANNEL = "glasswork_changes"
 CONNECT_SECONDS = 2
 RECONNECT_SECONDS = 0.5
@@ -52,9 +54,7 @@ class Wakeups:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _keep_talking(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from glasswork.core.jobs import NO_TRACER
 from glasswork.core.outbox import Outbox
 from glasswork.core.outgoing import Limits, Outgoing, open_outgoing
 from glasswork.core.settings import Settings
+from glasswork.core.tasks import end
 from glasswork.core.telemetry.deliveries import DeliveryAttempt, DeliverySignals
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.signals import Signals
@@ -94,13 +95,9 @@ class Courier:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(*tasks)
             await self.rest(finish_seconds)
-            for task in self._working:
-                task.cancel()
-            await self.rest()
+            await end(*self._working)
 
     async def rest(self, seconds: float | None = None) -> None:
         """Wait until what was begun is done."""

@@ -13,6 +13,7 @@ from glasswork.core.db import AnyRow, Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.event_stream import Entry, EventStream, StreamAddress, StreamAwayError
 from glasswork.core.settings import Settings
+from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.wakeups import Wakeups
 from glasswork.features.activity.service import change_of
@@ -71,9 +72,7 @@ class Publisher:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
             with suppress(StreamAwayError):
                 await self._stream.release()
             await self._stream.aclose()

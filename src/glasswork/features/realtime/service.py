@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 from time import monotonic, time
 from uuid import UUID
@@ -14,6 +14,7 @@ from glasswork.core.db import AnyRow, Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.settings import Settings
 from glasswork.core.streams import Ending
+from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.features.activity.service import change_of
 
@@ -122,9 +123,7 @@ class Hub:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
             self.end()
 
     def _told(self, stream: LiveStream, seconds: float) -> None:
