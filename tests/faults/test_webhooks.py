@@ -21,12 +21,12 @@ from tests.data_dirs import used_data_dir
 from tests.factories.callers import PASSWORD
 from tests.processes import Serving, Working, free_port, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CHANGES = 500
 WRITERS = 4
 SEED = 7
-PAUSE = 0.2
+PAUSE = 0.1
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("receiving_program.py")
 QUICK = {
