@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_grou
 def page(chromium: Browser, base_url: str) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 1400})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(40_000)  # Swagger UI draws the whole document first
     page.goto(f"{base_url}/docs")
     yield page
     context.close()
