@@ -11,9 +11,11 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx2
+
+from tests.factories.callers import PASSWORD
 
 PROGRAM = str(Path(sys.executable).with_name("glasswork"))
 QUIET = {"LOG_LEVEL": "error", "LOG_FORMAT": "json"}
@@ -143,3 +145,20 @@ class Serving:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.output += line
+
+
+def sign_in(serving: Serving) -> httpx2.Client:
+    """Return a client of the API for somebody new, the first one here."""
+    ada = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
+    assert serving.client.post("/api/v1/auth/register", json=ada).status_code == 201
+    form = {"username": "ada", "password": PASSWORD}
+    token = serving.client.post("/api/v1/auth/token", data=form).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx2.Client(base_url=f"{serving.base_url}/api/v1", headers=headers, timeout=30)
+
+
+def make(api: httpx2.Client, path: str, **body: Any) -> Any:
+    """Post it, and return what came of it."""
+    answer = api.post(path, json=body)
+    assert answer.is_success, answer.text
+    return answer.json()

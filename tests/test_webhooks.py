@@ -8,13 +8,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx2
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.data_dirs import used_data_dir
-from tests.factories.callers import PASSWORD
-from tests.processes import Serving, run, until
+from tests.processes import Serving, make, run, sign_in, until
 
 pytestmark = pytest.mark.slow
 
@@ -57,21 +55,6 @@ def listening() -> Iterator[Receiver]:
         yield receiver
         receiver.shutdown()
         thread.join()
-
-
-def sign_in(serving: Serving) -> httpx2.Client:
-    ada = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
-    assert serving.client.post("/api/v1/auth/register", json=ada).status_code == 201
-    form = {"username": "ada", "password": PASSWORD}
-    token = serving.client.post("/api/v1/auth/token", data=form).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(base_url=f"{serving.base_url}/api/v1", headers=headers, timeout=30)
-
-
-def make(api: httpx2.Client, path: str, **body: Any) -> Any:
-    answer = api.post(path, json=body)
-    assert answer.is_success, answer.text
-    return answer.json()
 
 
 def find_mail(data_dir: Path) -> str | None:

@@ -87,7 +87,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], capture_output=True, check=False
     )
     if os.geteuid() or mounted.returncode:
-        pytest.skip("a disk of 4 MB must be mounted: run it as root, in a container with --cap-add SYS_ADMIN")
+        pytest.skip("needs a disk that runs full: mounting one takes root, in Docker --cap-add SYS_ADMIN")
     yield folder
     subprocess.run(["umount", folder], check=True)
 

@@ -18,8 +18,7 @@ import httpx2
 import pytest
 
 from tests.data_dirs import used_data_dir
-from tests.factories.callers import PASSWORD
-from tests.processes import Serving, Working, free_port, until
+from tests.processes import Serving, Working, free_port, make, sign_in, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -74,21 +73,6 @@ def stage(folder: Path) -> Iterator[tuple[Serving, Work, Receiving, int]]:
                 worker.__exit__()
             receiving.process.kill()
             receiving.process.wait()
-
-
-def sign_in(serving: Serving) -> httpx2.Client:
-    ada = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
-    assert serving.client.post("/api/v1/auth/register", json=ada).status_code == 201
-    form = {"username": "ada", "password": PASSWORD}
-    token = serving.client.post("/api/v1/auth/token", data=form).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(base_url=f"{serving.base_url}/api/v1", headers=headers, timeout=30)
-
-
-def make(api: httpx2.Client, path: str, **body: Any) -> Any:
-    answer = api.post(path, json=body)
-    assert answer.is_success, answer.text
-    return answer.json()
 
 
 def write(api: httpx2.Client, project: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -6,8 +7,8 @@ from fastapi import FastAPI
 from glasswork.core.db import Database
 from glasswork.features.delivering.service import Courier
 from tests.core.telemetry.conftest import log
-from tests.factories.callers import Callers
-from tests.factories.webhooks import open_courier
+from tests.factories.callers import Caller, Callers
+from tests.factories.webhooks import make_webhook, open_courier
 from tests.receivers import Receiver
 
 __all__ = ["log"]
@@ -42,3 +43,8 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def courier(committing_app: FastAPI) -> AsyncIterator[Courier]:
     async with open_courier(committing_app) as courier:
         yield courier
+
+
+@pytest.fixture
+async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
+    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])

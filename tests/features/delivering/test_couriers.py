@@ -1,6 +1,7 @@
 """Several couriers, and those who die or lose their way to the database."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from glasswork.core.errors import ServiceUnavailableError
 from glasswork.features.delivering.service import Courier
 from tests.factories.callers import Caller
 from tests.factories.tracker import make_task
-from tests.factories.webhooks import deliver, make_webhook, open_courier
+from tests.factories.webhooks import deliver, open_courier
 from tests.receivers import Received, Receiver, hang, take
 
 from .log import log_of, outcomes
@@ -20,11 +21,6 @@ from .log import log_of, outcomes
 pytestmark = pytest.mark.anyio
 
 PATIENCE = 20
-
-
-@pytest.fixture
-async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
-    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])
 
 
 async def expire(database: Database) -> None:
@@ -183,3 +179,38 @@ async def test_a_bug_in_one_is_tried_again_when_its_lease_has_run_out(
     (delivery,) = await log_of(owner, webhook)
     assert (delivery["status"], outcomes(delivery)) == ("delivered", ["unknown", "delivered"])
     assert len(receiver.received) == 1
+
+
+async def test_one_that_takes_its_time_is_not_taken_for_dead(
+    owner: Caller,
+    project: dict[str, Any],
+    webhook: dict[str, Any],
+    receiver: Receiver,
+    courier: Courier,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its lease is prolonged while an attempt is under way, however long that takes."""
+    is_prolonged = asyncio.Event()
+
+    async def wait(each: Received, writer: Any) -> None:
+        await is_prolonged.wait()
+        await take(each, writer)
+
+    async def leased_until() -> Any:
+        async with database.reading() as session:
+            return await session.scalar(text("SELECT leased_until FROM webhook_progress"))
+
+    monkeypatch.setattr(courier, "_lease", timedelta(seconds=0.3))
+    receiver.behave = wait
+    await make_task(owner, project)
+    async with courier.running(asyncio.Event(), 5):
+        courier.wake()
+        await received(receiver, 1)
+        at_first = await leased_until()
+        async with asyncio.timeout(PATIENCE):
+            while await leased_until() <= at_first:
+                await asyncio.sleep(0.005)
+        is_prolonged.set()
+    (delivery,) = await log_of(owner, webhook)
+    assert outcomes(delivery) == ["delivered"]

@@ -37,11 +37,6 @@ async def abort(_: Received, writer: asyncio.StreamWriter) -> None:
     await hang_up(writer)
 
 
-@pytest.fixture
-async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
-    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])
-
-
 class TestAttempt:
     @pytest.mark.parametrize(
         ("behave", "error"),

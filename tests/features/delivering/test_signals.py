@@ -68,11 +68,6 @@ async def execute(server: Server, database: Database) -> Execute:
     return partial(server.execute, database=database.engine.url.database)
 
 
-@pytest.fixture
-async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
-    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])
-
-
 async def change(owner: Caller, project: dict[str, Any]) -> Response:
     answer = await owner.post(f"/projects/{project['id']}/tasks", {"title": "Otter"}, X_Request_ID=REQUEST_ID)
     assert answer.status_code == 201

@@ -20,11 +20,6 @@ from .log import log_of, outcomes
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def webhook(owner: Caller, workspace: dict[str, Any], receiver: Receiver) -> Any:
-    return await make_webhook(owner, workspace, receiver.url, events=["task.created"])
-
-
 async def state_of(admin: Caller, webhook: dict[str, Any]) -> tuple[bool, str | None]:
     shown = (await admin.get(f"/webhooks/{webhook['id']}")).json()
     assert (shown["disabled_at"] is None) == shown["is_enabled"]

@@ -29,6 +29,7 @@ from tests.factories.tracker import (
     make_workspace,
     multiply_tasks,
 )
+from tests.factories.webhooks import make_webhook
 from tests.factories.work import work_off
 from tests.features.accounts.sign_in import error_of, log_in
 from tests.features.credentials.letters import Postman
@@ -91,6 +92,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_link(owner, gone, title="Bob's page")
     await make_hook(ada, workspace, name="Ada's hook")
     await make_hook(owner, workspace, name="Bob's hook")
+    await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
+    await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}
@@ -127,6 +130,8 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["name"] for each in document["attachments"]] == ["Ada's.pdf"]
     assert [each["title"] for each in document["links"]] == ["Ada's page"]
     assert [each["name"] for each in document["hooks"]] == ["Ada's hook"]
+    assert [each["description"] for each in document["webhooks"]] == ["Ada's webhook"]
+    assert "key=" not in json.dumps(document["webhooks"])
     assert [each["kind"] for each in document["notifications"]] == ["assigned"]
     assert [each["mail"] for each in document["notification_preferences"]] == ["none"]
     told = [each["type"] for each in document["events"]]

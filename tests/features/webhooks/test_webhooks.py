@@ -2,8 +2,14 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 
+from glasswork.core.db import Database
+from glasswork.core.sealing import BrokenSealError
+from glasswork.core.signatures import read_secret
+from glasswork.core.tokens import Keys
+from glasswork.features.seals.service import SealService
 from glasswork.features.webhooks import policy
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
@@ -263,3 +269,21 @@ class TestDelete:
         async with callers.database.reading() as session:
             kept = (await session.execute(text("SELECT secret, previous_secret FROM webhooks"))).one()
         assert tuple(kept) == ("", None)
+
+
+async def test_another_jwt_secret_seals_both_secrets_anew(
+    owner: Caller, webhook: dict[str, Any], database: Database, app: FastAPI
+) -> None:
+    second = (await owner.post(f"/webhooks/{webhook['id']}/secret", {})).json()["secret"]
+    present, alone = app.state.settings.jwt_secret.get_secret_value(), Keys.derive("another secret")
+    stored = text("SELECT id, secret, previous_secret, version, updated_at FROM webhooks")
+    async with database.reading() as session:
+        was = (await session.execute(stored)).one()
+    with pytest.raises(BrokenSealError):
+        policy.unseal_secret(alone, was.id, was.secret)
+    await SealService(database, Keys.derive("another secret", present)).renew()
+    async with database.reading() as session:
+        row = (await session.execute(stored)).one()
+    opened = [policy.unseal_secret(alone, row.id, each) for each in (row.secret, row.previous_secret)]
+    assert opened == [read_secret(second), read_secret(webhook["secret"])]
+    assert (row.version, row.updated_at) == (was.version, was.updated_at)

@@ -27,10 +27,12 @@ MAX_EVENT_CHARACTERS = 4000
 _NOT_FIELDS = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "_logger", "_name", "color_message"}
 # Their further lines are reprs of what they met, and so values.
 _FIRST_LINE_ONLY = {"asyncio", "py.warnings"}
-# What is in the text already, and what helps machines to count and to find.
+_IN_THE_TEXT = {"method", "path", "route", "status", "duration_ms", "outcome"}
+"""Of a request."""
+# What helps machines to count and to find.
 _NOT_FOR_PEOPLE = {
-    *("method", "path", "route", "status", "duration_ms", "ttfb_ms", "bytes_in", "bytes_out", "outcome"),
-    *("client_ip", "user_agent", "trace_sampled", "trace_id", "span_id", "db_wait_ms"),
+    *("ttfb_ms", "bytes_in", "bytes_out", "client_ip", "user_agent", "db_wait_ms"),
+    *("trace_sampled", "trace_id", "span_id"),
 }
 _STANDARD = {"timestamp", "level", "logger", "event", "request_id", "trace_id", "span_id"}
 _COROUTINE = re.compile(r"coro=<([\w.<>]+)\(\)")
@@ -112,12 +114,14 @@ class ConsoleFormatter(LineFormatter):
         return _first_line(record.name, record.getMessage())
 
     def _render(self, line: dict[str, Any], error: BaseException | None) -> str:
+        hidden = _NOT_FOR_PEOPLE
         if line["event"] == "http.request":
+            hidden = _NOT_FOR_PEOPLE | _IN_THE_TEXT
             line["event"] = "{method} {path} {status} in {duration_ms} ms".format_map(line)
         shown = {
             name: printable(value) if isinstance(value, str) else value
             for name, value in line.items()
-            if name not in _NOT_FOR_PEOPLE
+            if name not in hidden
         }
         if error is not None:
             # Not structlog's own choice, rich: it would print the variables, passwords and tokens among them.

@@ -39,6 +39,7 @@ from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS, task_key
 from glasswork.features.tasks.events import TaskCreated
 from glasswork.features.tasks.models import Task
+from glasswork.features.webhooks.models import Webhook
 from glasswork.features.workspaces.models import Membership, Workspace
 
 BATCH = 100
@@ -221,6 +222,16 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             Hook.created_at,
         ).where(Hook.created_by == _USER_ID),
         Hook.id,
+    ),
+    "webhooks": (
+        select(
+            Webhook.id,
+            Webhook.workspace_id,
+            Webhook.project_id,
+            Webhook.description,
+            Webhook.created_at,
+        ).where(Webhook.created_by == _USER_ID),
+        Webhook.id,
     ),
     "notifications": (
         select(

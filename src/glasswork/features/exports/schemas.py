@@ -19,6 +19,7 @@ from glasswork.core.schemas import (
     SessionId,
     TaskId,
     UserId,
+    WebhookId,
     WorkspaceId,
 )
 from glasswork.features.accounts.schemas import UserRead
@@ -155,6 +156,16 @@ class HookExport(Output):
     created_at: datetime
 
 
+class WebhookExport(Output):
+    """Without its URL, which may hold a secret of the workspace."""
+
+    id: WebhookId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    description: str
+    created_at: datetime
+
+
 class NotificationExport(Output):
     workspace_id: WorkspaceId
     kind: Kind
@@ -202,6 +213,7 @@ class AccountExport(Output):
     attachments: list[AttachmentExport] = Field(description="Files that I gave to tasks, wherever.")
     links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
     hooks: list[HookExport] = Field(description="Made by me, wherever.")
+    webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")

@@ -52,12 +52,11 @@ class WebhookRepository:
         """It is sent what is committed from now on."""
         self._session.add(webhook)
         await self.flush()
-        now = select(EventCounter.last_seq).where(EventCounter.workspace_id == webhook.workspace_id)
         self._session.add(
             WebhookProgress(
                 workspace_id=webhook.workspace_id,
                 webhook_id=webhook.id,
-                followed_seq=func.coalesce(now.scalar_subquery(), 0),
+                followed_seq=_last_seq(webhook),
             )
         )
         await self.flush()
@@ -86,14 +85,13 @@ class WebhookRepository:
 
     async def skip_to_now(self, webhook: Webhook) -> None:
         """What was not sent by now is only sent when it is asked for."""
-        last = select(EventCounter.last_seq).where(EventCounter.workspace_id == webhook.workspace_id)
         await self._session.execute(
             update(WebhookProgress)
             .where(
                 WebhookProgress.workspace_id == webhook.workspace_id,
                 WebhookProgress.webhook_id == webhook.id,
             )
-            .values(followed_seq=func.coalesce(last.scalar_subquery(), 0), failures=0)
+            .values(followed_seq=_last_seq(webhook), failures=0)
         )
 
     async def owners(self, webhook_id: UUID) -> Sequence[UUID]:
@@ -138,3 +136,8 @@ class WebhookRepository:
             )
         )
         return (await self._session.execute(statement)).one_or_none()
+
+
+def _last_seq(webhook: Webhook) -> Any:
+    last = select(EventCounter.last_seq).where(EventCounter.workspace_id == webhook.workspace_id)
+    return func.coalesce(last.scalar_subquery(), 0)
