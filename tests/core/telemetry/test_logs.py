@@ -203,6 +203,13 @@ class TestConsole:
         assert "[info     ] GET __unmatched__ 404 in " in line
         assert "error_code=NOT_FOUND" in line
         assert "client_ip" not in line
+        assert "duration_ms" not in line  # the sentence has it
+
+    def test_of_what_is_no_request_the_end_and_the_time_are_told(self, log: Log) -> None:
+        log.configure("info", "console")
+        logging.getLogger("library").info("job.attempt", extra={"duration_ms": 7.5, "outcome": "retry"})
+        assert "duration_ms=7.5" in log.text
+        assert "outcome=retry" in log.text
 
     def test_is_for_people(self, log: Log) -> None:
         log.configure("info", "console")
