@@ -49,6 +49,7 @@ async def test_what_runs_is_finished_and_nothing_new_is_begun(
     begun = await order(database, job)
     async with working(database, job) as runner:
         await taken.get()
+        await _look(runner)
         runner.stop.set()
         waiting = await order(database, job)
         finish.set()
@@ -113,3 +114,10 @@ async def test_a_loop_that_is_torn_down_loses_no_job(database: Database) -> None
     await execute(database, MAKE_STALE)  # it may have been too late to give the job back
     async with working(database, job):
         await until_done(database, job_id)
+
+
+async def _look(runner: Runner) -> None:
+    """Wait until it has looked for jobs once more: the look that is under way may find one that comes late."""
+    before = runner.looked_at
+    while runner.looked_at == before:
+        await asyncio.sleep(0)

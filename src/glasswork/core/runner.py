@@ -116,7 +116,8 @@ class Runner:
         self.signals = JobSignals(
             self._metrics, signals.tracer if signals else NO_TRACER, signals.recorder if signals else None
         )
-        self._looked_at: float | None = None
+        self.looked_at: float | None = None
+        """When it last looked for jobs, by the monotonic clock."""
         self.stop = asyncio.Event()
         self.out_of_time = asyncio.Event()
 
@@ -124,7 +125,7 @@ class Runner:
     def has_looked(self) -> bool:
         """Whether it has looked for jobs while no other worker could take it for dead."""
         seconds = self._heartbeat.total_seconds()
-        return self._looked_at is not None and monotonic() - self._looked_at < seconds
+        return self.looked_at is not None and monotonic() - self.looked_at < seconds
 
     async def run(self) -> None:
         """Work until `stop` is set; what still runs `finish_seconds` later is given back.
@@ -172,7 +173,7 @@ class Runner:
                 stopping.cancel()
 
     def _note_look(self) -> None:
-        self._looked_at = monotonic()
+        self.looked_at = monotonic()
         self._metrics.worker_heartbeat.set_to_current_time()
 
     def _register(self, queuer: PgQueuer) -> None:
