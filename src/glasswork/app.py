@@ -65,6 +65,9 @@ from glasswork.features.history.router import router as history
 from glasswork.features.hooks.router import router as hooks
 from glasswork.features.idempotency.route import keyed
 from glasswork.features.identities.router import router as identities
+from glasswork.features.importing.router import router as importing
+from glasswork.features.imports.router import FILE_PATH
+from glasswork.features.imports.router import router as imports
 from glasswork.features.invitations.router import acceptance
 from glasswork.features.invitations.router import router as invitations
 from glasswork.features.jobs.router import router as jobs
@@ -123,6 +126,7 @@ TAGS = [
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
     {"name": "hooks", "description": "Where other programs tell what happened there."},
+    {"name": "imports", "description": "What comes from other trackers."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
@@ -132,7 +136,7 @@ ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving),
+    *(announcements, hooks, receiving, imports, importing),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 
@@ -257,7 +261,10 @@ async def _worker(app: FastAPI, database: Database, outgoing: Outgoing) -> Async
 
 def _middlewares(settings: Settings, signals: Signals) -> list[Middleware]:
     """Outermost first; request id and telemetry come around all of them."""
-    larger: dict[Operation, int] = {("PUT", f"{API_PREFIX}{UPLOAD_PATH}"): settings.attachment_max_bytes}
+    larger: dict[Operation, int] = {
+        ("PUT", f"{API_PREFIX}{UPLOAD_PATH}"): settings.attachment_max_bytes,
+        ("PUT", f"{API_PREFIX}{FILE_PATH}"): settings.import_max_bytes,
+    }
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(CorsMiddleware, origins=settings.cors_origins),

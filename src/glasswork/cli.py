@@ -19,6 +19,7 @@ DataDir = Annotated[
 
 
 class ImportFormat(StrEnum):
+    CSV = "csv"
     GITHUB_ARCHIVE = "github-archive"
 
 
@@ -223,37 +224,62 @@ def demo(data_dir: DataDir = None) -> None:
     typer.echo(f"Workspace  {slug}\nUsername   {login}\nPassword   {password}")
 
 
+def _read_json(text: str) -> object:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"is no JSON: {error}") from error
+
+
 @app.command("import")
 def import_(
-    source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="github-archive")],
+    source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to load.")],
     workspace: Annotated[str, typer.Option(help="The workspace's slug.")],
     as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The member who imports.")],
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
+    options: Annotated[
+        dict[str, object] | None,
+        typer.Option(metavar="JSON", parser=_read_json, help="Of the format, as the API takes them."),
+    ] = None,
     data_dir: DataDir = None,
+    *,
+    skip: Annotated[bool, typer.Option("--skip", help="Leave out what is broken.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be, and store nothing.")
+    ] = False,
 ) -> None:
-    """Load another tracker's tasks and comments. A broken file loads nothing; twice is once."""
+    """Load tasks and comments of another tracker; twice is once. Without --skip, all of a file or nothing."""
     from rich.progress import Progress
 
     from glasswork import commands
-    from glasswork.features.imports.service import read_github_archive
+    from glasswork.features.imports.models import ImportStatus
+    from glasswork.features.imports.schemas import IMPORT_CREATE, ImportRead
     from glasswork.installation import installation
 
-    del source  # there is one format so far
-    archive = read_github_archive(file.read_bytes())
+    fields = {"format": source.replace("-", "_"), "project_key": project, "dry_run": dry_run}
+    given = {"options": options} if options is not None else {}
+    new = IMPORT_CREATE.validate_python(fields | given | {"on_error": "skip" if skip else "stop"})
     with installation(data_dir) as settings, Progress(transient=True) as progress:
-        bar = progress.add_task("Importing", total=len(archive.issues) + len(archive.pulls))
-        report = asyncio.run(
-            commands.import_github_archive(
-                settings, archive, workspace, as_, project, lambda count: progress.advance(bar, count)
-            )
-        )
+        bar = progress.add_task("Importing", total=None)
+
+        def show(seen: ImportRead) -> None:
+            progress.update(bar, total=seen.total, completed=seen.done, description=f"{seen.status}")
+
+        report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
+    for fault in faults:
+        typer.echo(f"{fault.place}: {fault.message}", err=True)
+    if report.status is ImportStatus.FAILED:
+        _fail(report.error or "")
     typer.echo(
         f"Project        {report.project_key}\n"
-        f"New tasks      {report.imported}\n"
-        f"Already there  {report.already_there}\n"
+        f"New tasks      {report.tasks}\n"
+        f"Already there  {report.tasks_there}\n"
         f"New labels     {report.labels}\n"
-        f"New comments   {report.comments}"
+        f"New comments   {report.comments}\n"
+        f"Faults         {report.faults}"
     )
 
 

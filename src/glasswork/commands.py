@@ -1,24 +1,34 @@
 """What the command line does with services, which it makes by hand as a worker would."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+from anyio import to_thread
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.settings import Settings
+from glasswork.core.storage import open_storage
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService, SessionService
-from glasswork.features.imports.schemas import GithubArchive, ImportReport
-from glasswork.features.imports.service import ImportService
+from glasswork.features.importing.service import Importer, ImportWatch
+from glasswork.features.imports.schemas import FaultQuery, ImportCreate, ImportRead
+from glasswork.features.imports.service import ImportFileService, ImportService
 from glasswork.features.jobs.service import JobService
 from glasswork.features.setup.service import SetupService
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
+
+CHUNK_BYTES = 1 << 20
+TOLD_EVERY_SECONDS = 0.5
+MOST_FAULTS_TOLD = 20
 
 
 async def create_admin(settings: Settings, new: Registration) -> None:
@@ -32,22 +42,40 @@ async def issue_setup_token(settings: Settings) -> str | None:
         return await SetupService(session, PasswordRules.of(settings)).issue()
 
 
-async def import_github_archive(
+async def import_file(
     settings: Settings,
-    archive: GithubArchive,
+    new: ImportCreate,
+    file: Path,
     slug: str,
     login: str,
-    project_key: str | None,
-    on_progress: Callable[[int], None],
-) -> ImportReport:
+    on_progress: Callable[[ImportRead], None],
+) -> tuple[ImportRead, Sequence[AnyRow]]:
+    """Carry an import out, here or where a worker has taken it; return it, and the first of its faults."""
     async with (
         open_database(settings, SUBSCRIBERS) as database,
         acting_as(database, settings, login, "glasswork import") as actor,
     ):
+        storage = open_storage(settings.storage_url, settings.data_dir)
         async with database.reading() as session:
             workspace_id = await WorkspaceService(session).id_of(actor, slug)
-        service = ImportService(database)
-        return await service.import_github(actor, workspace_id, archive, project_key, on_progress)
+        async with database.transaction(actor) as session:
+            import_id = (await ImportService(session).create(actor, workspace_id, new)).id
+        await ImportFileService(database, storage).put(actor, import_id, _chunks(file))
+        importer = Importer(database, Keys.of(settings), storage)
+        watch = ImportWatch(database, actor, import_id)
+        while (seen := await watch.look()).status.is_under_way:
+            on_progress(seen)
+            if not await importer.advance(import_id, TOLD_EVERY_SECONDS):
+                await asyncio.sleep(TOLD_EVERY_SECONDS)  # a worker has it
+        async with database.reading() as session:
+            faults = await ImportService(session).faults(actor, import_id, FaultQuery(limit=MOST_FAULTS_TOLD))
+    return seen, faults.items
+
+
+async def _chunks(file: Path) -> AsyncIterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := await to_thread.run_sync(opened.read, CHUNK_BYTES):
+            yield chunk
 
 
 async def kept_mail(settings: Settings) -> Sequence[KeptMail]:

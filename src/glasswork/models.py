@@ -12,6 +12,7 @@ from glasswork.features.deliveries import models as deliveries
 from glasswork.features.hooks import models as hooks
 from glasswork.features.idempotency import models as idempotency
 from glasswork.features.identities import models as identities
+from glasswork.features.imports import models as imports
 from glasswork.features.invitations import models as invitations
 from glasswork.features.links import models as links
 from glasswork.features.notifications import models as notifications
@@ -38,6 +39,7 @@ __all__ = [
     "hooks",
     "idempotency",
     "identities",
+    "imports",
     "invitations",
     "jobs",
     "links",

@@ -43,6 +43,8 @@ from glasswork.features.credentials.jobs import (
 from glasswork.features.delivering.service import delivering
 from glasswork.features.identities.events import IdentityCreated
 from glasswork.features.identities.jobs import TELL_OF_IDENTITY
+from glasswork.features.importing.jobs import RUN_IMPORT
+from glasswork.features.imports.events import ImportCreated, ImportUpdated
 from glasswork.features.invariants.jobs import CHECK_INVARIANTS
 from glasswork.features.invitations.events import InvitationCreated
 from glasswork.features.invitations.jobs import SEND_INVITATION
@@ -71,7 +73,7 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS, RENEW_SEALS),
-    *(TELL_OWNERS, TELL_OWNER),
+    *(TELL_OWNERS, TELL_OWNER, RUN_IMPORT),
     *(
         SEND_ANNOUNCEMENT,
         MAKE_THUMBNAIL,
@@ -106,6 +108,8 @@ SUBSCRIBERS: Subscribers = {
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
     WebhookUpdated.type: (TELL_OWNERS,),
+    ImportCreated.type: (RUN_IMPORT,),
+    ImportUpdated.type: (RUN_IMPORT,),
 }
 
 SCHEDULE = (

@@ -117,7 +117,7 @@ async def test_a_loop_that_is_torn_down_loses_no_job(database: Database) -> None
 
 
 async def _look(runner: Runner) -> None:
-    """Wait until it has looked for jobs once more: the look that is under way may find one that comes late."""
+    """Wait until it has looked for jobs once more: a look that is under way may find what comes late."""
     before = runner.looked_at
     while runner.looked_at == before:
         await asyncio.sleep(0)

@@ -85,6 +85,7 @@ NotificationId = Annotated[UUID, Reference("notification")]
 CommentId = Annotated[UUID, Reference("comment")]
 WebhookId = Annotated[UUID, Reference("webhook")]
 DeliveryId = Annotated[UUID, Reference("delivery")]
+ImportId = Annotated[UUID, Reference("import")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]

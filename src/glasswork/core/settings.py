@@ -158,6 +158,7 @@ class Settings(LocalSettings):
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
     storage_url: str | None = None
     attachment_max_bytes: int = Field(default=100 * 2**20, ge=1024)
+    import_max_bytes: int = Field(default=200 * 2**20, ge=1024)
     workspace_quota_bytes: int = Field(default=10 * 2**30, ge=0)
 
     @field_validator(

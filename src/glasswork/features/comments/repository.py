@@ -1,9 +1,9 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import ARRAY, DateTime, Row, Uuid, and_, any_, bindparam, cast, delete, func, literal, select
+from sqlalchemy import DateTime, Row, and_, bindparam, cast, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -128,8 +128,8 @@ class CommentRepository:
         )
         return {row[0]: row[1] for row in await self._session.execute(statement)}
 
-    async def add_all(self, comments: Collection[Comment]) -> None:
-        self._session.add_all(comments)
+    async def add(self, comment: Comment) -> None:
+        self._session.add(comment)
         await self.flush()
 
     async def flush(self) -> None:
@@ -155,28 +155,3 @@ class CommentRepository:
             CommentReaction.reaction == reaction,
         )
         return (await self._session.execute(removed.returning(CommentReaction.user_id))).first() is not None
-
-    async def imported_tasks(self, project: AnyRow, source: str, ids: Collection[str]) -> dict[str, UUID]:
-        """The tasks that stand, by their ids in the source."""
-        there = Task.external["id"].astext
-        statement = select(there, Task.id).where(
-            Task.workspace_id == project.workspace_id,
-            Task.project_id == project.project_id,
-            Task.deleted_at.is_(None),
-            Task.external["source"].astext == source,
-            there.in_(ids),
-        )
-        return {row[0]: row[1] for row in await self._session.execute(statement)}
-
-    async def imported_ids(self, task_ids: Collection[UUID], source: str) -> set[tuple[UUID, str]]:
-        """Of each task the ids of comments that came from the source, deleted or not."""
-        statement = select(Comment.task_id, Comment.external["id"].astext).where(
-            Comment.task_id.in_(task_ids), Comment.external["source"].astext == source
-        )
-        return {(row[0], row[1]) for row in await self._session.execute(statement)}
-
-    async def get_all(self, actor: Actor, comment_ids: Sequence[UUID]) -> Sequence[AnyRow]:
-        """Those of them that are there, in the order of their ids; with one bind parameter, however many."""
-        ids = literal(list(comment_ids), ARRAY(Uuid()))
-        statement = COMMENTS.where(Comment.id == any_(ids)).order_by(Comment.id)
-        return (await self._session.execute(statement, actor.binds)).all()

@@ -9,8 +9,6 @@ from glasswork.core.schemas import (
     Input,
     Output,
     TaskId,
-    Text,
-    Timestamp,
     UserId,
     WorkspaceId,
     optional,
@@ -106,14 +104,3 @@ class CommentVersion(Output):
     body: str
     written_at: datetime
     replaced_at: datetime
-
-
-class CommentImport(Input):
-    """A comment from elsewhere, with its past; its task is the one that came from the same source."""
-
-    task: Annotated[Text, Field(description="The task's id there.")]
-    body: Annotated[Text, Field(max_length=MAX_LENGTH)]
-    external: ExternalComment
-    created_at: Timestamp
-    updated_at: Timestamp
-    edited_at: Timestamp | None

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func
@@ -11,7 +10,6 @@ from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.models import Role
 
@@ -20,7 +18,7 @@ from .errors import CommentNotFoundError, unknown_comment
 from .events import CommentCreated, CommentDeleted, CommentRestored, CommentUpdated
 from .models import Comment, Reaction
 from .repository import CommentRepository
-from .schemas import MOST_MENTIONS, CommentCreate, CommentImport, CommentQuery, CommentUpdate, VersionQuery
+from .schemas import MOST_MENTIONS, CommentCreate, CommentQuery, CommentUpdate, VersionQuery
 
 
 class CommentService:
@@ -61,7 +59,7 @@ class CommentService:
             author_id=actor.user_id,
         )
         await self._write(comment, new.body)
-        await self._comments.add_all([comment])
+        await self._comments.add(comment)
         made = await self._comments.get(actor, comment.id)
         self._outbox.record(actor, CommentCreated.of(made))
         return made
@@ -118,34 +116,6 @@ class CommentService:
         if await self._comments.remove_reaction(comment, actor.user_id, reaction):
             comment.touch()
         return await self._store(actor, comment, before)
-
-    async def import_all(
-        self, actor: Actor, project_id: UUID, source: str, imports: Sequence[CommentImport]
-    ) -> int:
-        """Store what is not there yet, of tasks from the same source; return how many. Twice is once.
-
-        Whom they name is somebody there, and not who has the same name here.
-        """
-        project = await access_to(self._session, actor, project_id)
-        require(policy.can_write(project.role))
-        task_ids = await self._comments.imported_tasks(project, source, {item.task for item in imports})
-        known = await self._comments.imported_ids(task_ids.values(), source)
-        comments = [
-            Comment(
-                workspace_id=project.workspace_id,
-                task_id=task_ids[item.task],
-                author_id=actor.user_id,
-                body_html=markdown.read(item.body).html,
-                mentions=[],
-                **item.model_dump(exclude={"task"}),
-            )
-            for item in imports
-            if item.task in task_ids and (task_ids[item.task], item.external.id) not in known
-        ]
-        await self._comments.add_all(comments)
-        for made in await self._comments.get_all(actor, [comment.id for comment in comments]):
-            self._outbox.record(actor, CommentCreated.of(made))
-        return len(comments)
 
     async def _lock(self, actor: Actor, comment_id: UUID) -> tuple[Comment, Role, AnyRow]:
         comment, role = await self._comments.lock(actor, comment_id)

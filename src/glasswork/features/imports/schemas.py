@@ -1,61 +1,94 @@
-"""The archive that `ietf-tools`' repository archiver writes of a GitHub repository."""
+from datetime import datetime
+from typing import Annotated, Literal
 
-from dataclasses import dataclass
-from typing import Annotated
+from pydantic import Field, TypeAdapter
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from glasswork.core.paging import PageQuery, sort_by
+from glasswork.core.schemas import ImportId, Input, Output, ProjectId, UserId, WorkspaceId
+from glasswork.features.csv_files.schemas import CsvOptions
+from glasswork.features.projects.schemas import Key
 
-from glasswork.core.schemas import Text, Timestamp
-from glasswork.features.projects.schemas import LabelName
-from glasswork.features.tasks.schemas import Title
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel)
+from .models import MOST_FAULTS, Format, ImportStatus, OnError
 
 
-class ArchivedLabel(_Record):
-    name: LabelName
-    color: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{6}$")]
-    description: Annotated[Text, Field(max_length=10_000)] | None = None
+class _ImportCreate(Input):
+    project_id: ProjectId | None = Field(None, description="Where the tasks go.")
+    project_key: Key | None = Field(
+        None, description="Or into the one with this key, which is made if there is none."
+    )
+    on_error: OnError = Field(
+        OnError.SKIP,
+        description="`skip`: what is broken is left out. `stop`: nothing is stored where anything is broken.",
+    )
+    dry_run: bool = Field(False, description="Tell what would become of it, and store nothing.")
 
 
-class ArchivedComment(_Record):
-    author: Text | None = None
-    body: Annotated[Text, Field(max_length=65_536)]
-    created_at: Timestamp
-    updated_at: Timestamp
+class CsvImportCreate(_ImportCreate):
+    """A table of tasks, whose first line names the columns. Its file follows."""
+
+    format: Literal[Format.CSV]
+    options: CsvOptions = CsvOptions()
 
 
-class ArchivedIssue(_Record):
-    """An issue or a pull request."""
+class GithubArchiveImportCreate(_ImportCreate):
+    """What `ietf-tools`' repository archiver writes of a GitHub repository. Its file follows.
 
-    number: Annotated[int, Field(ge=1, le=999_999_999)]
-    title: Title
-    body: Annotated[Text, Field(max_length=65_536)] | None = None
-    state: Annotated[str, Field(pattern="^(OPEN|CLOSED|MERGED)$")]
-    author: Text | None = None
-    assignees: list[Text] = []
-    labels: list[LabelName] = []
-    url: Text | None = None
-    created_at: Timestamp
-    updated_at: Timestamp
-    closed_at: Timestamp | None = None
-    comments: list[ArchivedComment] = []
+    Without `project_id` and `project_key` it goes where the repository's name says.
+    """
+
+    format: Literal[Format.GITHUB_ARCHIVE]
 
 
-class GithubArchive(_Record):
-    repo: Annotated[Text, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-    labels: list[ArchivedLabel]
-    issues: list[ArchivedIssue]
-    pulls: list[ArchivedIssue]
+ImportCreate = Annotated[CsvImportCreate | GithubArchiveImportCreate, Field(discriminator="format")]
+IMPORT_CREATE: TypeAdapter[ImportCreate] = TypeAdapter(ImportCreate)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    project_key: str
-    imported: int
-    already_there: int
-    labels: int
+class ImportStart(Input):
+    on_error: OnError | None = Field(None, description="Null: as before.")
+    dry_run: bool = False
+
+
+class ImportRead(Output):
+    id: ImportId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None = Field(description="Null while it is not made.")
+    project_key: str | None = Field(description="Of the one that is made if there is none.")
+    format: Format
+    on_error: OnError
+    dry_run: bool
+    status: ImportStatus
+    source: str | None = Field(
+        description="What `external.source` of its tasks says.", examples=["github.com/quicwg/ops-drafts"]
+    )
+    size: int | None = Field(description="Bytes of the file.")
+    total: int | None = Field(description="Records of the source, where that can be known.")
+    done: int = Field(description="Of `total`, those that are behind it.")
+    tasks: int = Field(description="New ones; in a dry run, those that would be.")
+    tasks_there: int = Field(description="That were there from an earlier import.")
     comments: int
+    comments_there: int
+    labels: int
+    faults: int = Field(description=f"Of them {MOST_FAULTS:,} at most are kept.")
+    error_code: str | None = Field(description="Why it has failed.")
+    error: str | None
+    version: int
+    created_by: UserId
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class FaultRead(Output):
+    number: int = Field(description="In the order in which they were found.")
+    place: str = Field(examples=["row 17"])
+    code: str = Field(examples=["INVALID_RECORD"])
+    message: str = Field(examples=["title: Field required"])
+
+
+class ImportQuery(PageQuery):
+    sort: str = sort_by("created_at", default="-created_at")
+
+
+class FaultQuery(PageQuery):
+    sort: str = sort_by("number", default="number")

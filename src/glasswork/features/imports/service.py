@@ -1,165 +1,221 @@
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from pydantic import ValidationError as SchemaError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import Database
-from glasswork.features.comments.schemas import CommentImport, ExternalComment
-from glasswork.features.comments.service import CommentService
-from glasswork.features.projects.schemas import LabelCreate, ProjectCreate
-from glasswork.features.projects.service import LabelService, ProjectService
-from glasswork.features.tasks.schemas import External, TaskImport
-from glasswork.features.tasks.service import TaskService
+from glasswork.core.concurrency import Precondition
+from glasswork.core.db import AnyRow, Database
+from glasswork.core.errors import AppError, OutcomeUnknownError, require
+from glasswork.core.outbox import Outbox
+from glasswork.core.paging import Page
+from glasswork.core.receiving import discard, receive
+from glasswork.core.storage import Storage, announce
+from glasswork.features.intake.schemas import Fault, Item, Stored, Survey
+from glasswork.features.workspaces.access import role_in
 
-from .errors import BrokenArchiveError
-from .schemas import ArchivedIssue, GithubArchive, ImportReport
+from . import policy
+from .errors import (
+    ImportUnderWayError,
+    NoFileError,
+    TooManyImportsError,
+    one_project,
+    project_needed,
+    unknown_project,
+)
+from .events import ImportCreated, ImportDeleted, ImportUpdated
+from .models import Format, Import, ImportStatus
+from .repository import ImportRepository
+from .schemas import FaultQuery, ImportCreate, ImportQuery, ImportStart
 
-BATCH = 50
+MOST_OPEN: Final = 50
+"""Imports of a workspace that are not completed."""
 
-_DEFAULT_COLOR = "#808080"
-
-
-def read_github_archive(content: bytes) -> GithubArchive:
-    """Check the whole file before anything is stored."""
-    try:
-        archive = GithubArchive.model_validate_json(content)
-    except SchemaError as error:
-        raise BrokenArchiveError(_first_fault(error)) from error
-    seen: set[int] = set()
-    for kind, issues in (("issues", archive.issues), ("pulls", archive.pulls)):
-        for place, issue in enumerate(issues):
-            if issue.number in seen:
-                raise BrokenArchiveError(f"{kind}[{place}]: number {issue.number} is there twice")
-            seen.add(issue.number)
-    return archive
+_BEGINNING: Final = {
+    "position": None,
+    "total": None,
+    "done": 0,
+    "tasks": 0,
+    "tasks_there": 0,
+    "comments": 0,
+    "comments_there": 0,
+    "labels": 0,
+    "faults": 0,
+    "error_code": None,
+    "error": None,
+    "started_at": None,
+    "ended_at": None,
+}
 
 
 class ImportService:
-    def __init__(self, database: Database) -> None:
+    """What is to come from another tracker; the slice `importing` carries it out."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._imports = ImportRepository(session)
+        self._outbox = Outbox(session)
+
+    async def create(self, actor: Actor, workspace_id: UUID, new: ImportCreate) -> Import:
+        require(policy.can_see(await role_in(self._session, actor, workspace_id)))
+        await self._check_project(actor, workspace_id, new)
+        if await self._imports.open_count(workspace_id) >= MOST_OPEN:
+            raise TooManyImportsError(MOST_OPEN)
+        import_ = Import(
+            workspace_id=workspace_id,
+            project_id=new.project_id,
+            options=new.model_dump(mode="json", include={"options"}).get("options", {}),
+            status=ImportStatus.AWAITING_FILE,
+            created_by=actor.user_id,
+            **new.model_dump(mode="json", include={"format", "project_key", "on_error", "dry_run"}),
+        )
+        await self._imports.add(import_)
+        self._outbox.record(actor, ImportCreated.of(import_))
+        return import_
+
+    async def get(self, actor: Actor, import_id: UUID) -> AnyRow:
+        row = await self._imports.get(actor, import_id)
+        require(policy.can_see(row.role))
+        return row
+
+    async def page(self, actor: Actor, workspace_id: UUID, query: ImportQuery) -> Page[AnyRow]:
+        require(policy.can_see(await role_in(self._session, actor, workspace_id)))
+        return await self._imports.page(actor, workspace_id, query)
+
+    async def faults(self, actor: Actor, import_id: UUID, query: FaultQuery) -> Page[AnyRow]:
+        await self.get(actor, import_id)
+        return await self._imports.faults(import_id, query)
+
+    async def start(self, actor: Actor, import_id: UUID, start: ImportStart) -> Import:
+        """From the beginning: what is stored already is there, and stays."""
+        import_ = await self.lock(actor, import_id)
+        if import_.status is ImportStatus.AWAITING_FILE:
+            raise NoFileError
+        if not import_.status.is_startable:
+            raise ImportUnderWayError
+        with self._outbox.updating(actor, ImportUpdated, import_):
+            await self._imports.forget_faults(import_)
+            on_error = start.on_error or import_.on_error
+            queued = {"status": ImportStatus.QUEUED, "on_error": on_error, "dry_run": start.dry_run}
+            import_.change(_BEGINNING | queued)
+            await self._imports.flush()
+        return import_
+
+    async def delete(self, actor: Actor, import_id: UUID, precondition: Precondition) -> None:
+        """What is under way ends; what it has stored stays."""
+        import_ = await self.lock(actor, import_id)
+        precondition.check(import_)
+        self._outbox.record(actor, ImportDeleted.of(import_))
+        await self._imports.delete(import_)
+
+    async def lock(self, actor: Actor, import_id: UUID) -> Import:
+        import_, role = await self._imports.lock(actor, import_id)
+        require(policy.can_manage(role, actor.user_id, import_.created_by))
+        return import_
+
+    async def _check_project(self, actor: Actor, workspace_id: UUID, new: ImportCreate) -> None:
+        if new.project_id is not None and new.project_key is not None:
+            raise one_project()
+        if new.format is Format.CSV and new.project_id is None and new.project_key is None:
+            raise project_needed()
+        if new.project_id and not await self._imports.has_project(actor, workspace_id, new.project_id):
+            raise unknown_project()
+
+
+class ImportFileService:
+    """Takes files in: a transaction before the bytes, and one behind them."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
+        self._storage = storage
 
-    async def import_github(
-        self,
-        actor: Actor,
-        workspace_id: UUID,
-        archive: GithubArchive,
-        project_key: str | None,
-        on_progress: Callable[[int], None],
-    ) -> ImportReport:
-        """Load what is not there yet; `on_progress` hears of each batch how many tasks it had.
-
-        Each batch is a transaction, so that nobody waits for the whole of it. An import that was cut off is
-        completed by the next one.
-        """
-        key = project_key or key_of(archive.repo)
+    async def put(self, actor: Actor, import_id: UUID, chunks: AsyncIterator[bytes]) -> Import:
+        """Store the file, and have the import begin."""
         async with self._database.transaction(actor) as session:
-            project_id = await _project(ProjectService(session), actor, workspace_id, key, archive.repo)
-            label_ids, new_labels = await _label_ids(LabelService(session), actor, project_id, archive)
-        issues = sorted((*archive.issues, *archive.pulls), key=lambda issue: issue.number)
-        highest = max((issue.number for issue in issues), default=0)
-        imported = comments = 0
-        for start in range(0, len(issues), BATCH):
-            batch = issues[start : start + BATCH]
-            tasks = [_task(archive.repo, issue, label_ids) for issue in batch]
-            talk = [comment for issue in batch for comment in _comments(archive.repo, issue)]
+            await self._find(session, actor, import_id)
+            object_id = await announce(session)
+        try:
+            received = await receive(self._storage, object_id, chunks)
             async with self._database.transaction(actor) as session:
-                imported += await TaskService(session).import_all(actor, project_id, tasks, highest)
-                comments += await CommentService(session).import_all(
-                    actor, project_id, _source(archive.repo), talk
-                )
-            on_progress(len(batch))
-        return ImportReport(key, imported, len(issues) - imported, new_labels, comments)
+                import_ = await self._find(session, actor, import_id)
+                with Outbox(session).updating(actor, ImportUpdated, import_):
+                    measured = {"size": received.size, "sha256": received.sha256}
+                    import_.change({"object_id": object_id, "status": ImportStatus.QUEUED, **measured})
+                    await ImportRepository(session).flush()
+                return import_
+        except OutcomeUnknownError:
+            raise  # perhaps the import refers to it now
+        except BaseException:
+            await asyncio.shield(discard(self._database, self._storage, object_id))
+            raise
+
+    async def _find(self, session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
+        import_ = await ImportService(session).lock(actor, import_id)
+        if import_.status is not ImportStatus.AWAITING_FILE:
+            raise ImportUnderWayError
+        return import_
 
 
-async def _project(projects: ProjectService, actor: Actor, workspace_id: UUID, key: str, name: str) -> UUID:
-    project_id = await projects.find_by_key(actor, workspace_id, key)
-    if project_id is None:
-        new = ProjectCreate(name=name, key=key, description=f"Imported from https://github.com/{name}")
-        project_id = (await projects.create(actor, workspace_id, new)).id
-    return project_id
+class ProgressService:
+    """For whoever carries imports out."""
 
+    def __init__(self, session: AsyncSession) -> None:
+        self._imports = ImportRepository(session)
+        self._outbox = Outbox(session)
 
-async def _label_ids(
-    labels: LabelService, actor: Actor, project_id: UUID, archive: GithubArchive
-) -> tuple[dict[str, UUID], int]:
-    """Return the id of each label by its name in lower case, and how many are new."""
-    ids = await labels.ids_by_name(actor, project_id)
-    wanted = {
-        label.name.lower(): LabelCreate(
-            name=label.name, color=f"#{label.color.lower()}", description=label.description or ""
-        )
-        for label in archive.labels
-    }
-    for issue in (*archive.issues, *archive.pulls):
-        for name in issue.labels:  # one that was deleted since still stands on old issues
-            wanted.setdefault(name.lower(), LabelCreate(name=name))
-    new = {name: label for name, label in wanted.items() if name not in ids}
-    for name, label in new.items():
-        ids[name] = (await labels.create(actor, project_id, label)).id
-    return ids, len(new)
+    async def find(self, import_id: UUID) -> Import | None:
+        """None: it is deleted, or its workspace is."""
+        return await self._imports.find(import_id)
 
+    async def lock(self, import_id: UUID) -> Import | None:
+        return await self._imports.find_locked(import_id)
 
-def key_of(repo: str) -> str:
-    """`quicwg/ops-drafts` becomes OPSDRAFTS."""
-    letters = re.sub(r"[^A-Z0-9]", "", repo.rpartition("/")[2].upper()).lstrip("0123456789")
-    return (letters if len(letters) > 1 else f"IMPORT{letters}")[:10]
+    async def begin(self, import_: Import, phase: ImportStatus, survey: Survey) -> None:
+        found = {"source": survey.source, "total": survey.total, "highest": survey.highest}
+        import_.change({"status": phase, "started_at": import_.started_at or datetime.now(UTC), **found})
+        await self._count(import_, survey.faults)
 
+    async def note(self, import_: Import, items: Sequence[Item], became: Stored) -> None:
+        """That these are done, and what became of them."""
+        if items:
+            import_.position = dict(items[-1].next)
+        import_.done += len(items)
+        import_.tasks += became.tasks
+        import_.tasks_there += became.tasks_there
+        import_.comments += became.comments
+        import_.comments_there += became.comments_there
+        import_.labels += became.labels
+        await self._count(import_, became.faults)
 
-def _task(repo: str, issue: ArchivedIssue, label_ids: Mapping[str, UUID]) -> TaskImport:
-    is_done = issue.state != "OPEN"
-    return TaskImport(
-        number=issue.number,
-        title=issue.title,
-        description=issue.body or "",
-        is_done=is_done,
-        label_ids=sorted({label_ids[name.lower()] for name in issue.labels}),
-        external=External(
-            source=_source(repo),
-            id=str(issue.number),
-            url=_url(repo, issue),
-            author=issue.author,
-            assignees=issue.assignees,
-        ),
-        created_at=issue.created_at,
-        updated_at=issue.updated_at,
-        completed_at=(issue.closed_at or issue.updated_at) if is_done else None,
-    )
+    async def restart(self, import_: Import, phase: ImportStatus) -> None:
+        """From the first record on."""
+        import_.change(_BEGINNING | {"status": phase, "started_at": import_.started_at})
+        await self._imports.forget_faults(import_)
 
+    async def end(self, actor: Actor, import_: Import, status: ImportStatus) -> None:
+        """A file that has served its purpose is let go."""
+        fields = {"status": status, "ended_at": datetime.now(UTC)}
+        if status is ImportStatus.COMPLETED:
+            fields["object_id"] = None
+        await self._tell(actor, import_, fields)
 
-def _comments(repo: str, issue: ArchivedIssue) -> Iterator[CommentImport]:
-    """The archive gives them no ids: one is known by when it was written and by whom."""
-    seen: Counter[str] = Counter()
-    for comment in issue.comments:
-        mark = f"{issue.number}/{comment.created_at:%Y-%m-%dT%H:%M:%SZ}/{comment.author or ''}"
-        seen[mark] += 1
-        yield CommentImport(
-            task=str(issue.number),
-            body=comment.body,
-            external=ExternalComment(
-                source=_source(repo),
-                id=mark if seen[mark] == 1 else f"{mark}/{seen[mark]}",
-                url=_url(repo, issue),
-                author=comment.author,
-            ),
-            created_at=comment.created_at,
-            updated_at=comment.updated_at,
-            edited_at=comment.updated_at if comment.updated_at != comment.created_at else None,
+    async def fail(self, actor: Actor | None, import_: Import, refusal: AppError) -> None:
+        reason = {"error_code": refusal.code, "error": refusal.message}
+        await self._tell(
+            actor, import_, {"status": ImportStatus.FAILED, "ended_at": datetime.now(UTC), **reason}
         )
 
+    async def flush(self) -> None:
+        await self._imports.flush()
 
-def _source(repo: str) -> str:
-    return f"github.com/{repo}"
+    async def _count(self, import_: Import, faults: Sequence[Fault]) -> None:
+        await self._imports.keep_faults(import_, faults)
+        import_.faults += len(faults)
 
-
-def _url(repo: str, issue: ArchivedIssue) -> str:
-    return issue.url or f"https://{_source(repo)}/issues/{issue.number}"
-
-
-def _first_fault(error: SchemaError) -> str:
-    """`issues[12].title: Field required`, or the line where it is no JSON; never the content."""
-    fault = error.errors(include_input=False, include_url=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
-    return f"{place.lstrip('.') or 'The file'}: {fault['msg']}"
+    async def _tell(self, actor: Actor | None, import_: Import, fields: dict[str, Any]) -> None:
+        with self._outbox.updating(actor, ImportUpdated, import_):
+            import_.change(fields)
+            await self._imports.flush()

@@ -192,34 +192,6 @@ class TaskRepository:
             insert(Watcher).from_select(["workspace_id", "task_id", "user_id"], watching)
         )
 
-    async def imported_ids(self, project_id: UUID) -> set[tuple[str, str]]:
-        """The sources and ids of what came from elsewhere."""
-        statement = select(Task.external["source"].astext, Task.external["id"].astext).where(
-            Task.project_id == project_id, Task.external.is_not(None)
-        )
-        return {(row[0], row[1]) for row in (await self._session.execute(statement)).all()}
-
-    async def taken_numbers(self, project_id: UUID) -> set[int]:
-        """Also of those that were moved out: they are still found by them."""
-        numbers = union_all(
-            select(Task.number).where(Task.project_id == project_id),
-            select(FormerKey.number).where(FormerKey.project_id == project_id),
-        )
-        return {row[0] for row in await self._session.execute(numbers)}
-
-    async def lock_numbers(self, project_id: UUID) -> int:
-        statement = select(Project.last_number).where(Project.id == project_id).with_for_update()
-        return (await self._session.execute(statement)).scalar_one()
-
-    async def add_all(self, project_id: UUID, tasks: Sequence[Task], last_number: int) -> None:
-        self._session.add_all(tasks)
-        await self._session.execute(
-            update(Project)
-            .where(Project.id == project_id)
-            .values(last_number=last_number, updated_at=Project.updated_at)
-        )
-        await self._session.flush()
-
 
 def _ids_by_keys(
     workspace_id: UUID, keys: Collection[tuple[str, int]]

@@ -120,17 +120,3 @@ class TaskRead(Output):
     updated_at: datetime
     completed_at: datetime | None
     archived_at: datetime | None
-
-
-class TaskImport(Input):
-    """A task from elsewhere, with its past."""
-
-    number: Annotated[int, Field(ge=1, le=999_999_999)]
-    title: Title
-    description: Description
-    is_done: bool
-    label_ids: LabelIds
-    external: External
-    created_at: Timestamp
-    updated_at: Timestamp
-    completed_at: Timestamp | None

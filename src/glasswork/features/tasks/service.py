@@ -9,7 +9,6 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
-from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
 from glasswork.core.recurrence import InvalidRecurrenceError
 from glasswork.features.projects.access import access_to
@@ -31,9 +30,9 @@ from .errors import (
     unknown_status,
 )
 from .events import TaskCreated, TaskDeleted, TaskRestored, TaskUpdated
-from .models import MAX_LEVELS, Priority, Task
+from .models import MAX_LEVELS, Task
 from .repository import TaskRepository
-from .schemas import Recurrence, TaskCreate, TaskImport, TaskUpdate
+from .schemas import Recurrence, TaskCreate, TaskUpdate
 
 
 class TaskService:
@@ -136,44 +135,6 @@ class TaskService:
             for task in await self._tasks.get_all(actor, gone):
                 self._outbox.record(actor, TaskRestored.of(task))
         return await self._tasks.get(actor, task_id)
-
-    async def import_all(
-        self, actor: Actor, project_id: UUID, imports: Sequence[TaskImport], highest: int
-    ) -> int:
-        """Store what is not there yet, by source and id; return how many. Twice is once.
-
-        A number that is taken is replaced by one above `highest`, that of the batches to come included.
-        """
-        project = await access_to(self._session, actor, project_id)
-        require(policy.can_write(project.role))
-        last_number = await self._tasks.lock_numbers(project_id)
-        known = await self._tasks.imported_ids(project_id)
-        taken = await self._tasks.taken_numbers(project_id)
-        new = [item for item in imports if (item.external.source, item.external.id) not in known]
-        highest = max(last_number, highest)
-        statuses = await self._tasks.statuses(project_id)
-        tasks: list[Task] = []
-        for item in new:
-            highest += item.number in taken
-            number = highest if item.number in taken else item.number
-            task = Task(
-                workspace_id=project.workspace_id,
-                project_id=project_id,
-                number=number,
-                position=key_of(number),
-                status_id=_first(statuses, Category.DONE if item.is_done else Category.TODO).id,
-                priority=Priority.NONE,
-                created_by=actor.user_id,
-                **item.model_dump(exclude={"number", "is_done", "label_ids"}),
-            )
-            tasks.append(task)
-        await self._tasks.add_all(project_id, tasks, highest)
-        await self._tasks.add_labels(
-            (task, label_id) for task, item in zip(tasks, new, strict=True) for label_id in item.label_ids
-        )
-        for made in await self._tasks.get_all(actor, [task.id for task in tasks]):
-            self._outbox.record(actor, TaskCreated.of(made))
-        return len(tasks)
 
     async def _move_to_category(
         self, actor: Actor, task_id: UUID, category: Category, precondition: Precondition

@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -23,12 +22,3 @@ FileName = Annotated[
     ),
     AfterValidator(_is_plain),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What has come in: as it is measured, not as it was announced."""
-
-    size: int
-    sha256: str
-    media_type: str

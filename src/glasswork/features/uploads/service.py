@@ -1,7 +1,5 @@
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import UUID
@@ -11,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition, Seen
 from glasswork.core.db import AnyRow, Database
-from glasswork.core.errors import AppError, OutcomeUnknownError, RequestTimeoutError, require
-from glasswork.core.media_types import HEAD_BYTES, media_type_of
+from glasswork.core.errors import OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
-from glasswork.core.storage import Storage, announce, forget
+from glasswork.core.receiving import Received, discard, receive
+from glasswork.core.storage import Storage, announce
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.attachments.service import AttachmentService
@@ -24,13 +22,6 @@ from glasswork.features.workspaces.access import role_in
 
 from .errors import NameFreeError, NameTakenError, QuotaExceededError
 from .repository import UploadRepository
-from .schemas import Received
-
-IDLE_SECONDS = 60
-"""How long a sender may send nothing."""
-UPLOAD_SECONDS = 6 * 3600.0
-"""Of a whole file; well below the time after which an object that nothing refers to is swept away."""
-
 
 _NO_THUMBNAIL: Final = {"thumbnail_id": None, "thumbnail_size": None}
 
@@ -72,16 +63,16 @@ class UploadService:
             await self._check(session, actor, upload)
             object_id = await announce(session)
         try:
-            received = await self._receive(object_id, upload.chunks)
+            received = await receive(self._storage, object_id, upload.chunks)
             async with self._database.transaction(actor) as session:
                 attachment, is_new = await self._keep(session, actor, upload, object_id, received)
         except OutcomeUnknownError:
             raise  # perhaps something refers to it now
         except BaseException:
-            await asyncio.shield(self._discard(object_id))
+            await asyncio.shield(discard(self._database, self._storage, object_id))
             raise
         if attachment.object_id != object_id:  # the same bytes were there
-            await self._discard(object_id)
+            await discard(self._database, self._storage, object_id)
         return attachment, is_new
 
     async def _check(self, session: AsyncSession, actor: Actor, upload: Upload) -> None:
@@ -89,24 +80,6 @@ class UploadService:
         task = await TaskService(session).get(actor, upload.task_id)
         require(can_write(await role_in(session, actor, task.workspace_id)))
         await self._require_room(UploadRepository(session), task.workspace_id, upload.declared)
-
-    async def _receive(self, object_id: UUID, chunks: AsyncIterator[bytes]) -> Received:
-        digest, head, size = hashlib.sha256(), b"", 0
-
-        async def measured() -> AsyncIterator[bytes]:
-            nonlocal head, size
-            async for chunk in _in_time(chunks):
-                digest.update(chunk)
-                size += len(chunk)
-                head += chunk[: HEAD_BYTES - len(head)]
-                yield chunk
-
-        try:
-            async with asyncio.timeout(UPLOAD_SECONDS):
-                await self._storage.put(object_id, measured())
-        except TimeoutError as error:
-            raise RequestTimeoutError(f"It was not there after {UPLOAD_SECONDS:g} s.") from error
-        return Received(size, digest.hexdigest(), media_type_of(head))
 
     async def _keep(
         self, session: AsyncSession, actor: Actor, upload: Upload, object_id: UUID, received: Received
@@ -141,23 +114,3 @@ class UploadService:
         used = await uploads.used(workspace_id)
         if used + more > self._quota:
             raise QuotaExceededError(used, self._quota)
-
-    async def _discard(self, object_id: UUID) -> None:
-        """What cannot be reached now is swept away later."""
-        with suppress(AppError):
-            await self._storage.delete([object_id])
-            async with self._database.transaction() as session:
-                await forget(session, [object_id])
-
-
-async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Raise RequestTimeoutError when the sender has sent nothing for too long."""
-    while True:
-        try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise RequestTimeoutError(f"Nothing came for {IDLE_SECONDS} s.") from error
-        yield chunk

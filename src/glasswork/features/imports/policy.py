@@ -1,0 +1,28 @@
+import re
+from uuid import UUID
+
+from glasswork.core.events import Fields
+from glasswork.features.projects.schemas import ProjectCreate
+from glasswork.features.workspaces.models import Role
+
+from .models import ImportStatus
+
+
+def can_see(role: Role) -> bool:
+    return role.reaches(Role.MEMBER)
+
+
+def can_manage(role: Role, user_id: UUID, created_by: UUID) -> bool:
+    return role.reaches(Role.ADMIN) or (can_see(role) and user_id == created_by)
+
+
+def is_ordered(_before: Fields | None, after: Fields | None) -> bool:
+    """Whether there is something to do now."""
+    return after is not None and after.get("status") == ImportStatus.QUEUED
+
+
+def project_for(key: str | None, name: str | None, description: str) -> ProjectCreate:
+    """What a source becomes: without a key of its own, `quicwg/ops-drafts` has OPSDRAFTS."""
+    letters = re.sub(r"[^A-Z0-9]", "", (name or "").rpartition("/")[2].upper()).lstrip("0123456789")
+    key = key or (letters if len(letters) > 1 else f"IMPORT{letters}")[:10]
+    return ProjectCreate(name=(name or key)[:100], key=key, description=description[:10_000])

@@ -1,0 +1,79 @@
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from glasswork.features.projects.models import Category
+from glasswork.features.tasks.models import MAX_LEVELS, Task
+
+from .schemas import CommentRecord, Fault, Item, TaskRecord
+
+UNKNOWN_STATUS = "UNKNOWN_STATUS"
+PARENT_NOT_THERE = "PARENT_NOT_THERE"
+TASK_NOT_THERE = "TASK_NOT_THERE"
+
+
+class Status(Protocol):
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def category(self) -> Category: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record, where it stands in its source, and the key of the status that it will have."""
+
+    place: str
+    task: TaskRecord
+    status: str
+
+
+@dataclass(slots=True)
+class Batch:
+    tasks: list[Placed] = field(default_factory=list)
+    comments: list[tuple[str, CommentRecord]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def place(items: Iterable[Item], statuses: Sequence[Status]) -> Batch:
+    """Give each task its status; what has none here is left out, with its comments."""
+    batch = Batch()
+    for item in items:
+        batch.faults += item.faults
+        if item.task is not None:
+            status = status_of(item.task, statuses)
+            if status is None:
+                keys = ", ".join(each.key for each in statuses)
+                batch.faults.append(Fault(item.place, UNKNOWN_STATUS, f"status: must be one of {keys}"))
+                continue
+            batch.tasks.append(Placed(item.place, item.task, status))
+        batch.comments += [(item.place, comment) for comment in item.comments]
+    return batch
+
+
+def status_of(task: TaskRecord, statuses: Sequence[Status]) -> str | None:
+    if task.status is None:
+        category = Category.DONE if task.is_done else Category.TODO
+        return next(each.key for each in statuses if each.category is category)
+    wanted = task.status.strip().casefold()
+    return next((each.key for each in statuses if wanted in {each.key, each.name.casefold()}), None)
+
+
+@dataclass(slots=True)
+class Family:
+    """Which tasks there are, by their ids in the source, and how deep they lie."""
+
+    tasks: dict[str, Task]
+    levels: dict[str, int] = field(default_factory=dict)
+    """Of those that a task may be a part of."""
+
+    def add(self, record: TaskRecord, task: Task) -> bool:
+        """Return False where it stands alone, and should not."""
+        above = self.levels.get(record.parent, MAX_LEVELS) if record.parent else 0
+        fits = above < MAX_LEVELS
+        task.parent_id = self.tasks[record.parent].id if record.parent and fits else None
+        self.tasks[record.id] = task
+        self.levels[record.id] = above + 1 if fits else 1
+        return fits
