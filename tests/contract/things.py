@@ -42,7 +42,8 @@ Things = dict[str, str]
 _CHECKED = "UPDATE imports SET status = 'checked' WHERE id = :id"
 _FAULT = (
     "INSERT INTO import_faults (workspace_id, import_id, number, place, code, message)"
-    " SELECT workspace_id, id, 1, 'row 2', 'INVALID_RECORD', 'title: Field required' FROM imports WHERE id = :id"
+    " SELECT workspace_id, id, 1, 'row 2', 'INVALID_RECORD', 'title: Field required'"
+    " FROM imports WHERE id = :id"
 )
 _WITH_THUMBNAIL = "UPDATE attachments SET thumbnail_id = object_id, thumbnail_size = size WHERE id = :id"
 

@@ -56,12 +56,16 @@ class Importer:
         except ServiceUnavailableError:
             raise
         except AppError as refusal:
-            async with self._database.system_transaction() as session:
-                progress = ProgressService(session)
-                import_ = await progress.lock(import_id)
-                if import_ is not None and import_.status.is_under_way:
-                    await progress.fail(None, import_, refusal)
+            await self.give_up(import_id, refusal)
             return False
+
+    async def give_up(self, import_id: UUID, refusal: AppError) -> None:
+        """It can be started again."""
+        async with self._database.system_transaction() as session:
+            progress = ProgressService(session)
+            import_ = await progress.lock(import_id)
+            if import_ is not None and import_.status.is_under_way:
+                await progress.fail(None, import_, refusal)
 
     async def _advance(self, import_id: UUID, until: float) -> bool:
         async with self._database.reading() as session:

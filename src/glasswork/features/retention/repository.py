@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    and_,
     column,
     delete,
     func,
@@ -31,6 +32,7 @@ from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.deliveries.models import Delivery, DeliveryStatus
 from glasswork.features.hooks.models import Hook
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
+from glasswork.features.imports.models import UNDER_WAY, Import, ImportFault
 from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.links.events import LinkDeleted
 from glasswork.features.links.models import TaskLink
@@ -202,20 +204,30 @@ class PurgeRepository:
 
     async def purge_webhooks(self) -> int:
         """With what was sent to them."""
-        return await self._purge_with(Webhook, Delivery, Delivery.webhook_id)
+        return await self._purge_with(
+            Webhook, self._is_old(Webhook.deleted_at), Delivery, Delivery.webhook_id
+        )
 
     async def purge_hooks(self) -> int:
         """With what they have taken."""
-        return await self._purge_with(Hook, ReceivedMessage, ReceivedMessage.hook_id)
+        is_old = self._is_old(Hook.deleted_at)
+        return await self._purge_with(Hook, is_old, ReceivedMessage, ReceivedMessage.hook_id)
 
-    async def _purge_with(self, table: Any, part: Any, owner_id: Any) -> int:
+    async def purge_imports(self) -> int:
+        """Those that have ended, or wait in vain for a file; what they have made stays."""
+        is_old = and_(self._is_old(Import.updated_at), Import.status.not_in(UNDER_WAY))
+        return await self._purge_with(Import, is_old, ImportFault, ImportFault.import_id)
+
+    async def _purge_with(self, table: Any, is_old: ColumnElement[bool], part: Any, owner_id: Any) -> int:
         """Delete the parts first, a batch at a time, so that no cascade is a large one."""
-        old = select(table.workspace_id, table.id).where(self._is_old(table.deleted_at)).limit(self._batch)
+        old = select(table.workspace_id, table.id).where(is_old).limit(self._batch)
         gone = [(row[0], row[1]) for row in await self._session.execute(old)]
         its = tuple_(part.workspace_id, owner_id).in_(gone)
-        some = select(part.workspace_id, part.id).where(its).limit(self._batch)
-        key = tuple_(part.workspace_id, part.id)
-        left = await self._session.execute(delete(part).where(key.in_(some)).returning(part.id))
+        key = part.__table__.primary_key.columns
+        some = select(*key).where(its).limit(self._batch)
+        left = await self._session.execute(
+            delete(part).where(tuple_(*key).in_(some)).returning(part.workspace_id)
+        )
         if len(left.all()) == self._batch:
             return self._batch
         return await self._purge(table, gone)
