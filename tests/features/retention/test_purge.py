@@ -15,6 +15,7 @@ from glasswork.features.tasks.service import TaskService
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_announcement,
     make_comment,
@@ -30,6 +31,16 @@ from tests.factories.tracker import (
 from tests.factories.webhooks import make_webhook
 from tests.factories.work import make_work, work_off
 from tests.features.privacy.traces import tables_that_hold
+
+IMPORT_IS = (
+    "UPDATE imports SET status = :status, updated_at = now() - CAST(CAST(:age AS text) AS interval)"
+    " WHERE id = :id"
+)
+FAULTS_OF = (
+    "INSERT INTO import_faults (workspace_id, import_id, number, place, code, message)"
+    " SELECT workspace_id, id, number, '', '', ''"
+    " FROM imports, generate_series(1, 3) AS number WHERE id = :id"
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -344,6 +355,28 @@ class TestTraces:
         await purge(database)
         blank = await blank_ids(owner, workspace)
         assert [thing["id"] in blank for thing in (*links, *hooks)] == [True, False, True, False]
+
+    async def test_imports_that_have_ended_are_forgotten_with_their_faults(
+        self, callers: Callers, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And those that wait in vain for a file; not what is under way."""
+        monkeypatch.setattr("glasswork.features.retention.service.BATCH", 2)
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        made = [await make_import(owner, workspace, project_key="OPS") for _ in range(4)]
+        states = zip(
+            made, ("completed", "awaiting_file", "storing", "failed"), (OLD, OLD, OLD, YOUNG), strict=True
+        )
+        async with database.system_transaction() as session:
+            for import_, status, age in states:
+                values = {"id": import_["id"], "status": status, "age": age}
+                await session.execute(text(IMPORT_IS), values)
+                await session.execute(text(FAULTS_OF), values)
+        await purge(database)
+        async with database.reading() as session:
+            left = (await session.scalars(text("SELECT id::text FROM imports ORDER BY id"))).all()
+            faults = (await session.scalars(text("SELECT count(*) FROM import_faults"))).one()
+        assert (left, faults) == ([made[2]["id"], made[3]["id"]], 6)
 
     async def test_messages_that_would_be_too_old_are_forgotten(
         self, callers: Callers, database: Database
