@@ -47,6 +47,7 @@ from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_r
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
+from glasswork.features.account_exports.router import router as account_exports
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
@@ -60,7 +61,6 @@ from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
 from glasswork.features.delivering.service import delivering
-from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
 from glasswork.features.hooks.router import router as hooks
 from glasswork.features.idempotency.route import keyed
@@ -133,7 +133,8 @@ ROUTERS = (
     *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(announcements, hooks, receiving),
-    *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
+    *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
+    setup.router,
 )
 
 EVERYWHERE = declare(

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from glasswork.core.db import Database
+from glasswork.features.account_exports.repository import BATCH
+from glasswork.features.account_exports.schemas import AccountExport
+from glasswork.features.account_exports.service import ExportService
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
-from glasswork.features.exports.repository import BATCH
-from glasswork.features.exports.schemas import AccountExport
-from glasswork.features.exports.service import ExportService
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifying.jobs import NOTIFY
 from glasswork.features.workspaces.models import Role
