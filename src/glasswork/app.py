@@ -61,6 +61,7 @@ from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
 from glasswork.features.delivering.service import delivering
+from glasswork.features.exports.router import router as exports
 from glasswork.features.history.router import router as history
 from glasswork.features.hooks.router import router as hooks
 from glasswork.features.idempotency.route import keyed
@@ -130,7 +131,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
+    *(bulk, search, boards, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(announcements, hooks, receiving),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
