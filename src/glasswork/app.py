@@ -57,6 +57,7 @@ from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
+from glasswork.features.calendars.router import router as calendars
 from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
@@ -120,6 +121,7 @@ TAGS = [
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
     {"name": "comments", "description": "What is said about tasks."},
+    {"name": "calendars", "description": "Links by which calendars show what is due."},
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
@@ -133,7 +135,7 @@ ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving),
+    *(announcements, hooks, receiving, calendars),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
     setup.router,
 )

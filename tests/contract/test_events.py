@@ -91,6 +91,8 @@ EVENTS: dict[str, list[str]] = {
     "change_hook_secret": ["hook.updated"],
     "delete_hook": ["hook.deleted"],
     "receive_message": ["task.updated", "link.created"],
+    "create_calendar_feed": ["calendar_feed.created"],
+    "delete_calendar_feed": ["calendar_feed.deleted"],
     "put_attachment": ["attachment.updated"],
     "delete_attachment": ["attachment.deleted"],
     "create_comment": ["comment.created"],

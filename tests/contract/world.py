@@ -59,6 +59,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_task_link": {"url": "https://example.com/other"},
     "create_hook": {"kind": "json", "name": "H", "project_id": "{project_id}", "mapping": {"title": "/t"}},
     "update_hook": {"name": "I"},
+    "create_calendar_feed": {"name": "F", "project_id": "{project_id}"},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "create_webhook": {"url": "https://example.com/changes"},

@@ -284,6 +284,7 @@ class TestOperations:
             "export_project": "10/minute",
             "export_workspace": "10/minute",
             "receive_message": "600/minute",
+            "follow_calendar_feed": "120/minute",
         }
 
     @pytest.mark.parametrize("enabled", [True, False])

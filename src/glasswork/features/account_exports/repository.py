@@ -27,6 +27,7 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
 from glasswork.features.attachments.models import Attachment
+from glasswork.features.calendars.models import CalendarFeed
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.hooks.models import Hook
@@ -222,6 +223,18 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             Hook.created_at,
         ).where(Hook.created_by == _USER_ID),
         Hook.id,
+    ),
+    "calendar_feeds": (
+        select(
+            CalendarFeed.id,
+            CalendarFeed.workspace_id,
+            CalendarFeed.project_id,
+            CalendarFeed.name,
+            CalendarFeed.filter,
+            CalendarFeed.time_zone,
+            CalendarFeed.created_at,
+        ).where(CalendarFeed.user_id == _USER_ID),
+        CalendarFeed.id,
     ),
     "webhooks": (
         select(

@@ -8,6 +8,7 @@ from glasswork.core.actor import Scope
 from glasswork.core.schemas import (
     ApiTokenId,
     AttachmentId,
+    CalendarFeedId,
     CommentId,
     HookId,
     IdentityId,
@@ -23,6 +24,7 @@ from glasswork.core.schemas import (
     WorkspaceId,
 )
 from glasswork.features.accounts.schemas import UserRead
+from glasswork.features.calendars.models import FeedFilter
 from glasswork.features.comments.models import Reaction
 from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
@@ -156,6 +158,16 @@ class HookExport(Output):
     created_at: datetime
 
 
+class CalendarFeedExport(Output):
+    id: CalendarFeedId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    name: str
+    filter: FeedFilter
+    time_zone: str
+    created_at: datetime
+
+
 class WebhookExport(Output):
     """Without its URL, which may hold a secret of the workspace."""
 
@@ -213,6 +225,7 @@ class AccountExport(Output):
     attachments: list[AttachmentExport] = Field(description="Files that I gave to tasks, wherever.")
     links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
     hooks: list[HookExport] = Field(description="Made by me, wherever.")
+    calendar_feeds: list[CalendarFeedExport] = Field(description="Without their links.")
     webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
