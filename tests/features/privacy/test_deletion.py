@@ -211,9 +211,9 @@ class TestTraces:
         other = await make_workspace(owner)
         await owner.post(f"/workspaces/{other['id']}/invitations", invited)
         await make_api_token(zoe, "tasks:read", name="Zoe's gluon")
-        for name in ("Zoe's lepton", "Zoe's meson"):
-            feed = await make_calendar_feed(zoe, workspace, name=name)
-        await zoe.delete(f"/calendar-feeds/{feed['id']}")
+        await make_calendar_feed(zoe, workspace, name="Zoe's lepton")
+        gone = await make_calendar_feed(zoe, workspace, name="Zoe's meson")
+        await zoe.delete(f"/calendar-feeds/{gone['id']}")
         await zoe.patch("/users/me", {"name": "Zoë Gluon"})
         await zoe.patch("/users/me", {"name": "Zoë Quark"})
         words = {
