@@ -201,6 +201,7 @@ async def test_open_tasks_with_a_date_are_in_it(
     await make("overdue", due_at=SOON - timedelta(days=80))
     await make("forgotten", due_at=LONG_AGO)
     await make("forgotten, too", start_at=LONG_AGO)
+    await make("forgotten, though it starts soon", due_at=LONG_AGO, start_at=SOON)
     await make("without a date")
     done, archived, deleted = [await make(f"no {n}", due_at=SOON) for n in range(3)]
     await owner.put(f"/tasks/{done['id']}/completion")
