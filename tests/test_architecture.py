@@ -26,6 +26,7 @@ PUBLIC_OPERATIONS = {
     "refresh",
     "list_oidc_providers",
     "follow_link",
+    "follow_calendar_feed",
     "show_unsubscription",
     "unsubscribe",
     "begin_oidc",

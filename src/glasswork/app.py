@@ -47,6 +47,7 @@ from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_r
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
+from glasswork.features.account_exports.router import router as account_exports
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
@@ -56,6 +57,7 @@ from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
+from glasswork.features.calendars.router import router as calendars
 from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
@@ -122,6 +124,7 @@ TAGS = [
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
     {"name": "comments", "description": "What is said about tasks."},
+    {"name": "calendars", "description": "Links by which calendars show what is due."},
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
@@ -134,10 +137,11 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
+    *(bulk, search, boards, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving, imports, importing),
-    *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
+    *(announcements, hooks, receiving, imports, importing, calendars),
+    *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
+    setup.router,
 )
 
 EVERYWHERE = declare(

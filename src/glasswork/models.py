@@ -6,6 +6,7 @@ from glasswork.features.accounts import models as accounts
 from glasswork.features.activity import models as activity
 from glasswork.features.announcements import models as announcements
 from glasswork.features.attachments import models as attachments
+from glasswork.features.calendars import models as calendars
 from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.deliveries import models as deliveries
@@ -31,6 +32,7 @@ __all__ = [
     "activity",
     "announcements",
     "attachments",
+    "calendars",
     "comments",
     "credentials",
     "deliveries",

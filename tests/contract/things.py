@@ -18,6 +18,7 @@ from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_announcement,
     make_api_token,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -76,6 +77,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **await make_files(callers, owner, things["task_id"], mark),
         **await make_hook_things(owner, workspace, things, mark),
         **await make_imports(callers, owner, workspace),
+        **await make_calendar_things(owner, workspace, mark),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -162,6 +164,12 @@ async def make_hook_things(owner: Caller, workspace: dict[str, Any], things: Thi
         "message": message.decode(),
         "message_signature": signed["X-Hub-Signature-256"],
     }
+
+
+async def make_calendar_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:
+    feed = await make_calendar_feed(owner, workspace, name=f"{mark} feed")
+    token = feed["url"].rpartition("/")[2].removesuffix(".ics")
+    return {"calendar_feed_id": feed["id"], "calendar_token": token}
 
 
 async def make_account_things(callers: Callers, owner: Caller) -> Things:

@@ -61,6 +61,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_hook": {"name": "I"},
     "create_import": {"format": "csv", "project_id": "{project_id}"},
     "start_import": {"dry_run": True},
+    "create_calendar_feed": {"name": "F", "project_id": "{project_id}"},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "create_webhook": {"url": "https://example.com/changes"},

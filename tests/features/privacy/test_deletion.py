@@ -15,7 +15,13 @@ from glasswork.features.credentials.events import AddressChangeRequested
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
-from tests.factories.tracker import make_api_token, make_project, make_task, make_workspace
+from tests.factories.tracker import (
+    make_api_token,
+    make_calendar_feed,
+    make_project,
+    make_task,
+    make_workspace,
+)
 from tests.factories.work import make_work
 from tests.features.accounts.sign_in import error_of, log_in, refresh, register
 from tests.features.credentials.letters import Postman, token_in
@@ -205,6 +211,9 @@ class TestTraces:
         other = await make_workspace(owner)
         await owner.post(f"/workspaces/{other['id']}/invitations", invited)
         await make_api_token(zoe, "tasks:read", name="Zoe's gluon")
+        await make_calendar_feed(zoe, workspace, name="Zoe's lepton")
+        gone = await make_calendar_feed(zoe, workspace, name="Zoe's meson")
+        await zoe.delete(f"/calendar-feeds/{gone['id']}")
         await zoe.patch("/users/me", {"name": "Zoë Gluon"})
         await zoe.patch("/users/me", {"name": "Zoë Quark"})
         words = {
@@ -214,6 +223,8 @@ class TestTraces:
             "zoe_first": {"installation_events"},
             "Zoë Quark": {"users", "installation_events", "workspace_events", "kept_mails"},
             "gluon": {"api_tokens", "installation_events"},
+            "lepton": {"calendar_feeds", "workspace_events"},
+            "meson": {"workspace_events"},
             "Zoe's browser": {"user_sessions"},
             str(zoe.id): {"memberships", "one_time_tokens"},
         }

@@ -18,6 +18,7 @@ from tests.factories.files import make_attachment
 from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_announcement,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -338,14 +339,18 @@ class TestTraces:
         assert [item["type"] for item in after] == [item["type"] for item in before]
         assert held == [True, True, True, False, False, True, True]
 
-    async def test_so_are_those_of_links_and_hooks(self, committing_callers: Callers, server: Server) -> None:
+    async def test_so_are_those_of_links_hooks_and_calendar_feeds(
+        self, committing_callers: Callers, server: Server
+    ) -> None:
         database = committing_callers.database
         owner = await committing_callers.user()
         workspace = await make_workspace(owner)
         task = await make_task(owner, await make_project(owner, workspace))
         links = [await make_link(owner, task) for _ in range(2)]
         hooks = [await make_hook(owner, workspace) for _ in range(2)]
+        feeds = [await make_calendar_feed(owner, workspace) for _ in range(2)]
         await owner.delete(f"/tasks/{task['id']}/links/{links[0]['id']}")
+        await owner.delete(f"/calendar-feeds/{feeds[0]['id']}")
         await delete(owner, database, "hooks", hooks[0], OLD)
         # The role that serves may not do this.
         await server.execute(
@@ -354,7 +359,7 @@ class TestTraces:
         )
         await purge(database)
         blank = await blank_ids(owner, workspace)
-        assert [thing["id"] in blank for thing in (*links, *hooks)] == [True, False, True, False]
+        assert [thing["id"] in blank for thing in (*links, *hooks, *feeds)] == [True, False] * 3
 
     async def test_imports_that_have_ended_are_forgotten_with_their_faults(
         self, callers: Callers, database: Database, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,7 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
+from glasswork.features.calendars.events import CalendarFeedCreated, CalendarFeedDeleted
 from glasswork.features.invitations.models import Invitation
 from glasswork.features.workspaces.models import Membership, Role, Workspace
 
@@ -89,7 +90,7 @@ class PersonalDataRepository:
         return (await self._session.execute(statement.order_by(Invitation.id).with_for_update())).all()
 
     async def blank_events(self, user_id: UUID, invitations: Collection[tuple[UUID, UUID]]) -> None:
-        """Events keep their place, and lose what they held of the user and of invitations."""
+        """Events keep their place, and lose what they held of the user, their feeds and of invitations."""
         event = InstallationEvent
         is_of_mine = func.coalesce(event.after, event.before)["user_id"].astext == str(user_id)
         # What an admin has looked at names nobody, and is to be known.
@@ -104,6 +105,11 @@ class PersonalDataRepository:
         for found in (
             and_(WorkspaceEvent.workspace_id.in_(joined), WorkspaceEvent.subject_id == user_id),
             place.in_(invitations),
+            and_(
+                WorkspaceEvent.workspace_id.in_(joined),
+                WorkspaceEvent.actor_id == user_id,
+                WorkspaceEvent.type.in_([CalendarFeedCreated.type, CalendarFeedDeleted.type]),
+            ),
         ):
             await self._session.execute(update(WorkspaceEvent).where(found).values(blank))
 

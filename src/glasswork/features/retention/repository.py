@@ -27,6 +27,7 @@ from glasswork.core.mail import KeptMail
 from glasswork.features.announcements.models import Announcement, AnnouncementLetter
 from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
+from glasswork.features.calendars.events import CalendarFeedDeleted
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.deliveries.models import Delivery, DeliveryStatus
@@ -47,7 +48,7 @@ from glasswork.features.workspaces.models import Workspace
 
 AT_ONCE = (
     *(LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type),
-    LinkDeleted.type,
+    *(LinkDeleted.type, CalendarFeedDeleted.type),
 )
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
