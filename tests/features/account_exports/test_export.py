@@ -18,6 +18,7 @@ from glasswork.features.notifying.jobs import NOTIFY
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_api_token,
     make_calendar_feed,
@@ -93,6 +94,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_link(owner, gone, title="Bob's page")
     await make_hook(ada, workspace, name="Ada's hook")
     await make_hook(owner, workspace, name="Bob's hook")
+    await make_import(ada, workspace, format="github_archive")
+    await make_import(owner, workspace, project_key="OPS")
     await make_calendar_feed(ada, workspace, name="Ada's feed")
     await make_calendar_feed(owner, workspace, name="Bob's feed")
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
@@ -133,6 +136,7 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["name"] for each in document["attachments"]] == ["Ada's.pdf"]
     assert [each["title"] for each in document["links"]] == ["Ada's page"]
     assert [each["name"] for each in document["hooks"]] == ["Ada's hook"]
+    assert [each["format"] for each in document["imports"]] == ["github_archive"]
     assert [each["name"] for each in document["calendar_feeds"]] == ["Ada's feed"]
     assert [each["description"] for each in document["webhooks"]] == ["Ada's webhook"]
     assert "key=" not in json.dumps(document["webhooks"])

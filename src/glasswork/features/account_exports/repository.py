@@ -32,6 +32,7 @@ from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.hooks.models import Hook
 from glasswork.features.identities.models import Identity
+from glasswork.features.imports.models import Import
 from glasswork.features.invitations.models import Invitation
 from glasswork.features.links.models import TaskLink
 from glasswork.features.notifications.models import Notification, Preference
@@ -235,6 +236,18 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             CalendarFeed.created_at,
         ).where(CalendarFeed.user_id == _USER_ID),
         CalendarFeed.id,
+    ),
+    "imports": (
+        select(
+            Import.id,
+            Import.workspace_id,
+            Import.project_id,
+            Import.format,
+            Import.source,
+            Import.status,
+            Import.created_at,
+        ).where(Import.created_by == _USER_ID),
+        Import.id,
     ),
     "webhooks": (
         select(

@@ -12,6 +12,7 @@ from glasswork.core.schemas import (
     CommentId,
     HookId,
     IdentityId,
+    ImportId,
     InvitationId,
     LinkId,
     Output,
@@ -30,6 +31,7 @@ from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
 from glasswork.features.hooks.models import HookKind
 from glasswork.features.hooks.schemas import TaskMapping
+from glasswork.features.imports.models import Format, ImportStatus
 from glasswork.features.links.models import LinkKind
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.schemas import PreferenceRead
@@ -168,6 +170,16 @@ class CalendarFeedExport(Output):
     created_at: datetime
 
 
+class ImportExport(Output):
+    id: ImportId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    format: Format
+    source: str | None
+    status: ImportStatus
+    created_at: datetime
+
+
 class WebhookExport(Output):
     """Without its URL, which may hold a secret of the workspace."""
 
@@ -226,6 +238,7 @@ class AccountExport(Output):
     links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
     hooks: list[HookExport] = Field(description="Made by me, wherever.")
     calendar_feeds: list[CalendarFeedExport] = Field(description="Without their links.")
+    imports: list[ImportExport] = Field(description="Made by me, wherever.")
     webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
