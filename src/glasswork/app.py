@@ -52,6 +52,7 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.announcements.router import router as announcements
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.archives.router import router as archives
 from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
@@ -123,6 +124,7 @@ TAGS = [
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
     {"name": "hooks", "description": "Where other programs tell what happened there."},
+    {"name": "archives", "description": "A whole workspace as a file, to keep or to move."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
@@ -132,7 +134,7 @@ ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving),
+    *(announcements, hooks, receiving, archives),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
 )
 

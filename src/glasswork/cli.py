@@ -19,6 +19,7 @@ DataDir = Annotated[
 
 
 class ImportFormat(StrEnum):
+    ARCHIVE = "archive"
     GITHUB_ARCHIVE = "github-archive"
 
 
@@ -225,27 +226,80 @@ def demo(data_dir: DataDir = None) -> None:
 
 @app.command("import")
 def import_(
-    source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="github-archive")],
+    source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="archive, github-archive")],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to load.")],
-    workspace: Annotated[str, typer.Option(help="The workspace's slug.")],
-    as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The member who imports.")],
+    workspace: Annotated[
+        str | None, typer.Option(help="The workspace's slug; an archive has its own.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="The member who imports; not of an archive.")
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Load another tracker's tasks and comments. A broken file loads nothing; twice is once."""
+    """Load another tracker's tasks, or a whole workspace. A broken file loads nothing; twice is once."""
+    if source is ImportFormat.ARCHIVE:
+        if workspace or as_ or project:
+            raise typer.BadParameter(
+                "An archive says itself whose it is: leave out --workspace, --as, --project."
+            )
+        _import_archive(file, data_dir)
+    elif workspace is None or as_ is None:
+        raise typer.BadParameter("--workspace and --as say where it goes, and who imports.")
+    else:
+        _import_github_archive(file, workspace, as_, project, data_dir)
+
+
+def _import_archive(file: Path, data_dir: Path | None) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from glasswork import commands
+    from glasswork.installation import installation, refuse_other_schema
+
+    with (
+        installation(data_dir) as settings,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        bar = progress.add_task("Importing", total=None)
+        asyncio.run(refuse_other_schema(settings))
+        report = asyncio.run(
+            commands.import_archive(
+                settings, file, lambda done, total: progress.update(bar, completed=done, total=total)
+            )
+        )
+    if not report.is_new:
+        typer.echo(f"The workspace {report.slug} came of this archive already: nothing has changed.")
+        return
+    counts = {
+        "Workspace": report.slug,
+        "New users": report.users_created,
+        "Known users": report.users_matched,
+        "Files": report.files,
+        **report.rows,
+    }
+    width = max(map(len, counts)) + 2
+    typer.echo("\n".join(f"{name:<{width}}{count}" for name, count in counts.items()))
+    if report.renamed:
+        typer.echo(f"Renamed, since others have their usernames: {', '.join(report.renamed)}")
+    typer.echo("New users have no password: they ask for one by POST /api/v1/auth/forgot-password.")
+
+
+def _import_github_archive(
+    file: Path, workspace: str, login: str, project: str | None, data_dir: Path | None
+) -> None:
     from rich.progress import Progress
 
     from glasswork import commands
     from glasswork.features.imports.service import read_github_archive
     from glasswork.installation import installation
 
-    del source  # there is one format so far
     archive = read_github_archive(file.read_bytes())
     with installation(data_dir) as settings, Progress(transient=True) as progress:
         bar = progress.add_task("Importing", total=len(archive.issues) + len(archive.pulls))
         report = asyncio.run(
             commands.import_github_archive(
-                settings, archive, workspace, as_, project, lambda count: progress.advance(bar, count)
+                settings, archive, workspace, login, project, lambda count: progress.advance(bar, count)
             )
         )
     typer.echo(

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
+from glasswork.core.outbox import NO_SUBSCRIBERS
 from glasswork.core.settings import Settings
+from glasswork.core.storage import open_storage
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.accounts.policy import PasswordRules
@@ -16,6 +19,8 @@ from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.imports.schemas import GithubArchive, ImportReport
 from glasswork.features.imports.service import ImportService
 from glasswork.features.jobs.service import JobService
+from glasswork.features.restoring.schemas import RestoreReport
+from glasswork.features.restoring.service import OnProgress, RestoreService
 from glasswork.features.setup.service import SetupService
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
@@ -48,6 +53,13 @@ async def import_github_archive(
             workspace_id = await WorkspaceService(session).id_of(actor, slug)
         service = ImportService(database)
         return await service.import_github(actor, workspace_id, archive, project_key, on_progress)
+
+
+async def import_archive(settings: Settings, file: Path, on_progress: OnProgress) -> RestoreReport:
+    """Nobody is written to: who has an account now hears of it from those who have moved the workspace."""
+    storage = open_storage(settings.storage_url, settings.data_dir)
+    async with open_database(settings, NO_SUBSCRIBERS) as database:
+        return await RestoreService(database, storage).restore(file, on_progress)
 
 
 async def kept_mail(settings: Settings) -> Sequence[KeptMail]:

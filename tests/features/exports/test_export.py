@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.features.accounts.models import SystemRole
+from glasswork.features.archives.models import Archive
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
 from glasswork.features.exports.repository import BATCH
 from glasswork.features.exports.schemas import AccountExport
@@ -94,6 +96,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_hook(owner, workspace, name="Bob's hook")
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
+    async with database.system_transaction() as session:
+        session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=ada.id))
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}

@@ -23,7 +23,7 @@ COLUMNS: tuple[Any, ...] = (
 
 # As in their own lists: they are for the eyes of admins.
 IS_FOR_ADMINS = or_(
-    *(WorkspaceEvent.type.startswith(f"{kind}.") for kind in ("invitation", "webhook", "hook"))
+    *(WorkspaceEvent.type.startswith(f"{kind}.") for kind in ("invitation", "webhook", "hook", "archive"))
 )
 
 # What an update does not repeat, as the task of a comment, stands in the first event of its subject.
