@@ -66,13 +66,13 @@ class ArchiveReader:
         known = {column.name for column in archived_columns(table)}
         key = workspace_key(table).name
         for count, line in enumerate(self._file.lines(entry, LONGEST_LINE), start=1):
-            fields = _parsed(line, f"{entry}, line {count}")
+            text, fields = _parsed(line, f"{entry}, line {count}")
             names = names or fields.keys()
             if fields.keys() != names or not names <= known:
                 raise UnreadableArchiveError(f"{entry}, line {count}: has other columns")
             if fields.get(key) != self.workspace_id:
                 raise UnreadableArchiveError(f"{entry}, line {count}: is of another workspace")
-            yield Row(count, line.decode(), fields)
+            yield Row(count, text, fields)
         _check_count(entry, count, self.manifest.tables[table.name])
 
     def file(self, entry: str, size: int) -> Iterator[bytes]:
@@ -125,14 +125,15 @@ def batches(items: Iterable[Item], size_of: Callable[[Item], int]) -> Iterator[l
         yield batch
 
 
-def _parsed(line: bytes, place: str) -> Mapping[str, Any]:
+def _parsed(line: bytes, place: str) -> tuple[str, Mapping[str, Any]]:
     try:
-        fields = json.loads(line)
+        text = line.decode()
+        fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableArchiveError(f"{place}: is no JSON") from error
     if not isinstance(fields, dict):
         raise UnreadableArchiveError(f"{place}: is no JSON object")
-    return fields
+    return text, fields
 
 
 def _check_count(entry: str, count: int, wanted: int) -> None:
