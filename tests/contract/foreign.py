@@ -80,6 +80,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     link = await make_link(caller, {"id": own["task_id"]}, title=f"{MARK} page")
     hook = await make_hook(caller, workspace, name=f"{MARK} hook")
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
+    archive = (await _sent(caller.post(f"/workspaces/{workspace['id']}/archives"))).json()
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
     body = {"email": "withdrawn@example.com", "role": "viewer"}
@@ -98,6 +99,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/webhooks/{webhook['id']}",
         f"/tasks/{own['task_id']}/links/{link['id']}",
         f"/hooks/{hook['id']}",
+        f"/archives/{archive['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -121,6 +123,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "link_id": link["id"],
         "hook_id": hook["id"],
         "attachment_id": attachment["id"],
+        "archive_id": archive["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],
         "token": "none of ours",

@@ -22,7 +22,7 @@ KNOWN = (*ROLES, "outsider", "operator")
 
 NAMELESS = {
     *("get_member", "get_project_summary", "list_members"),
-    *("download_attachment", "get_thumbnail", "get_link", "stream_changes"),
+    *("download_attachment", "download_archive", "get_thumbnail", "get_link", "stream_changes"),
 }
 """They show nothing that the workspace's people have named."""
 

@@ -90,6 +90,8 @@ EVENTS: dict[str, list[str]] = {
     "receive_message": ["task.updated", "link.created"],
     "put_attachment": ["attachment.updated"],
     "delete_attachment": ["attachment.deleted"],
+    "create_archive": ["archive.created"],
+    "delete_archive": ["archive.deleted"],
     "create_comment": ["comment.created"],
     "update_comment": ["comment.updated"],
     "delete_comment": ["comment.deleted"],

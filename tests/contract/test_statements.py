@@ -33,6 +33,7 @@ ROLE_FIRST = dict.fromkeys(
             "list_webhooks",
             "list_deliveries",
             "list_hooks",
+            "list_archives",
         ),
     ),
     2,

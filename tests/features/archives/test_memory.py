@@ -15,7 +15,7 @@ from .moving import bring_in, order
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-TASKS = 60_000
+TASKS = 40_000
 MOST = 20 << 20
 """Bytes: of the store two parts on their way, of 8 MiB each."""
 
@@ -44,6 +44,4 @@ async def test_it_does_not_grow_with_the_workspace(
     _, in_ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert report.rows["tasks"] == TASKS
-    print(size, out, in_)
-    assert size > 2 * MOST
-    assert max(out, in_) < MOST, (out, in_)
+    assert max(out, in_) < MOST < size, (out, in_, size)
