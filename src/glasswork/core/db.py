@@ -44,8 +44,8 @@ A database that falls silent is told within these, or within the wait for the po
 3.75 s at most.
 """
 
-SNAPSHOT_IDLE_SECONDS = 300
-"""How long a snapshot may wait for whoever takes what was read."""
+PATIENT_SECONDS = 300
+"""How long a transaction may be idle that moves more than one statement can: others end after 10 s."""
 
 SERVER_SETTINGS = {
     "application_name": "glasswork",
@@ -57,7 +57,8 @@ SERVER_SETTINGS = {
 }
 """Of every connection of the API and of the worker."""
 
-_BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{SNAPSHOT_IDLE_SECONDS}s'")
+BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENT_SECONDS}s'")
+"""To the end of the transaction."""
 
 
 class Database:
@@ -118,7 +119,7 @@ class Database:
         """All statements see one moment, that of the first; for what reads more than one statement can."""
         with self._translated():
             async with self._snapshots() as session:
-                await session.execute(_BE_PATIENT)
+                await session.execute(BE_PATIENT)
                 yield session
 
     async def _commit(self, session: AsyncSession) -> None:

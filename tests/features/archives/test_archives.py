@@ -1,7 +1,9 @@
+import asyncio
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
@@ -21,9 +23,10 @@ from glasswork.features.retention.service import PurgeService
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
-from tests.factories.tracker import make_project, make_task
+from tests.factories.tracker import make_project, make_task, make_workspace, multiply_tasks
 from tests.factories.work import work_off
 from tests.features.accounts.sign_in import error_of
+from tests.features.conftest import files_in
 
 from .moving import order, take_out
 
@@ -181,3 +184,24 @@ class TestFailure:
         with pytest.raises(ServiceUnavailableError):
             await work_off(app, database, MAKE_ARCHIVE)
         assert await left_over() == (0, 1)
+
+    async def test_a_worker_that_stops_gives_it_back(
+        self, committing_app: FastAPI, committing_callers: Callers, folder: Path
+    ) -> None:
+        database, before = committing_app.state.database, files_in(folder)
+        owner = await committing_callers.user()
+        project = await make_project(owner, await make_workspace(owner))
+        await make_task(owner, project)
+        await multiply_tasks(database, 2_000)
+        archive = await order(owner, project["workspace_id"])
+        making = MakingService(database, committing_app.state.storage)
+        task = asyncio.create_task(making.make(UUID(archive["id"])))
+        while (await owner.get(f"/archives/{archive['id']}")).json()["status"] != "running":
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await owner.get(f"/archives/{archive['id']}")).json()["status"] == "queued"
+        assert files_in(folder) == before
+        await making.make(UUID(archive["id"]))
+        assert (await owner.get(f"/archives/{archive['id']}")).json()["status"] == "completed"

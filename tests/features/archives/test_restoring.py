@@ -79,6 +79,9 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "no JSON": (having("manifest.json", b"{"), "manifest.json: Invalid JSON"),
     "another format": (in_manifest(format="tar"), "manifest.json: format: "),
     "another version": (in_manifest(version=2), "manifest.json: version: "),
+    "no workspace": (in_manifest(tables={}), "manifest.json: tells of no workspace"),
+    "no size": (in_rows("attachments", lambda row: row.pop("size")), "is missing, or not as long"),
+    "no id": (in_rows("attachments", lambda row: row.pop("id")), "files/None: is missing"),
     "a table is missing": (without("tables/tasks.jsonl"), "tables/tasks.jsonl: is missing"),
     "a table that stays": (add_table("hooks"), "tables/hooks.jsonl: is not known"),
     "a path": (having("../evil", b"x"), "../evil: is not known"),
@@ -131,7 +134,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "a file more": (having(f"files/{TASK}"), f"files/{TASK}: belongs to no attachment"),
     "a longer file": (
         in_rows("attachments", lambda row: row.update(size=row["size"] + 1)),
-        "is missing, or has not",
+        "is missing, or not as long as its row says",
     ),
 }
 
@@ -156,9 +159,10 @@ async def test_what_is_broken_is_named_and_leaves_nothing(
         (lambda _: b"PK" + bytes(1000), "not a zip file"),
         (lambda archive: archive[: len(archive) // 2], "not a zip file"),
         (lambda archive: archive.replace(b"Task", b"Tusk", 1), "jsonl: Bad CRC-32"),
+        (lambda archive: archive.replace(b"IHDR", b"IHDX"), "files/.*: Bad CRC-32"),
         (compressed, "is compressed"),
     ],
-    ids=["empty", "no zip", "cut off", "a wrong letter", "compressed"],
+    ids=["empty", "no zip", "cut off", "a wrong letter", "a wrong pixel", "compressed"],
 )
 async def test_a_broken_file_is_refused(
     restore: Restore, archive: bytes, left_over: Count, spoil: Callable[[bytes], bytes], message: str

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from glasswork.core.db import Database
 from glasswork.features.archives.models import ARCHIVED
+from glasswork.features.invariants.models import Rule
+from glasswork.features.invariants.repository import InvariantRepository
 from tests.factories.callers import Caller, Callers
 
 from .everything import PICTURE, Everything, make_everything
@@ -33,6 +35,13 @@ async def answers(caller: Caller, everything: Everything) -> dict[str, Any]:
     return found
 
 
+async def violations(database: Database) -> dict[str, int]:
+    """How many there are of each rule that is broken."""
+    async with database.reading() as session:
+        found = {rule: len(await InvariantRepository(session).find_violations(rule)) for rule in Rule}
+    return {rule: number for rule, number in found.items() if number}
+
+
 async def test_the_second_archive_is_the_first_one(
     app: FastAPI,
     database: Database,
@@ -52,6 +61,7 @@ async def test_the_second_archive_is_the_first_one(
     assert (report.is_new, report.users_matched, report.renamed) == (True, 0, ())
     owner = await same_person(committing_callers, everything.owner)
     assert await answers(owner, everything) == shown
+    assert await violations(committing_app.state.database) == await violations(database)
     content = await owner.get(f"/attachments/{everything.attachment_id}/content")
     assert content.content == PICTURE
     second = await take_out(committing_app, committing_app.state.database, owner, everything.workspace_id)

@@ -1,6 +1,8 @@
+from typing import Any
+
 from glasswork.core.events import Created, Deleted, Event
 
-from .schemas import ArchiveRead
+from .schemas import ArchiveImport, ArchiveRead
 
 
 class _OfArchive(Event):
@@ -17,4 +19,16 @@ class ArchiveDeleted(_OfArchive, Deleted):
     type = "archive.deleted"
 
 
+class ArchiveImported(Created):
+    """Of the installation: a workspace came in as it was elsewhere."""
+
+    type = "archive.imported"
+    schema = ArchiveImport
+
+    @classmethod
+    def ids(cls, resource: Any) -> dict[str, Any]:
+        return {"workspace_id": None, "subject_id": resource.workspace_id}
+
+
 OWN_EVENTS = (ArchiveCreated.type, ArchiveDeleted.type)
+"""In the log of the workspace."""

@@ -19,11 +19,11 @@ def table_entry(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
-def file_entry(attachment_id: UUID | str) -> str:
+def file_entry(attachment_id: object) -> str:
     return f"files/{attachment_id}"
 
 
-def thumbnail_entry(attachment_id: UUID | str) -> str:
+def thumbnail_entry(attachment_id: object) -> str:
     return f"files/{attachment_id}.thumbnail"
 
 
@@ -38,6 +38,14 @@ class ArchiveRead(Output):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime = Field(description="Then it is deleted.")
+
+
+class ArchiveImport(Output):
+    workspace_id: WorkspaceId
+    slug: str
+    sha256: str
+    users_matched: int
+    users_created: int
 
 
 class ArchiveQuery(PageQuery):

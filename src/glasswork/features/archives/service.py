@@ -91,11 +91,30 @@ class _Measured:
     size: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 
-    async def pass_on(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def pass_on(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for chunk in chunks:
             self.size += len(chunk)
             self.digest.update(chunk)
             yield chunk
+
+
+class _ReadElsewhere:
+    """The store reads in tasks of its own, which go on when ours is cancelled: the end waits for them."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        self._chunks = chunks
+        self._lock = asyncio.Lock()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        async with self._lock:
+            return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        async with self._lock:
+            await self._chunks.aclose()
 
 
 class MakingService:
@@ -112,8 +131,11 @@ class MakingService:
         workspace_id, object_id = begun
         measured = _Measured()
         try:
-            async with aclosing(self._entries(workspace_id)) as entries:
-                await self._storage.put(object_id, measured.pass_on(write_zip(entries)))
+            async with (
+                aclosing(self._entries(workspace_id)) as entries,
+                aclosing(_ReadElsewhere(measured.pass_on(write_zip(entries)))) as content,
+            ):
+                await self._storage.put(object_id, content)
             is_kept = await self._complete(archive_id, object_id, measured)
         except OutcomeUnknownError:
             raise  # perhaps it is there now

@@ -8,15 +8,15 @@ from sqlalchemy import Table, func, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
+from glasswork.core.db import BE_PATIENT, AnyRow
 from glasswork.core.events import InstallationEvent
 from glasswork.features.accounts.models import User
+from glasswork.features.archives.events import ArchiveImported
 from glasswork.features.archives.schemas import ArchivedUser
 from glasswork.features.unpacking.errors import UnreadableArchiveError
 from glasswork.features.workspaces.models import Workspace
 
 from .errors import RowThereError
-from .events import ArchiveImported
 
 Line = tuple[int, str]
 """Its number, and the JSON object that it holds."""
@@ -49,6 +49,10 @@ class RestoreRepository:
             InstallationEvent.after["sha256"].astext == sha256,
         )
         return (await self._session.execute(statement)).first() is not None
+
+    async def be_patient(self) -> None:
+        """Let the transaction wait while the archive is read."""
+        await self._session.execute(BE_PATIENT)
 
     async def find_users(self, users: Collection[ArchivedUser]) -> Sequence[AnyRow]:
         """Return `id` and `email`, in small letters, of those who have the id or the address of one."""

@@ -1,16 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from glasswork.core.schemas import Output, WorkspaceId
-
-
-class RestoredArchive(Output):
-    workspace_id: WorkspaceId
-    slug: str
-    sha256: str
-    users_matched: int
-    users_created: int
-
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -17,14 +17,20 @@ from glasswork.core.errors import AppError, OutcomeUnknownError
 from glasswork.core.outbox import Outbox
 from glasswork.core.storage import Storage, announce, forget
 from glasswork.features.accounts.events import UserCreated
-from glasswork.features.archives.schemas import Manifest, file_entry, table_entry, thumbnail_entry
+from glasswork.features.archives.events import ArchiveImported
+from glasswork.features.archives.schemas import (
+    ArchiveImport,
+    Manifest,
+    file_entry,
+    table_entry,
+    thumbnail_entry,
+)
 from glasswork.features.unpacking.errors import UnreadableArchiveError
 from glasswork.features.unpacking.service import ArchiveReader, Row, batches, unpacking
 
 from .errors import SlugInUseError, WorkspaceThereError
-from .events import ArchiveImported
 from .repository import Line, RestoreRepository
-from .schemas import RestoredArchive, RestoreReport
+from .schemas import RestoreReport
 
 FILES: Final = "attachments"
 """The table whose rows have files."""
@@ -87,6 +93,7 @@ class RestoreService:
         try:
             await self._store_files(archive, objects, progress)
             async with self._database.system_transaction() as session:
+                await RestoreRepository(session).be_patient()
                 people = await self._add_users(session, archive)
                 await self._add_rows(session, archive, people, objects, progress)
                 Outbox(session).record(None, ArchiveImported.of(_told(manifest, sha256, people)))
@@ -129,19 +136,19 @@ class RestoreService:
                 continue
             for row in archive.rows(table):
                 fields = row.fields
-                name = file_entry(fields["id"])
-                digest = await self._store(archive, objects, name, fields["size"])
-                if digest != fields["sha256"]:
+                name = file_entry(fields.get("id"))
+                digest = await self._store(archive, objects, name, fields.get("size"))
+                if digest != fields.get("sha256"):
                     raise UnreadableArchiveError(
                         f"{name}: has another SHA-256 than {table_entry(FILES)} says"
                     )
-                if fields["thumbnail_size"] is not None:
+                if fields.get("thumbnail_size") is not None:
                     thumbnail = thumbnail_entry(fields["id"])
                     await self._store(archive, objects, thumbnail, fields["thumbnail_size"])
                 progress.add(1)
         archive.check_files(objects)
 
-    async def _store(self, archive: ArchiveReader, objects: dict[str, UUID], name: str, size: int) -> str:
+    async def _store(self, archive: ArchiveReader, objects: dict[str, UUID], name: str, size: Any) -> str:
         """Return the SHA-256."""
         chunks, digest = archive.file(name, size), hashlib.sha256()
 
@@ -235,8 +242,8 @@ def _own_references(table: Table) -> Sequence[str]:
     ]
 
 
-def _told(manifest: Manifest, sha256: str, people: _People) -> RestoredArchive:
-    return RestoredArchive(
+def _told(manifest: Manifest, sha256: str, people: _People) -> ArchiveImport:
+    return ArchiveImport(
         workspace_id=manifest.workspace.id,
         slug=manifest.workspace.slug,
         sha256=sha256,

@@ -75,9 +75,9 @@ class ArchiveReader:
             yield Row(count, text, fields)
         _check_count(entry, count, self.manifest.tables[table.name])
 
-    def file(self, entry: str, size: int) -> Iterator[bytes]:
+    def file(self, entry: str, size: Any) -> Iterator[bytes]:
         if self._file.sizes.get(entry) != size:
-            raise UnreadableArchiveError(f"{entry}: is missing, or has not {size} bytes")
+            raise UnreadableArchiveError(f"{entry}: is missing, or not as long as its row says")
         return self._file.chunks(entry)
 
     def check_files(self, known: Mapping[str, object]) -> None:
@@ -93,6 +93,8 @@ class ArchiveReader:
             manifest = Manifest.model_validate_json(self._file.read(MANIFEST, LARGEST_MANIFEST))
         except SchemaError as error:
             raise UnreadableArchiveError(f"{MANIFEST}: {_first_fault(error)}") from error
+        if manifest.tables.get("workspaces") != 1:
+            raise UnreadableArchiveError(f"{MANIFEST}: tells of no workspace")
         if migrations.is_newer(manifest.revision):
             raise NewerArchiveError(manifest.revision, migrations.head())
         return manifest
