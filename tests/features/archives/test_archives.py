@@ -1,4 +1,5 @@
 import asyncio
+import json
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.models import Base
 from glasswork.core.storage import Storage
+from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
 from glasswork.features.archives.jobs import MAKE_ARCHIVE
 from glasswork.features.archives.models import ARCHIVED, LIFETIME, STAYS, archived_tables
 from glasswork.features.archives.service import MOST_ATTEMPTS, MakingService
@@ -23,7 +25,7 @@ from glasswork.features.retention.service import PurgeService
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
-from tests.factories.tracker import make_project, make_task, make_workspace, multiply_tasks
+from tests.factories.tracker import make_announcement, make_project, make_task, make_workspace, multiply_tasks
 from tests.factories.work import work_off
 from tests.features.accounts.sign_in import error_of
 from tests.features.conftest import files_in
@@ -96,6 +98,16 @@ class TestContent:
         users = ZipFile(BytesIO(content)).read("users.jsonl").decode()
         assert [each.email in users for each in (owner, member, stranger)] == [True, True, False]
         assert PASSWORD_HASH.encode() not in content
+
+    async def test_it_has_the_announcements_that_are_sent(
+        self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]
+    ) -> None:
+        sent = await make_announcement(owner, workspace)
+        await work_off(app, database, SEND_ANNOUNCEMENT)
+        await make_announcement(owner, workspace)
+        content = await take_out(app, database, owner, workspace["id"])
+        rows = ZipFile(BytesIO(content)).read("tables/announcements.jsonl").splitlines()
+        assert [json.loads(row)["id"] for row in rows] == [sent["id"]]
 
     async def test_archives_leave_no_trace_in_the_next_one_but_between_other_changes(
         self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]

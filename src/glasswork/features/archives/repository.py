@@ -168,17 +168,21 @@ class ContentRepository:
         self, columns: Sequence[Column[Any]], key: Sequence[Column[Any]], condition: ColumnElement[bool]
     ) -> AsyncIterator[Sequence[AnyRow]]:
         """Yield rows with all columns, and as `json`."""
-        # A collation of the database's own would sort elsewhere in another way.
-        order = [each.collate("C") if isinstance(each.type, String) else each for each in key]
-        page = select(*columns).where(condition).order_by(*order).limit(BATCH)
+        page = select(*columns).where(condition).order_by(*_in_order(key)).limit(BATCH)
         last: Sequence[Any] | None = None
         while True:
-            behind = true() if last is None else tuple_(*order) > tuple_(*last)
+            behind = true() if last is None else tuple_(*_in_order(key)) > tuple_(*last)
             kept = page.where(behind).subquery("kept")
             json = cast(func.row_to_json(kept.table_valued()), Text).label("json")
-            rows = (await self._session.execute(select(kept, json), self._binds)).all()
+            statement = select(kept, json).order_by(*_in_order([kept.c[each.name] for each in key]))
+            rows = (await self._session.execute(statement, self._binds)).all()
             if rows:
                 yield rows
             if len(rows) < BATCH:
                 return
-            last = [literal(rows[-1]._mapping[each.name], each.type) for each in key]  # noqa: SLF001
+            last = [literal(getattr(rows[-1], each.name), each.type) for each in key]
+
+
+def _in_order(key: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Text as its code points are: a collation of the database's own would sort elsewhere in another way."""
+    return [each.collate("C") if isinstance(each.type, String) else each for each in key]
