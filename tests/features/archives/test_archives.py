@@ -15,8 +15,9 @@ from sqlalchemy import text
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.models import Base
-from glasswork.core.storage import Storage
+from glasswork.core.storage import Storage, key_of
 from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
+from glasswork.features.archives.errors import BrokenFileError
 from glasswork.features.archives.jobs import MAKE_ARCHIVE
 from glasswork.features.archives.models import ARCHIVED, LIFETIME, STAYS, archived_tables
 from glasswork.features.archives.service import MOST_ATTEMPTS, MakingService
@@ -24,7 +25,7 @@ from glasswork.features.attachments.service import SweepService
 from glasswork.features.retention.service import PurgeService
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD_HASH, Caller, Callers
-from tests.factories.files import make_attachment
+from tests.factories.files import PDF, make_attachment
 from tests.factories.tracker import make_announcement, make_project, make_task, make_workspace, multiply_tasks
 from tests.factories.work import work_off
 from tests.features.accounts.sign_in import error_of
@@ -196,6 +197,25 @@ class TestFailure:
         with pytest.raises(ServiceUnavailableError):
             await work_off(app, database, MAKE_ARCHIVE)
         assert await left_over() == (0, 1)
+
+    @pytest.mark.parametrize("content", [PDF[:-1], bytes(len(PDF))], ids=["cut off", "other bytes"])
+    async def test_a_file_that_is_not_what_it_was_is_named(
+        self,
+        app: FastAPI,
+        database: Database,
+        owner: Caller,
+        workspace: dict[str, Any],
+        attachment: dict[str, Any],
+        folder: Path,
+        content: bytes,
+    ) -> None:
+        async with database.reading() as session:
+            (object_id,) = await session.scalars(text("SELECT object_id FROM attachments"))
+        (folder / key_of(object_id)).write_bytes(content)
+        archive = await order(owner, workspace["id"])
+        with pytest.raises(BrokenFileError, match=attachment["id"]):
+            await work_off(app, database, MAKE_ARCHIVE)
+        assert (await owner.get(f"/archives/{archive['id']}")).json()["status"] == "queued"
 
     async def test_a_worker_that_stops_gives_it_back(
         self, committing_app: FastAPI, committing_callers: Callers, folder: Path

@@ -17,6 +17,13 @@ class ArchiveNotReadyError(ConflictError):
         super().__init__(f"The archive is {status}: it has no content.", status=status)
 
 
+class BrokenFileError(Exception):
+    """The store has lost it, or a part of it: no archive can be made before the attachment is deleted."""
+
+    def __init__(self, attachment_id: UUID) -> None:
+        super().__init__(f"the file of the attachment {attachment_id} is not as it was stored")
+
+
 class ArchiveUnderWayError(ConflictError):
     code = "ARCHIVE_UNDER_WAY"
 

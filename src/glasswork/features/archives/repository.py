@@ -39,6 +39,7 @@ from .models import UNDER_WAY, Archive, archived_columns, workspace_key
 from .schemas import ArchivedUser
 
 BATCH: Final = 200
+FILE_COLUMNS: Final = ("id", "object_id", "size", "sha256", "thumbnail_id", "thumbnail_size")
 
 _ARCHIVES = select(
     Archive.id,
@@ -155,10 +156,8 @@ class ContentRepository:
             yield [row.json for row in batch]
 
     async def files(self) -> AsyncIterator[AnyRow]:
-        """Yield `id`, `object_id`, `size`, `thumbnail_id` and `thumbnail_size` of each attachment."""
-        columns = [
-            _ATTACHMENTS.c[name] for name in ("id", "object_id", "size", "thumbnail_id", "thumbnail_size")
-        ]
+        """Yield of each attachment what it is, and where its bytes lie."""
+        columns = [_ATTACHMENTS.c[name] for name in FILE_COLUMNS]
         is_ours = _ATTACHMENTS.c.workspace_id == _WORKSPACE_ID
         async for batch in self._batches(columns, [_ATTACHMENTS.c.id], is_ours):
             for row in batch:

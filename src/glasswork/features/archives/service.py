@@ -21,7 +21,7 @@ from glasswork.core.zips import write_zip
 from glasswork.features.workspaces.access import role_in
 
 from . import policy
-from .errors import ArchiveNotReadyError, ArchiveUnderWayError
+from .errors import ArchiveNotReadyError, ArchiveUnderWayError, BrokenFileError
 from .events import ArchiveCreated, ArchiveDeleted
 from .models import Archive, ArchiveStatus, archived_tables
 from .repository import ArchiveRepository, ContentRepository
@@ -167,7 +167,7 @@ class MakingService:
         with suppress(AppError):
             async with self._database.system_transaction() as session:
                 archive = await ArchiveRepository(session).find_locked(archive_id)
-                if archive is not None:
+                if archive is not None and archive.status is not ArchiveStatus.COMPLETED:
                     archive.fail(MOST_ATTEMPTS)
 
     async def _discard(self, object_id: UUID) -> None:
@@ -191,10 +191,11 @@ class MakingService:
                 yield table_entry(table.name), _lines(content.rows(table), counts, table.name)
             files = [file async for file in content.files()]
         for file in files:
-            yield file_entry(file.id), await self._storage.open(file.object_id, 0, file.size)
+            content_of = await self._storage.open(file.object_id, 0, file.size)
+            yield file_entry(file.id), _whole(content_of, file.id, file.size, file.sha256)
             if file.thumbnail_id is not None:
-                thumbnail = await self._storage.open(file.thumbnail_id, 0, file.thumbnail_size)
-                yield thumbnail_entry(file.id), thumbnail
+                content_of = await self._storage.open(file.thumbnail_id, 0, file.thumbnail_size)
+                yield thumbnail_entry(file.id), _whole(content_of, file.id, file.thumbnail_size)
         manifest = Manifest(
             revision=migrations.head() or "",
             workspace=Source(id=workspace_id, slug=slug),
@@ -210,6 +211,17 @@ async def _lines(batches: AsyncIterator[Any], counts: dict[str, int], name: str)
     async for batch in batches:
         counts[name] += len(batch)
         yield "".join(f"{row}\n" for row in batch).encode()
+
+
+async def _whole(
+    chunks: AsyncIterator[bytes], attachment_id: UUID, size: int, sha256: str | None = None
+) -> AsyncIterator[bytes]:
+    """Raise BrokenFileError at the end: better no archive than one that nobody can load."""
+    measured = _Measured()
+    async for chunk in measured.pass_on(chunks):
+        yield chunk
+    if measured.size != size or sha256 not in {None, measured.digest.hexdigest()}:
+        raise BrokenFileError(attachment_id)
 
 
 async def _at_once(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
