@@ -21,10 +21,6 @@ PICTURE = picture(16)
 @dataclass(frozen=True)
 class Everything:
     owner: Caller
-    gone: Caller
-    """Whose account is deleted."""
-    invited: Caller
-    """Who has not come."""
     workspace_id: str
     project_id: str
     task_id: str
@@ -67,7 +63,7 @@ async def make_everything(app: FastAPI, database: Database, callers: Callers, ow
     await owner.delete(f"/workspaces/{workspace['id']}/members/{left.id}")
     assert (await gone.request("DELETE", "/users/me", json={"password": PASSWORD})).status_code == 204
     attachment = await make_attachment(owner, task, name="Ünï.png", content=PICTURE)
-    return Everything(owner, gone, invited, workspace["id"], project["id"], task["id"], attachment["id"])
+    return Everything(owner, workspace["id"], project["id"], task["id"], attachment["id"])
 
 
 async def make_work(owner: Caller, project: dict[str, Any], member: Caller) -> dict[str, Any]:

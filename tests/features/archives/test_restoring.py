@@ -15,12 +15,15 @@ from glasswork.core import migrations
 from glasswork.core.db import Database
 from glasswork.core.errors import AppError
 from glasswork.features.accounts.models import User
+from glasswork.features.credentials.events import PasswordForgot
 from glasswork.features.restoring.errors import RowThereError, SlugInUseError, WorkspaceThereError
 from glasswork.features.restoring.schemas import RestoreReport
 from glasswork.features.restoring.service import RestoreService
 from glasswork.features.unpacking.errors import NewerArchiveError, UnreadableArchiveError
-from tests.factories.callers import Callers
+from tests.factories.callers import PASSWORD, Callers
 from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.features.accounts.sign_in import log_in
+from tests.features.credentials.letters import Postman, token_in
 
 from .broken import Change, as_text, changed, compressed, having, in_manifest, in_rows, read, without
 from .moving import same_person
@@ -306,6 +309,18 @@ class TestPeople:
         query = text("SELECT DISTINCT password_hash, role, email_verified_at, is_active FROM users")
         async with database.reading() as session:
             assert (await session.execute(query)).all() == [(None, "user", None, True)]
+
+    async def test_who_is_new_comes_in_by_a_letter(
+        self, app: FastAPI, callers: Callers, database: Database, restore: Restore, archive: bytes
+    ) -> None:
+        client, email = callers.client, rows_of(archive, "users")[0]["email"]
+        await restore(archive)
+        assert (await log_in(client, email)).status_code == 401
+        await client.post("/api/v1/auth/forgot-password", json={"email": email})
+        token = token_in(await Postman(app, database).deliver(PasswordForgot))
+        new = {"token": token, "new_password": f"{PASSWORD} too"}
+        assert (await client.post("/api/v1/auth/reset-password", json=new)).status_code == 204
+        assert (await log_in(client, email, f"{PASSWORD} too")).status_code == 200
 
 
 def set_to(fields: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
