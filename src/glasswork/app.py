@@ -53,6 +53,7 @@ from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.announcements.router import router as announcements
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.archives.router import router as archives
 from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
@@ -130,6 +131,7 @@ TAGS = [
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
     {"name": "hooks", "description": "Where other programs tell what happened there."},
     {"name": "imports", "description": "What comes from other trackers."},
+    {"name": "archives", "description": "A whole workspace as a file, to keep or to move."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
@@ -139,7 +141,7 @@ ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
     *(bulk, search, boards, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving, imports, importing, calendars),
+    *(announcements, hooks, receiving, imports, importing, calendars, archives),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
     setup.router,
 )

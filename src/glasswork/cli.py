@@ -19,6 +19,7 @@ DataDir = Annotated[
 
 
 class ImportFormat(StrEnum):
+    ARCHIVE = "archive"
     CSV = "csv"
     GITHUB_ARCHIVE = "github-archive"
 
@@ -237,8 +238,12 @@ def _read_json(text: str) -> object:
 def import_(
     source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to load.")],
-    workspace: Annotated[str, typer.Option(help="The workspace's slug.")],
-    as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The member who imports.")],
+    workspace: Annotated[
+        str | None, typer.Option(help="The workspace's slug; an archive has its own.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="The member who imports; not of an archive.")
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     options: Annotated[
         dict[str, object] | None,
@@ -251,7 +256,16 @@ def import_(
         bool, typer.Option("--dry-run", help="Tell what would be, and store nothing.")
     ] = False,
 ) -> None:
-    """Load tasks and comments of another tracker; twice is once. Without --skip, all of a file or nothing."""
+    """Load tasks of another tracker, or a whole workspace; twice is once. Without --skip, all or nothing."""
+    if source is ImportFormat.ARCHIVE:
+        if workspace or as_ or project:
+            raise typer.BadParameter(
+                "An archive says itself whose it is: leave out --workspace, --as, --project."
+            )
+        _import_archive(file, data_dir)
+        return
+    if workspace is None or as_ is None:
+        raise typer.BadParameter("--workspace and --as say where it goes, and who imports.")
     from rich.progress import Progress
 
     from glasswork import commands
@@ -281,6 +295,41 @@ def import_(
         f"New comments   {report.comments}\n"
         f"Faults         {report.faults}"
     )
+
+
+def _import_archive(file: Path, data_dir: Path | None) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from glasswork import commands
+    from glasswork.installation import installation, refuse_other_schema
+
+    with (
+        installation(data_dir) as settings,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        bar = progress.add_task("Importing", total=None)
+        asyncio.run(refuse_other_schema(settings))
+        report = asyncio.run(
+            commands.import_archive(
+                settings, file, lambda done, total: progress.update(bar, completed=done, total=total)
+            )
+        )
+    if not report.is_new:
+        typer.echo(f"The workspace {report.slug} came of this archive already: nothing has changed.")
+        return
+    counts = {
+        "Workspace": report.slug,
+        "New users": report.users_created,
+        "Known users": report.users_matched,
+        "Files": report.files,
+        **report.rows,
+    }
+    width = max(map(len, counts)) + 2
+    typer.echo("\n".join(f"{name:<{width}}{count}" for name, count in counts.items()))
+    if report.renamed:
+        typer.echo(f"Renamed, since others have their usernames: {', '.join(report.renamed)}")
+    typer.echo("New users have no password: they ask for one by POST /api/v1/auth/forgot-password.")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.activity import models as activity
 from glasswork.features.announcements import models as announcements
+from glasswork.features.archives import models as archives
 from glasswork.features.attachments import models as attachments
 from glasswork.features.calendars import models as calendars
 from glasswork.features.comments import models as comments
@@ -31,6 +32,7 @@ __all__ = [
     "accounts",
     "activity",
     "announcements",
+    "archives",
     "attachments",
     "calendars",
     "comments",

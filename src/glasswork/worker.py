@@ -29,6 +29,8 @@ from glasswork.features.announcements.events import AnnouncementCreated
 from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
+from glasswork.features.archives.events import ArchiveCreated
+from glasswork.features.archives.jobs import MAKE_ARCHIVE
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
 from glasswork.features.attachments.jobs import MAKE_THUMBNAIL, SWEEP
 from glasswork.features.comments.events import CommentCreated, CommentUpdated
@@ -73,7 +75,7 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS, RENEW_SEALS),
-    *(TELL_OWNERS, TELL_OWNER, RUN_IMPORT),
+    *(TELL_OWNERS, TELL_OWNER, RUN_IMPORT, MAKE_ARCHIVE),
     *(
         SEND_ANNOUNCEMENT,
         MAKE_THUMBNAIL,
@@ -105,6 +107,7 @@ SUBSCRIBERS: Subscribers = {
     CommentCreated.type: (NOTIFY,),
     CommentUpdated.type: (NOTIFY,),
     AnnouncementCreated.type: (SEND_ANNOUNCEMENT,),
+    ArchiveCreated.type: (MAKE_ARCHIVE,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
     WebhookUpdated.type: (TELL_OWNERS,),

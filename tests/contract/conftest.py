@@ -209,6 +209,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "calendar_feed_id": make(f"{path}/calendar-feeds", name="F")["id"],
             "calendar_token": "none-of-ours",
             "attachment_id": put_file(client, tasks[0]),
+            "archive_id": make(f"{path}/archives")["id"],
             "token": "none-of-ours",
             "notification_id": str(uuid4()),  # none comes of what one does oneself
             "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],

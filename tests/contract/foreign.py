@@ -83,6 +83,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     hook = await make_hook(caller, workspace, name=f"{MARK} hook")
     feed = await make_calendar_feed(caller, workspace, name=f"{MARK} feed")
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
+    archive = (await _sent(caller.post(f"/workspaces/{workspace['id']}/archives"))).json()
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
     import_ = await make_import(caller, workspace, format="github_archive")
@@ -104,6 +105,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/hooks/{hook['id']}",
         f"/imports/{import_['id']}",
         f"/calendar-feeds/{feed['id']}",
+        f"/archives/{archive['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -131,6 +133,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "calendar_feed_id": feed["id"],
         "calendar_token": "none of ours",
         "attachment_id": attachment["id"],
+        "archive_id": archive["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],
         "token": "none of ours",

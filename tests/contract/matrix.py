@@ -137,7 +137,13 @@ DUE: dict[str, Mapping[str, int]] = {
         ),
         ADMINS,
     ),
-    **dict.fromkeys(("delete_workspace", "transfer_workspace"), OWNERS),
+    **dict.fromkeys(
+        (
+            *("delete_workspace", "transfer_workspace"),
+            *("create_archive", "list_archives", "get_archive", "download_archive", "delete_archive"),
+        ),
+        OWNERS,
+    ),
     "update_comment": OWNERS,  # whose it is
     **dict.fromkeys(
         (

@@ -23,6 +23,7 @@ KNOWN = (*ROLES, "outsider", "operator")
 NAMELESS = {
     *("get_member", "get_project_summary", "list_members"),
     *("download_attachment", "get_thumbnail", "get_link", "stream_changes", "list_calendar_feeds"),
+    "download_archive",
 }
 """They show nothing that the workspace's people have named."""
 

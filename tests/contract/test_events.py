@@ -95,6 +95,8 @@ EVENTS: dict[str, list[str]] = {
     "delete_calendar_feed": ["calendar_feed.deleted"],
     "put_attachment": ["attachment.updated"],
     "delete_attachment": ["attachment.deleted"],
+    "create_archive": ["archive.created"],
+    "delete_archive": ["archive.deleted"],
     "create_comment": ["comment.created"],
     "update_comment": ["comment.updated"],
     "delete_comment": ["comment.deleted"],

@@ -35,6 +35,7 @@ ROLE_FIRST = dict.fromkeys(
             "list_hooks",
             "list_imports",
             "list_import_faults",
+            "list_archives",
         ),
     ),
     2,

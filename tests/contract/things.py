@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
 from glasswork.features.announcements.models import Announcement
+from glasswork.features.archives.models import Archive, ArchiveStatus
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifications.models import Kind, Mailing, Notification
 from glasswork.features.notifications.service import unsubscribe_url
@@ -133,6 +134,7 @@ async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -
         await session.execute(text(_WITH_THUMBNAIL), {"id": attachment["id"]})
     link = (await owner.get(f"/attachments/{attachment['id']}/link")).json()["url"]
     return {
+        "archive_id": await archive(callers, owner, attachment),
         "attachment_id": attachment["id"],
         "file_name": attachment["name"],
         "token": link.rpartition("/")[2],
@@ -146,6 +148,23 @@ async def make_imports(callers: Callers, owner: Caller, workspace: dict[str, Any
         await session.execute(text(_CHECKED), {"id": checked["id"]})
         await session.execute(text(_FAULT), {"id": waiting["id"]})
     return {"import_id": waiting["id"], "checked_import_id": checked["id"]}
+
+
+async def archive(callers: Callers, owner: Caller, attachment: dict[str, Any]) -> str:
+    """Whose bytes are said to be those of a file."""
+    of_file = text("SELECT object_id FROM attachments WHERE id = :id")
+    async with callers.database.system_transaction() as session:
+        made = Archive(
+            id=uuid7(),
+            workspace_id=UUID(attachment["workspace_id"]),
+            status=ArchiveStatus.COMPLETED,
+            object_id=(await session.scalars(of_file, {"id": attachment["id"]})).one(),
+            size=attachment["size"],
+            sha256=attachment["sha256"],
+            created_by=owner.id,
+        )
+        session.add(made)
+    return str(made.id)
 
 
 async def make_webhook_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:

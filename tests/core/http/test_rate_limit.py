@@ -273,6 +273,7 @@ class TestOperations:
         }
         assert declared == {
             "create_announcement": "10/hour",
+            "create_archive": "10/hour",
             "create_workspace_announcement": "10/hour",
             "log_in": "60/minute",
             "register": "30/minute",

@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from glasswork.features.account_exports.repository import BATCH
 from glasswork.features.account_exports.schemas import AccountExport
 from glasswork.features.account_exports.service import ExportService
 from glasswork.features.accounts.models import SystemRole
+from glasswork.features.archives.models import Archive
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifying.jobs import NOTIFY
@@ -100,6 +102,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_calendar_feed(owner, workspace, name="Bob's feed")
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
+    async with database.system_transaction() as session:
+        session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=ada.id))
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}

@@ -26,6 +26,7 @@ from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
 from glasswork.features.accounts.models import ApiToken, UserSession
+from glasswork.features.archives.models import Archive
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.calendars.models import CalendarFeed
 from glasswork.features.comments.models import Comment, CommentReaction
@@ -258,6 +259,12 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             Webhook.created_at,
         ).where(Webhook.created_by == _USER_ID),
         Webhook.id,
+    ),
+    "archives": (
+        select(
+            Archive.id, Archive.workspace_id, Archive.status, Archive.created_at, Archive.expires_at
+        ).where(Archive.created_by == _USER_ID),
+        Archive.id,
     ),
     "notifications": (
         select(

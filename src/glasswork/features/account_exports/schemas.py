@@ -7,6 +7,7 @@ from pydantic import Field
 from glasswork.core.actor import Scope
 from glasswork.core.schemas import (
     ApiTokenId,
+    ArchiveId,
     AttachmentId,
     CalendarFeedId,
     CommentId,
@@ -25,6 +26,7 @@ from glasswork.core.schemas import (
     WorkspaceId,
 )
 from glasswork.features.accounts.schemas import UserRead
+from glasswork.features.archives.models import ArchiveStatus
 from glasswork.features.calendars.models import FeedFilter
 from glasswork.features.comments.models import Reaction
 from glasswork.features.comments.schemas import ExternalComment
@@ -190,6 +192,14 @@ class WebhookExport(Output):
     created_at: datetime
 
 
+class ArchiveExport(Output):
+    id: ArchiveId
+    workspace_id: WorkspaceId
+    status: ArchiveStatus
+    created_at: datetime
+    expires_at: datetime
+
+
 class NotificationExport(Output):
     workspace_id: WorkspaceId
     kind: Kind
@@ -240,6 +250,7 @@ class AccountExport(Output):
     calendar_feeds: list[CalendarFeedExport] = Field(description="Without their links.")
     imports: list[ImportExport] = Field(description="Made by me, wherever.")
     webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
+    archives: list[ArchiveExport] = Field(description="Ordered by me, wherever; not what is in them.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")

@@ -22,7 +22,7 @@ COLUMNS: tuple[Any, ...] = (
 )
 
 # As in their own lists: they are for the eyes of admins.
-_FOR_ADMINS = ("invitation", "webhook", "hook", "export", "calendar_feed")
+_FOR_ADMINS = ("invitation", "webhook", "hook", "export", "calendar_feed", "archive")
 IS_FOR_ADMINS = or_(*(WorkspaceEvent.type.startswith(f"{kind}.") for kind in _FOR_ADMINS))
 
 # What an update does not repeat, as the task of a comment, stands in the first event of its subject.

@@ -25,6 +25,7 @@ from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
 from glasswork.features.announcements.models import Announcement, AnnouncementLetter
+from glasswork.features.archives.models import Archive
 from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.calendars.events import CalendarFeedDeleted
@@ -189,6 +190,13 @@ class PurgeRepository:
             .with_for_update(skip_locked=True)
         )
         gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
+        return len((await self._session.execute(gone)).all())
+
+    async def purge_archives(self) -> int:
+        """Also those that were never finished; the bytes go when nothing refers to them."""
+        key = (Archive.workspace_id, Archive.id)
+        old = select(*key).where(Archive.expires_at < func.now()).limit(self._batch)
+        gone = delete(Archive).where(tuple_(*key).in_(old)).returning(Archive.id)
         return len((await self._session.execute(gone)).all())
 
     async def purge_deliveries(self) -> int:

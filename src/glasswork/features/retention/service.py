@@ -33,6 +33,7 @@ class PurgeService:
             PurgeRepository.purge_guesses,
             PurgeRepository.purge_messages,
             PurgeRepository.purge_keys,
+            PurgeRepository.purge_archives,
         ):
             while await self._step(step) == BATCH:
                 pass
