@@ -38,7 +38,7 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"cli.py", "installation.py", "counters.py", "event_stream.py"}
+LAZY = {"charts.py", "cli.py", "installation.py", "counters.py", "event_stream.py"}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
@@ -56,6 +56,8 @@ SYSTEM = {
     ("features/letters/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
     ("features/seals/service.py", "_renew_after"),
+    ("features/reports/service.py", "_start"),
+    ("features/reports/service.py", "_finish"),
     ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }

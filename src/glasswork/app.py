@@ -82,6 +82,7 @@ from glasswork.features.realtime.service import Hub
 from glasswork.features.receiving.router import router as receiving
 from glasswork.features.relations.router import router as relations
 from glasswork.features.removals.router import router as removals
+from glasswork.features.reports.router import router as reports
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
@@ -118,6 +119,7 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
+    {"name": "reports", "description": "How the tasks of a project, or of a workspace, went."},
     {"name": "comments", "description": "What is said about tasks."},
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
@@ -130,7 +132,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
+    *(bulk, search, boards, reports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(announcements, hooks, receiving),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),

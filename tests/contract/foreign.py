@@ -9,6 +9,7 @@ from httpx2 import Response
 from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
@@ -79,6 +80,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
     link = await make_link(caller, {"id": own["task_id"]}, title=f"{MARK} page")
     hook = await make_hook(caller, workspace, name=f"{MARK} hook")
+    report = await make_report(callers.database, caller, project)
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
@@ -98,6 +100,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/webhooks/{webhook['id']}",
         f"/tasks/{own['task_id']}/links/{link['id']}",
         f"/hooks/{hook['id']}",
+        f"/reports/{report['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -120,6 +123,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "invitation_id": invited["id"],
         "link_id": link["id"],
         "hook_id": hook["id"],
+        "report_id": report["id"],
         "attachment_id": attachment["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],

@@ -14,6 +14,7 @@ from glasswork.features.notifications.service import unsubscribe_url
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_announcement,
     make_api_token,
@@ -68,6 +69,8 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
         **await make_hook_things(owner, workspace, things, mark),
+        "report_id": (await make_report(callers.database, owner, {"id": things["project_id"]}))["id"],
+        "kind": "burn_up",
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 

@@ -1,7 +1,8 @@
 """What the schemas of every slice are made of."""
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -85,6 +86,7 @@ NotificationId = Annotated[UUID, Reference("notification")]
 CommentId = Annotated[UUID, Reference("comment")]
 WebhookId = Annotated[UUID, Reference("webhook")]
 DeliveryId = Annotated[UUID, Reference("delivery")]
+ReportId = Annotated[UUID, Reference("report")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -128,6 +130,23 @@ def _storable(value: datetime) -> datetime:
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_storable)]
 """A moment with its zone; stored and shown in UTC."""
 
+
+def _as_day(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a string such as 2026-03-01")
+    return value
+
+
+def _in_calendar(value: date) -> date:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return value
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+Day = Annotated[date, BeforeValidator(_as_day), AfterValidator(_in_calendar)]
 
 _ZONES = available_timezones() | {"UTC"}
 

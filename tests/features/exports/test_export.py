@@ -18,6 +18,7 @@ from glasswork.features.notifying.jobs import NOTIFY
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
@@ -94,6 +95,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_hook(owner, workspace, name="Bob's hook")
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
+    await make_report(database, ada, project)
+    await make_report(database, owner, project)
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}

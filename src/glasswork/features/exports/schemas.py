@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from glasswork.core.schemas import (
     Output,
     ProjectId,
     Reference,
+    ReportId,
     SessionId,
     TaskId,
     UserId,
@@ -166,6 +167,15 @@ class WebhookExport(Output):
     created_at: datetime
 
 
+class ReportExport(Output):
+    id: ReportId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    first_day: date
+    last_day: date
+    created_at: datetime
+
+
 class NotificationExport(Output):
     workspace_id: WorkspaceId
     kind: Kind
@@ -214,6 +224,7 @@ class AccountExport(Output):
     links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
     hooks: list[HookExport] = Field(description="Made by me, wherever.")
     webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
+    reports: list[ReportExport] = Field(description="Ordered by me, wherever.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]
     events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")

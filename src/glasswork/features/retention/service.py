@@ -23,6 +23,7 @@ class PurgeService:
             PurgeRepository.purge_deliveries,
             PurgeRepository.purge_webhooks,
             PurgeRepository.purge_hooks,
+            PurgeRepository.purge_reports,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_remains,

@@ -1,0 +1,145 @@
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from starlette.responses import HTMLResponse
+
+from glasswork.core.actor import Actor, Scope
+from glasswork.core.concurrency import StaleVersionError
+from glasswork.core.errors import PermissionDeniedError
+from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
+from glasswork.core.http.errors import declare
+from glasswork.core.http.resources import ORDERED, SHOWN, created, shown
+from glasswork.core.paging import Page, PageRead
+from glasswork.core.schemas import ProjectId, ReportId, WorkspaceId
+from glasswork.features.accounts.auth import AUTHORIZED, acting
+from glasswork.features.projects.errors import ProjectNotFoundError
+from glasswork.features.workspaces.errors import WorkspaceNotFoundError
+
+from .errors import ReportNotCompletedError, ReportNotFoundError, TooManyReportsError
+from .models import ChartKind
+from .schemas import ReportCreate, ReportDetail, ReportQuery, ReportRead
+from .service import ReportService
+
+router = APIRouter(tags=["reports"])
+
+Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
+Writer = Annotated[Actor, acting(Scope.TASKS_WRITE)]
+
+OF_WORKSPACE = (*AUTHORIZED, WorkspaceNotFoundError)
+OF_PROJECT = (*AUTHORIZED, ProjectNotFoundError)
+OF_ONE = (*AUTHORIZED, ReportNotFoundError)
+REFUSED = (PermissionDeniedError, TooManyReportsError)
+DRAWN = (*OF_ONE, ReportNotCompletedError)
+
+_ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+_HEADERS = {"Content-Security-Policy": _ALONE}
+"""Nothing is loaded, and nothing carried out, whatever a name in it says."""
+
+
+async def get_reports(session: Session) -> ReportService:
+    return ReportService(session)
+
+
+Reports = Annotated[ReportService, Depends(get_reports)]
+
+
+def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
+@router.post(
+    "/projects/{project_id}/reports",
+    status_code=202,
+    response_model=ReportRead,
+    responses=ORDERED | declare(*OF_PROJECT, *REFUSED),
+)
+async def order_project_report(
+    project_id: ProjectId, new: ReportCreate, actor: Writer, reports: Reports, response: Response
+) -> Any:
+    """Order a report of a project's tasks; it is made within seconds, and kept for 30 days."""
+    return created(response, "/reports", await reports.order_of_project(actor, project_id, new))
+
+
+@router.get(
+    "/projects/{project_id}/reports", response_model=PageRead[ReportRead], responses=declare(*OF_PROJECT)
+)
+async def list_project_reports(
+    project_id: ProjectId, query: Annotated[ReportQuery, Query()], actor: Reader, reports: Reports
+) -> Page[Any]:
+    """List the reports of a project."""
+    return await reports.page_of_project(actor, project_id, query)
+
+
+@router.post(
+    "/workspaces/{workspace_id}/reports",
+    status_code=202,
+    response_model=ReportRead,
+    responses=ORDERED | declare(*OF_WORKSPACE, *REFUSED),
+)
+async def order_workspace_report(
+    workspace_id: WorkspaceId, new: ReportCreate, actor: Writer, reports: Reports, response: Response
+) -> Any:
+    """Order a report of all tasks of a workspace; it is made within seconds, and kept for 30 days."""
+    return created(response, "/reports", await reports.order_of_workspace(actor, workspace_id, new))
+
+
+@router.get(
+    "/workspaces/{workspace_id}/reports",
+    response_model=PageRead[ReportRead],
+    responses=declare(*OF_WORKSPACE),
+)
+async def list_workspace_reports(
+    workspace_id: WorkspaceId, query: Annotated[ReportQuery, Query()], actor: Reader, reports: Reports
+) -> Page[Any]:
+    """List the reports of a workspace, and of its projects."""
+    return await reports.page_of_workspace(actor, workspace_id, query)
+
+
+@router.get("/reports/{report_id}", response_model=ReportDetail, responses=SHOWN | declare(*OF_ONE))
+async def get_report(
+    report_id: ReportId, actor: Reader, reports: Reports, response: Response, if_none_match: IfNoneMatch
+) -> Any:
+    """Show how far a report is and, when it is completed, its numbers."""
+    return shown(response, await reports.get(actor, report_id), if_none_match)
+
+
+@router.get(
+    "/reports/{report_id}/charts/{kind}.svg",
+    response_class=Response,
+    responses=_file("image/svg+xml") | declare(*DRAWN),
+)
+async def get_report_chart_svg(
+    report_id: ReportId, kind: ChartKind, actor: Reader, reports: Reports
+) -> Response:
+    """Download a chart of a report, 800 pixels wide, as SVG."""
+    return Response(await reports.get_chart(actor, report_id, kind, "svg"), 200, _HEADERS, "image/svg+xml")
+
+
+@router.get(
+    "/reports/{report_id}/charts/{kind}.png",
+    response_class=Response,
+    responses=_file("image/png") | declare(*DRAWN),
+)
+async def get_report_chart_png(
+    report_id: ReportId, kind: ChartKind, actor: Reader, reports: Reports
+) -> Response:
+    """Download a chart of a report, 800 pixels wide, as PNG."""
+    return Response(await reports.get_chart(actor, report_id, kind, "png"), 200, _HEADERS, "image/png")
+
+
+@router.get(
+    "/reports/{report_id}/page", response_class=Response, responses=_file("text/html") | declare(*DRAWN)
+)
+async def get_report_page(report_id: ReportId, actor: Reader, reports: Reports) -> HTMLResponse:
+    """Download a report as one HTML page that needs nothing else: its charts, and its numbers as tables."""
+    return HTMLResponse(await reports.get_page(actor, report_id), headers=_HEADERS)
+
+
+@router.delete(
+    "/reports/{report_id}",
+    status_code=204,
+    responses=declare(*OF_ONE, PermissionDeniedError, StaleVersionError),
+)
+async def delete_report(report_id: ReportId, actor: Writer, reports: Reports, if_match: IfMatch) -> None:
+    """Delete a report with its charts for good."""
+    await reports.delete(actor, report_id, if_match)
