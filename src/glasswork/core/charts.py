@@ -21,6 +21,8 @@ _DPI: Final = 96  # CSS pixels: what is 800 of them wide here is so in a browser
 _WIDTH: Final = 800
 _HEIGHTS: Final = {1: 450, 2: 640}
 _MAX_TICKS: Final = 8
+_CROWD: Final = 2000
+"""Of points: so many are one picture in an SVG, which would else grow with them."""
 _TITLE_WIDTH, _NAME_WIDTH = 80, 30
 _STYLES: Final = ("-", "--", ":")  # told apart without colours, too
 _GREY, _INK = "#d0d0d0", "#222222"
@@ -204,7 +206,10 @@ def _draw_areas(axis: Any, panel: Areas) -> None:
 
 def _draw_points(axis: Any, panel: Points) -> None:
     x, y = zip(*panel.points, strict=True)
-    axis.scatter(x, y, s=16, color=Colour.BLUE, alpha=0.6, linewidths=0, label=panel.name)
+    is_crowd = len(panel.points) > _CROWD
+    axis.scatter(
+        *(x, y), s=18, color=Colour.BLUE, alpha=0.6, linewidths=0, label=panel.name, rasterized=is_crowd
+    )
     colours = (Colour.GREEN, Colour.ORANGE, Colour.PURPLE)
     for (name, level), colour, style in zip(panel.levels.items(), colours, _STYLES, strict=True):
         axis.axhline(level, label=name, color=colour, linestyle=style, linewidth=1.8)

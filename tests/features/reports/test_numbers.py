@@ -92,7 +92,7 @@ async def report(
     return made | {"keys": {task["id"]: task["title"] for task in (a, b, c)}, "member": member}
 
 
-async def test_the_numbers_are_those_that_a_person_counts(report: Thing) -> None:
+async def test_the_numbers_are_those_that_a_person_counts(owner: Caller, report: Thing) -> None:
     """Each row below is what the dates above say, counted at midnight in Berlin."""
     numbers = report["numbers"]
     assert [list(day.values()) for day in numbers["burn_up"]] == [

@@ -25,9 +25,6 @@ from .schemas import (
     Workload,
 )
 
-MAX_SHOWN: Final = 1000
-"""Finished tasks, one by one; in what is said of all of them all are counted."""
-
 _HOUR: Final = timedelta(hours=1)
 
 Step = tuple[datetime, Category]
@@ -199,7 +196,7 @@ def _cycle_time(tasks: Sequence[FinishedTask]) -> CycleTime:
     return CycleTime(
         cycle=spread_of([task.cycle_hours for task in tasks if task.cycle_hours is not None]),
         lead=spread_of([task.lead_hours for task in tasks]),
-        tasks=list(tasks[-MAX_SHOWN:]),
+        tasks=list(tasks),
     )
 
 

@@ -25,6 +25,8 @@ from glasswork.features.workspaces.models import Role
 from .models import ChartKind
 
 MAX_DAYS: Final = 366
+MAX_LISTED: Final = 1000
+"""Finished tasks, one by one: the last; all are counted and drawn."""
 MAX_ROWS: Final = 20
 """Of the chart of the workload; the others are one row."""
 _DAY_HOURS: Final = 24
@@ -51,8 +53,10 @@ def make_report(
     """Compute and draw, in a child process."""
     limit_resources()
     numbers = compute(tasks, categories, names, period)
-    charts = charts_of(numbers, period, of)
-    return Made(numbers, {kind: draw(chart) for kind, chart in charts.items()})
+    drawings = {kind: draw(chart) for kind, chart in charts_of(numbers, period, of).items()}
+    times = numbers.cycle_time
+    shown = times.model_copy(update={"tasks": times.tasks[-MAX_LISTED:]})
+    return Made(numbers.model_copy(update={"cycle_time": shown}), drawings)
 
 
 def charts_of(numbers: Numbers, period: Period, of: str) -> Mapping[ChartKind, Chart]:
