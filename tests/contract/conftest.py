@@ -216,4 +216,5 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "job_id": 1,
             "report_id": make(f"{path}/reports", first_day="2026-03-02", last_day="2026-03-08")["id"],
             "kind": "burn_up",
+            "format": "svg",
         }

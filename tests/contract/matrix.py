@@ -103,7 +103,7 @@ DUE: dict[str, Mapping[str, int]] = {
             *("list_workspace_activity", "list_project_activity", "list_task_activity"),
             *("list_workspace_announcements", "get_workspace_announcement"),
             *("list_project_reports", "list_workspace_reports", "get_report", "get_report_page"),
-            *("get_report_chart_svg", "get_report_chart_png"),
+            "get_report_chart",
         ),
         MEMBERS,
     ),

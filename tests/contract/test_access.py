@@ -22,7 +22,7 @@ KNOWN = (*ROLES, "outsider", "operator")
 
 NAMELESS = {
     *("get_member", "get_project_summary", "list_members"),
-    *("list_project_reports", "list_workspace_reports", "get_report", "get_report_chart_png"),
+    *("list_project_reports", "list_workspace_reports", "get_report"),
     *("download_attachment", "get_thumbnail", "get_link", "stream_changes"),
 }
 """They show nothing that the workspace's people have named."""

@@ -71,6 +71,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **await make_hook_things(owner, workspace, things, mark),
         "report_id": (await make_report(callers.database, owner, {"id": things["project_id"]}))["id"],
         "kind": "burn_up",
+        "format": "svg",
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 

@@ -35,6 +35,11 @@ class ChartKind(StrEnum):
     WORKLOAD = "workload"
 
 
+class ChartFormat(StrEnum):
+    SVG = "svg"
+    PNG = "png"
+
+
 class Report(TenantEntity):
     """What became of the tasks of a project, or of the whole workspace, in some days."""
 

@@ -17,7 +17,7 @@ from glasswork.features.workspaces.access import access
 from glasswork.features.workspaces.models import Role, Workspace
 
 from .errors import ReportNotFoundError
-from .models import ChartKind, Report, ReportChart
+from .models import ChartFormat, ChartKind, Report, ReportChart
 
 _COLUMNS: tuple[Any, ...] = (
     Report.id,
@@ -56,7 +56,7 @@ _REPORT = _visible(
     *_COLUMNS, Report.numbers, func.coalesce(Project.name, Workspace.name).label("place")
 ).where(_IS_IT)
 _CHARTS = {
-    column.key: _visible(Report.status, column.label("content"))
+    format_: _visible(Report.status, column.label("content"))
     .outerjoin(
         ReportChart,
         and_(
@@ -66,9 +66,8 @@ _CHARTS = {
         ),
     )
     .where(_IS_IT)
-    for column in (ReportChart.svg, ReportChart.png)
+    for format_, column in ((ChartFormat.SVG, ReportChart.svg), (ChartFormat.PNG, ReportChart.png))
 }
-"""By format."""
 _SORT_KEYS = {"created_at": SortKey.of(Report.created_at, AwareDatetime)}
 
 
@@ -88,7 +87,7 @@ class ReportRepository:
     async def page_of_project(self, actor: Actor, project_id: UUID, query: PageQuery) -> Page[AnyRow]:
         return await self._page(_REPORTS.where(Report.project_id == project_id), actor, query)
 
-    async def get_chart(self, actor: Actor, report_id: UUID, kind: ChartKind, format_: str) -> AnyRow:
+    async def get_chart(self, actor: Actor, report_id: UUID, kind: ChartKind, format_: ChartFormat) -> AnyRow:
         """Return the report's `status`, and the `content` of the chart if there is one yet."""
         binds = actor.binds | {"report_id": report_id, "kind": kind}
         row = (await self._session.execute(_CHARTS[format_], binds)).one_or_none()

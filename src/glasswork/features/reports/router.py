@@ -1,7 +1,6 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
-from starlette.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
@@ -16,7 +15,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
 from .errors import ReportNotCompletedError, ReportNotFoundError, TooManyReportsError
-from .models import ChartKind
+from .models import ChartFormat, ChartKind
 from .schemas import ReportCreate, ReportDetail, ReportQuery, ReportRead
 from .service import ReportService
 
@@ -31,6 +30,8 @@ OF_ONE = (*AUTHORIZED, ReportNotFoundError)
 REFUSED = (PermissionDeniedError, TooManyReportsError)
 DRAWN = (*OF_ONE, ReportNotCompletedError)
 
+MEDIA_TYPES = {ChartFormat.SVG: "image/svg+xml", ChartFormat.PNG: "image/png"}
+
 _ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 _HEADERS = {"Content-Security-Policy": _ALONE}
 """Nothing is loaded, and nothing carried out, whatever a name in it says."""
@@ -43,8 +44,12 @@ async def get_reports(session: Session) -> ReportService:
 Reports = Annotated[ReportService, Depends(get_reports)]
 
 
-def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+def _file(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {each: {"schema": {"type": "string"}} for each in media_types}}}
+
+
+def _shown(content: str | bytes, media_type: str) -> Response:
+    return Response(content, headers=_HEADERS, media_type=media_type)
 
 
 @router.post(
@@ -104,35 +109,27 @@ async def get_report(
 
 
 @router.get(
-    "/reports/{report_id}/charts/{kind}.svg",
+    "/reports/{report_id}/charts/{kind}.{format}",
     response_class=Response,
-    responses=_file("image/svg+xml") | declare(*DRAWN),
+    responses=_file(*MEDIA_TYPES.values()) | declare(*DRAWN),
 )
-async def get_report_chart_svg(
-    report_id: ReportId, kind: ChartKind, actor: Reader, reports: Reports
+async def get_report_chart(
+    report_id: ReportId,
+    kind: ChartKind,
+    format_: Annotated[ChartFormat, Path(alias="format")],
+    actor: Reader,
+    reports: Reports,
 ) -> Response:
-    """Download a chart of a report, 800 pixels wide, as SVG."""
-    return Response(await reports.get_chart(actor, report_id, kind, "svg"), 200, _HEADERS, "image/svg+xml")
-
-
-@router.get(
-    "/reports/{report_id}/charts/{kind}.png",
-    response_class=Response,
-    responses=_file("image/png") | declare(*DRAWN),
-)
-async def get_report_chart_png(
-    report_id: ReportId, kind: ChartKind, actor: Reader, reports: Reports
-) -> Response:
-    """Download a chart of a report, 800 pixels wide, as PNG."""
-    return Response(await reports.get_chart(actor, report_id, kind, "png"), 200, _HEADERS, "image/png")
+    """Download a chart of a report, 800 pixels wide."""
+    return _shown(await reports.get_chart(actor, report_id, kind, format_), MEDIA_TYPES[format_])
 
 
 @router.get(
     "/reports/{report_id}/page", response_class=Response, responses=_file("text/html") | declare(*DRAWN)
 )
-async def get_report_page(report_id: ReportId, actor: Reader, reports: Reports) -> HTMLResponse:
+async def get_report_page(report_id: ReportId, actor: Reader, reports: Reports) -> Response:
     """Download a report as one HTML page that needs nothing else: its charts, and its numbers as tables."""
-    return HTMLResponse(await reports.get_page(actor, report_id), headers=_HEADERS)
+    return _shown(await reports.get_page(actor, report_id), "text/html")
 
 
 @router.delete(

@@ -25,7 +25,7 @@ from glasswork.features.workspaces.access import role_in
 from . import policy
 from .errors import ReportNotCompletedError, TooManyReportsError, ends_before_it_begins, too_long
 from .events import ReportCreated, ReportDeleted, ReportUpdated
-from .models import MAX_REPORTS, ChartKind, Report, ReportFailure, ReportStatus
+from .models import MAX_REPORTS, ChartFormat, ChartKind, Report, ReportFailure, ReportStatus
 from .repository import ReportJobRepository, ReportRepository
 from .schemas import ReportCreate, ReportQuery
 
@@ -74,7 +74,7 @@ class ReportService:
     async def get(self, actor: Actor, report_id: UUID) -> AnyRow:
         return await self._reports.get(actor, report_id)
 
-    async def get_chart(self, actor: Actor, report_id: UUID, kind: ChartKind, format_: str) -> Any:
+    async def get_chart(self, actor: Actor, report_id: UUID, kind: ChartKind, format_: ChartFormat) -> Any:
         """Return what is drawn; raise ReportNotCompletedError."""
         chart = await self._reports.get_chart(actor, report_id, kind, format_)
         if chart.content is None:
