@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -55,6 +56,13 @@ class Reference:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return handler(schema) | {"x-ref": self.kind}
+
+
+class Who(StrEnum):
+    """What stands for a person in a filter: the caller, or nobody."""
+
+    ME = "me"
+    NOBODY = "null"
 
 
 SHOWN_ONCE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "x-shown-once": True})

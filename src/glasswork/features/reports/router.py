@@ -32,6 +32,10 @@ DRAWN = (*OF_ONE, ReportNotCompletedError)
 
 MEDIA_TYPES = {ChartFormat.SVG: "image/svg+xml", ChartFormat.PNG: "image/png"}
 
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+CHART: dict[int | str, dict[str, Any]] = {200: {"content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY)}}
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+
 _ALONE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 _HEADERS = {"Content-Security-Policy": _ALONE}
 """Nothing is loaded, and nothing carried out, whatever a name in it says."""
@@ -42,10 +46,6 @@ async def get_reports(session: Session) -> ReportService:
 
 
 Reports = Annotated[ReportService, Depends(get_reports)]
-
-
-def _file(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {each: {"schema": {"type": "string"}} for each in media_types}}}
 
 
 def _shown(content: str | bytes, media_type: str) -> Response:
@@ -111,7 +111,7 @@ async def get_report(
 @router.get(
     "/reports/{report_id}/charts/{kind}.{format}",
     response_class=Response,
-    responses=_file(*MEDIA_TYPES.values()) | declare(*DRAWN),
+    responses=CHART | declare(*DRAWN),
 )
 async def get_report_chart(
     report_id: ReportId,
@@ -124,9 +124,7 @@ async def get_report_chart(
     return _shown(await reports.get_chart(actor, report_id, kind, format_), MEDIA_TYPES[format_])
 
 
-@router.get(
-    "/reports/{report_id}/page", response_class=Response, responses=_file("text/html") | declare(*DRAWN)
-)
+@router.get("/reports/{report_id}/page", response_class=Response, responses=PAGE | declare(*DRAWN))
 async def get_report_page(report_id: ReportId, actor: Reader, reports: Reports) -> Response:
     """Download a report as one HTML page that needs nothing else: its charts, and its numbers as tables."""
     return _shown(await reports.get_page(actor, report_id), "text/html")
