@@ -43,7 +43,7 @@ def _name_form(found: re.Match[str]) -> str:
 def _add_links(document: Document) -> None:
     operations = [each for methods in document["paths"].values() for each in methods.values()]
     for source in operations:
-        created = source["responses"].get("201")
+        created = source["responses"].get("201") or source["responses"].get("202")
         if created and (kind := _kind(document, created)):
             created["links"] = dict(_links(source, kind, operations))
 

@@ -1,4 +1,4 @@
-"""Who may order a report, and how its numbers are drawn."""
+"""How long a report may be, and how its numbers are drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from glasswork.core.charts import (
 )
 from glasswork.features.measures.policy import Categories, Period, TaskRow, compute
 from glasswork.features.measures.schemas import Numbers, Workload
-from glasswork.features.workspaces.models import Role
 
 from .models import ChartKind
 
@@ -40,11 +39,6 @@ _DONE, _IN_PROGRESS, _TODO = Colour.GREEN, Colour.ORANGE, Colour.BLUE
 class Made:
     numbers: Numbers
     drawings: Mapping[ChartKind, Drawing]
-
-
-def can_write(role: Role) -> bool:
-    """Order and delete reports: whoever works there, as with tasks."""
-    return role.reaches(Role.MEMBER)
 
 
 def make_report(

@@ -20,6 +20,7 @@ from glasswork.features.measures.access import read_categories, read_names, read
 from glasswork.features.measures.policy import Categories, Period, TaskRow
 from glasswork.features.measures.schemas import Numbers
 from glasswork.features.projects.access import access_to
+from glasswork.features.tasks.policy import can_write
 from glasswork.features.workspaces.access import role_in
 
 from . import policy
@@ -52,11 +53,11 @@ class ReportService:
 
     async def order_of_project(self, actor: Actor, project_id: UUID, new: ReportCreate) -> Report:
         project = await access_to(self._session, actor, project_id)
-        require(policy.can_write(project.role))
+        require(can_write(project.role))
         return await self._order(actor, project.workspace_id, project_id, new)
 
     async def order_of_workspace(self, actor: Actor, workspace_id: UUID, new: ReportCreate) -> Report:
-        require(policy.can_write(await role_in(self._session, actor, workspace_id)))
+        require(can_write(await role_in(self._session, actor, workspace_id)))
         return await self._order(actor, workspace_id, None, new)
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: ReportQuery) -> Page[AnyRow]:
@@ -93,7 +94,7 @@ class ReportService:
     async def delete(self, actor: Actor, report_id: UUID, precondition: Precondition) -> None:
         await self._reports.get(actor, report_id)
         report, role = await self._reports.lock(actor, report_id)
-        require(policy.can_write(role))
+        require(can_write(role))
         precondition.check(report)
         self._outbox.record(actor, ReportDeleted.of(report))
         await self._reports.delete(report)
