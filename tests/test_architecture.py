@@ -39,7 +39,7 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"cli.py", "installation.py", "counters.py", "event_stream.py"}
+LAZY = {"charts.py", "cli.py", "installation.py", "counters.py", "event_stream.py"}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
@@ -62,6 +62,8 @@ SYSTEM = {
     ("features/privacy/router.py", "delete_me"),
     ("features/restoring/service.py", "_restore"),
     ("features/seals/service.py", "_renew_after"),
+    ("features/reports/service.py", "_start"),
+    ("features/reports/service.py", "_finish"),
     ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }

@@ -88,6 +88,7 @@ from glasswork.features.realtime.service import Hub
 from glasswork.features.receiving.router import router as receiving
 from glasswork.features.relations.router import router as relations
 from glasswork.features.removals.router import router as removals
+from glasswork.features.reports.router import router as reports
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
@@ -124,6 +125,7 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
+    {"name": "reports", "description": "How the tasks of a project, or of a workspace, went."},
     {"name": "comments", "description": "What is said about tasks."},
     {"name": "calendars", "description": "Links by which calendars show what is due."},
     {"name": "notifications", "description": "What I am told, and how."},
@@ -139,7 +141,7 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, exports, changes, realtime, removals, webhooks, deliveries),
+    *(bulk, search, boards, reports, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
     *(announcements, hooks, receiving, imports, importing, calendars, archives),
     *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),

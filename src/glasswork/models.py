@@ -21,6 +21,7 @@ from glasswork.features.notifications import models as notifications
 from glasswork.features.projects import models as projects
 from glasswork.features.receiving import models as receiving
 from glasswork.features.relations import models as relations
+from glasswork.features.reports import models as reports
 from glasswork.features.second_factors import models as second_factors
 from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
@@ -52,6 +53,7 @@ __all__ = [
     "projects",
     "receiving",
     "relations",
+    "reports",
     "second_factors",
     "setup",
     "storage",

@@ -177,7 +177,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
 
         def make(path: str, **body: Any) -> Any:
             answer = client.post(path, json=body)
-            assert answer.status_code == 201, answer.text
+            assert answer.status_code in {201, 202}, answer.text
             return answer.json()
 
         workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
@@ -218,4 +218,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "reaction": "heart",
             "key": "OPS-1",
             "job_id": 1,
+            "report_id": make(f"{path}/reports", first_day="2026-03-02", last_day="2026-03-08")["id"],
+            "kind": "burn_up",
+            "format": "svg",
         }

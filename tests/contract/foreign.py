@@ -10,6 +10,7 @@ from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
     make_calendar_feed,
@@ -82,6 +83,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     link = await make_link(caller, {"id": own["task_id"]}, title=f"{MARK} page")
     hook = await make_hook(caller, workspace, name=f"{MARK} hook")
     feed = await make_calendar_feed(caller, workspace, name=f"{MARK} feed")
+    report = await make_report(callers.database, caller, project)
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     archive = (await _sent(caller.post(f"/workspaces/{workspace['id']}/archives"))).json()
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
@@ -106,6 +108,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/imports/{import_['id']}",
         f"/calendar-feeds/{feed['id']}",
         f"/archives/{archive['id']}",
+        f"/reports/{report['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -132,6 +135,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "checked_import_id": import_["id"],
         "calendar_feed_id": feed["id"],
         "calendar_token": "none of ours",
+        "report_id": report["id"],
         "attachment_id": attachment["id"],
         "archive_id": archive["id"],
         "webhook_id": webhook["id"],

@@ -111,6 +111,9 @@ EVENTS: dict[str, list[str]] = {
     "update_webhook": ["webhook.updated"],
     "change_webhook_secret": ["webhook.updated"],
     "delete_webhook": ["webhook.deleted"],
+    "order_project_report": ["report.created"],
+    "order_workspace_report": ["report.created"],
+    "delete_report": ["report.deleted"],
     "bulk_change_tasks": ["task.updated"],
     "undo_task_change": ["task.updated"],
 }

@@ -36,6 +36,7 @@ TAKING = {
     *("create_calendar_feed", "create_archive"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("create_webhook", "change_webhook_secret", "ping_webhook", "redeliver", "redeliver_since"),
+    *("order_project_report", "order_workspace_report"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }
 

@@ -16,6 +16,7 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_announcement,
     make_api_token,
@@ -79,6 +80,9 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **await make_hook_things(owner, workspace, things, mark),
         **await make_imports(callers, owner, workspace),
         **await make_calendar_things(owner, workspace, mark),
+        "report_id": (await make_report(callers.database, owner, {"id": things["project_id"]}))["id"],
+        "kind": "burn_up",
+        "format": "svg",
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 

@@ -21,6 +21,7 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
     make_calendar_feed,
@@ -104,6 +105,8 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
     async with database.system_transaction() as session:
         session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=ada.id))
+    await make_report(database, ada, project)
+    await make_report(database, owner, project)
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}

@@ -16,6 +16,7 @@ from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_announcement,
     make_calendar_feed,
@@ -484,6 +485,24 @@ class TestTraces:
         await purge(database)
         async with database.reading() as session:
             assert (await session.scalars(text("SELECT key FROM idempotency_keys"))).all() == ["young"]
+
+
+class TestReports:
+    async def test_they_are_kept_for_30_days(
+        self, owner: Caller, database: Database, project: dict[str, Any]
+    ) -> None:
+        gone, kept = [await make_report(database, owner, project) for _ in range(2)]
+        async with database.system_transaction() as session:
+            dated = text(
+                "UPDATE reports SET created_at = now() - CAST(:ago AS text)::interval WHERE id = :id"
+            )
+            for report, ago in ((gone, OLD), (kept, YOUNG)):
+                await session.execute(dated, {"ago": ago, "id": UUID(report["id"])})
+        await purge(database)
+        assert await ids(database, "reports") == {kept["id"]}
+        async with database.reading() as session:
+            charts = await session.scalars(text("SELECT DISTINCT report_id::text FROM report_charts"))
+        assert charts.all() == [kept["id"]]
 
 
 class TestWebhooks:

@@ -38,6 +38,7 @@ from glasswork.features.invitations.models import Invitation
 from glasswork.features.links.models import TaskLink
 from glasswork.features.notifications.models import Notification, Preference
 from glasswork.features.projects.models import Project, Status
+from glasswork.features.reports.models import Report
 from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS, task_key
 from glasswork.features.tasks.events import TaskCreated
@@ -259,6 +260,17 @@ _STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
             Webhook.created_at,
         ).where(Webhook.created_by == _USER_ID),
         Webhook.id,
+    ),
+    "reports": (
+        select(
+            Report.id,
+            Report.workspace_id,
+            Report.project_id,
+            Report.first_day,
+            Report.last_day,
+            Report.created_at,
+        ).where(Report.created_by == _USER_ID),
+        Report.id,
     ),
     "archives": (
         select(

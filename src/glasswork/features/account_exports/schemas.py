@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from glasswork.core.schemas import (
     Output,
     ProjectId,
     Reference,
+    ReportId,
     SessionId,
     TaskId,
     UserId,
@@ -192,6 +193,15 @@ class WebhookExport(Output):
     created_at: datetime
 
 
+class ReportExport(Output):
+    id: ReportId
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    first_day: date
+    last_day: date
+    created_at: datetime
+
+
 class ArchiveExport(Output):
     id: ArchiveId
     workspace_id: WorkspaceId
@@ -250,6 +260,7 @@ class AccountExport(Output):
     calendar_feeds: list[CalendarFeedExport] = Field(description="Without their links.")
     imports: list[ImportExport] = Field(description="Made by me, wherever.")
     webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
+    reports: list[ReportExport] = Field(description="Ordered by me, wherever.")
     archives: list[ArchiveExport] = Field(description="Ordered by me, wherever; not what is in them.")
     notifications: list[NotificationExport]
     notification_preferences: list[PreferenceRead]

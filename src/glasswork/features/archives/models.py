@@ -84,6 +84,8 @@ STAYS: Final[Mapping[str, str]] = {
     "imports": "what came of them is in it; their files are not kept either",
     "invitations": "only their letters know their tokens; whoever moves a workspace invites anew",
     "received_messages": "of hooks",
+    "report_charts": "of reports",
+    "reports": "drawn anew where the tasks are",
     "webhook_progress": "of webhooks",
     "webhooks": "sealed as those of hooks are; and a receiver would hear of everything from two sides",
 }

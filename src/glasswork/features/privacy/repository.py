@@ -23,6 +23,7 @@ from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
 from glasswork.features.calendars.events import CalendarFeedCreated, CalendarFeedDeleted
 from glasswork.features.invitations.models import Invitation
+from glasswork.features.reports.models import Report, ReportStatus
 from glasswork.features.workspaces.models import Membership, Role, Workspace
 
 
@@ -112,6 +113,17 @@ class PersonalDataRepository:
             ),
         ):
             await self._session.execute(update(WorkspaceEvent).where(found).values(blank))
+
+    async def take_reports(self, user_id: UUID) -> Sequence[Report]:
+        """Delete those that name the user, or are about to; return them."""
+        joined = select(Membership.workspace_id).where(Membership.user_id == user_id)
+        names_them = Report.numbers.contains({"workload": [{"user_id": str(user_id)}]})
+        statement = (
+            delete(Report)
+            .where(Report.workspace_id.in_(joined), or_(Report.status == ReportStatus.RUNNING, names_them))
+            .returning(Report)
+        )
+        return (await self._session.scalars(statement)).all()
 
     async def forget(self, user_id: UUID, addresses: Collection[str]) -> None:
         """Sessions, tokens, mail: what would go with the user's row goes, although the row stays."""

@@ -42,6 +42,9 @@ from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.receiving.models import ReceivedMessage
+from glasswork.features.reports.events import ReportDeleted
+from glasswork.features.reports.models import KEPT_FOR as REPORTS_KEPT_FOR
+from glasswork.features.reports.models import Report
 from glasswork.features.tasks.models import Task
 from glasswork.features.webhooks.models import Webhook
 from glasswork.features.workflow.events import StatusDeleted
@@ -49,7 +52,7 @@ from glasswork.features.workspaces.models import Workspace
 
 AT_ONCE = (
     *(LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type),
-    *(LinkDeleted.type, CalendarFeedDeleted.type),
+    *(LinkDeleted.type, CalendarFeedDeleted.type, ReportDeleted.type),
 )
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
@@ -179,6 +182,12 @@ class PurgeRepository:
         )
         gone = delete(ReceivedMessage).where(tuple_(*key).in_(old.limit(self._batch)))
         return len((await self._session.execute(gone.returning(ReceivedMessage.id))).all())
+
+    async def purge_reports(self) -> int:
+        """With their charts; whoever wants to keep one has downloaded it."""
+        old = select(Report.workspace_id, Report.id).where(Report.created_at < func.now() - REPORTS_KEPT_FOR)
+        rows = await self._session.execute(old.limit(self._batch))
+        return await self._purge(Report, [(row[0], row[1]) for row in rows])
 
     async def purge_keys(self) -> int:
         """They are of no use any more, not even those that were never sent again."""

@@ -24,6 +24,7 @@ class PurgeService:
             PurgeRepository.purge_webhooks,
             PurgeRepository.purge_hooks,
             PurgeRepository.purge_imports,
+            PurgeRepository.purge_reports,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_remains,
