@@ -48,7 +48,7 @@ SYSTEM = {
     ("features/announcements/service.py", "_letters"),
     ("features/archives/service.py", "_begin"),
     ("features/archives/service.py", "_complete"),
-    ("features/archives/service.py", "_fail"),
+    ("features/archives/service.py", "give_up"),
     ("features/attachments/service.py", "_show"),
     ("features/delivering/service.py", "_transaction"),
     ("features/importing/service.py", "give_up"),

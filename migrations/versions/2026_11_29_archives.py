@@ -25,7 +25,6 @@ def upgrade() -> None:
             server_default="queued",
             nullable=False,
         ),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("object_id", sa.Uuid(), nullable=True),

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 _KINDS = ("burn_up", "cumulative_flow", "cycle_time", "throughput", "workload")
-_FAILURES = ("too_many_tasks", "took_too_long", "not_computed")
+_FAILURES = ("too_many_tasks", "took_too_long", "not_computed", "abandoned")
 
 
 def upgrade() -> None:

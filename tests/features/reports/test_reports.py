@@ -212,6 +212,11 @@ class TestFailures:
         await ReportMaker(database, run_in_child).make(UUID(report["id"]))
         await self.ensure_failed(database, owner, report, "took_too_long")
 
+    async def test_of_what_is_given_up(self, database: Database, owner: Caller, project: Thing) -> None:
+        report = await order_report(owner, project)
+        await ReportMaker(database, run_in_child).give_up(UUID(report["id"]))
+        await self.ensure_failed(database, owner, report, "abandoned")
+
     async def ensure_failed(self, database: Database, owner: Caller, report: Thing, failure: str) -> None:
         failed = (await owner.get(f"/reports/{report['id']}")).json()
         assert (failed["status"], failed["failure"], failed["numbers"]) == ("failed", failure, None)

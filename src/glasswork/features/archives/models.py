@@ -30,8 +30,6 @@ class Archive(TenantEntity):
     __tablename__ = "archives"
 
     status: Mapped[ArchiveStatus] = mapped_column(server_default=ArchiveStatus.QUEUED)
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    """How often its making was begun."""
     size: Mapped[int | None] = mapped_column(BigInteger)
     """Bytes."""
     sha256: Mapped[str | None]
@@ -46,18 +44,10 @@ class Archive(TenantEntity):
         Index(None, "workspace_id", "created_at", "id"),
     )
 
-    def begin(self) -> None:
-        self.change({"status": ArchiveStatus.RUNNING, "attempts": self.attempts + 1})
-
     def complete(self, object_id: UUID, size: int, sha256: str) -> None:
         self.change(
             {"status": ArchiveStatus.COMPLETED, "object_id": object_id, "size": size, "sha256": sha256}
         )
-
-    def fail(self, most_attempts: int) -> None:
-        """For good, or until the next attempt."""
-        is_last = self.attempts >= most_attempts
-        self.change({"status": ArchiveStatus.FAILED if is_last else ArchiveStatus.QUEUED})
 
 
 ARCHIVED: Final = frozenset(

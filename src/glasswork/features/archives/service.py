@@ -2,9 +2,9 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,10 +13,11 @@ from glasswork.core import migrations
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import AnyRow, Database
-from glasswork.core.errors import AppError, OutcomeUnknownError, require
+from glasswork.core.errors import OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.storage import Storage, announce, forget
+from glasswork.core.receiving import discard
+from glasswork.core.storage import Storage, announce
 from glasswork.core.zips import write_zip
 from glasswork.features.workspaces.access import role_in
 
@@ -35,8 +36,6 @@ from .schemas import (
     table_entry,
     thumbnail_entry,
 )
-
-MOST_ATTEMPTS: Final = 5
 
 Entry = tuple[str, AsyncIterator[bytes]]
 
@@ -140,10 +139,16 @@ class MakingService:
         except OutcomeUnknownError:
             raise  # perhaps it is there now
         except BaseException:
-            await asyncio.shield(self._fail(archive_id, object_id))
+            await asyncio.shield(discard(self._database, self._storage, object_id))
             raise
         if not is_kept:
-            await self._discard(object_id)
+            await discard(self._database, self._storage, object_id)
+
+    async def give_up(self, archive_id: UUID) -> None:
+        async with self._database.system_transaction() as session:
+            archive = await ArchiveRepository(session).find_locked(archive_id)
+            if archive is not None and archive.status is not ArchiveStatus.COMPLETED:
+                archive.change({"status": ArchiveStatus.FAILED})
 
     async def _begin(self, archive_id: UUID) -> tuple[UUID, UUID] | None:
         """Return the ids of the workspace and of the object; None: there is nothing to do."""
@@ -151,7 +156,7 @@ class MakingService:
             archive = await ArchiveRepository(session).find_locked(archive_id)
             if archive is None or archive.status is ArchiveStatus.COMPLETED:
                 return None
-            archive.begin()
+            archive.change({"status": ArchiveStatus.RUNNING})
             return archive.workspace_id, await announce(session)
 
     async def _complete(self, archive_id: UUID, object_id: UUID, measured: _Measured) -> bool:
@@ -161,21 +166,6 @@ class MakingService:
                 return False
             archive.complete(object_id, measured.size, measured.digest.hexdigest())
             return True
-
-    async def _fail(self, archive_id: UUID, object_id: UUID) -> None:
-        await self._discard(object_id)
-        with suppress(AppError):
-            async with self._database.system_transaction() as session:
-                archive = await ArchiveRepository(session).find_locked(archive_id)
-                if archive is not None and archive.status is not ArchiveStatus.COMPLETED:
-                    archive.fail(MOST_ATTEMPTS)
-
-    async def _discard(self, object_id: UUID) -> None:
-        """What cannot be reached now is swept away later."""
-        with suppress(AppError):
-            await self._storage.delete([object_id])
-            async with self._database.transaction() as session:
-                await forget(session, [object_id])
 
     async def _entries(self, workspace_id: UUID) -> AsyncGenerator[Entry, None]:
         """The rows are of one moment; the bytes of files never change, and are read behind it.

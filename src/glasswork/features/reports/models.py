@@ -25,6 +25,7 @@ class ReportFailure(StrEnum):
     TOO_MANY_TASKS = "too_many_tasks"
     TOOK_TOO_LONG = "took_too_long"
     NOT_COMPUTED = "not_computed"
+    ABANDONED = "abandoned"
 
 
 class ChartKind(StrEnum):

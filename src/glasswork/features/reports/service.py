@@ -158,6 +158,9 @@ class ReportMaker:
         else:
             await self._finish(report_id, made)
 
+    async def give_up(self, report_id: UUID) -> None:
+        await self._finish(report_id, ReportFailure.ABANDONED)
+
     async def _start(self, report_id: UUID) -> Report | None:
         async with self._database.system_transaction() as session:
             reports = ReportJobRepository(session)
