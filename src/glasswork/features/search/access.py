@@ -135,12 +135,16 @@ def has_words(words: str, home: Any) -> Condition:
     )
     # What is in an array is looked up in the index; for the rows of a list all tasks would be read.
     is_said = Task.id == any_(func.array(newest.scalar_subquery()))
-    return or_(are_written(words), is_said)
+    return and_(or_(_is_written(words), is_said), _IS_PLANNED_ANEW)
 
 
 def are_written(words: str) -> Condition:
     """In a task."""
-    return and_(Task.search.op("@@")(websearch(words)), _IS_PLANNED_ANEW)
+    return and_(_is_written(words), _IS_PLANNED_ANEW)
+
+
+def _is_written(words: str) -> Condition:
+    return Task.search.op("@@")(websearch(words))
 
 
 def are_said(words: str) -> Condition:
