@@ -21,6 +21,17 @@ from tests.conftest import make_client, make_settings
 from tests.databases import OWNER, SERVING, Server
 from tests.factories.callers import Caller, Callers
 
+COMMENTS = f"""
+    INSERT INTO comments (
+        workspace_id, id, task_id, author_id, body, body_html, mentions, version, created_at, updated_at
+    )
+    SELECT workspace_id, gen_random_uuid(), id, created_by,
+        'Of the task: ' || CASE WHEN number % 10000 = 0 THEN '{RARE}' ELSE title END, '', '{{}}', 1,
+        created_at, created_at
+    FROM tasks WHERE number % 4 = 0
+"""
+"""Of every fourth task one; `task` stands in all of them, too."""
+
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("plans")]
 
 TASKS = 200_000
@@ -68,7 +79,9 @@ def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def faults(nodes: list[dict[str, Any]]) -> list[str]:
     """What reads all tasks, or reads or sorts more of them than a page needs."""
     concerned = [
-        node for node in nodes if "Sort" in node["Node Type"] or node.get("Relation Name") == "tasks"
+        node
+        for node in nodes
+        if "Sort" in node["Node Type"] or node.get("Relation Name") in {"tasks", "comments"}
     ]
     return [
         f"{node['Node Type']} of {rows_of(node):.0f} rows"
@@ -110,6 +123,8 @@ async def fill(
     callers = Callers(client, app.state.database, app.state.keys)
     owner, stranger = await callers.user(), await callers.user()
     plan = await seed(seeding, owner.id, TASKS)
+    await seeding.execute(COMMENTS)
+    await seeding.execute("VACUUM ANALYZE comments")
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
