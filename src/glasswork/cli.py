@@ -21,6 +21,9 @@ DataDir = Annotated[
 class ImportFormat(StrEnum):
     CSV = "csv"
     GITHUB_ARCHIVE = "github-archive"
+    TODOIST = "todoist"
+    TRELLO = "trello"
+    GITHUB = "github"
 
 
 app = typer.Typer(
@@ -233,16 +236,26 @@ def _read_json(text: str) -> object:
         raise typer.BadParameter(f"is no JSON: {error}") from error
 
 
+def _existing(path: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {path!r}", param_hint="FILE")
+    return file
+
+
 @app.command("import")
 def import_(
     source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to load.")],
+    what: Annotated[str, typer.Argument(metavar="FILE", help="What to load; of `github`, OWNER/NAME.")],
     workspace: Annotated[str, typer.Option(help="The workspace's slug.")],
     as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The member who imports.")],
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     options: Annotated[
         dict[str, object] | None,
         typer.Option(metavar="JSON", parser=_read_json, help="Of the format, as the API takes them."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="GITHUB_TOKEN", help="For `github`.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     *,
@@ -260,6 +273,10 @@ def import_(
     from glasswork.installation import installation
 
     fields = {"format": source.replace("-", "_"), "project_key": project, "dry_run": dry_run}
+    if source is ImportFormat.GITHUB:
+        file, options = None, {"repository": what, "token": token or None} | (options or {})
+    else:
+        file = _existing(what)
     given = {"options": options} if options is not None else {}
     new = IMPORT_CREATE.validate_python(fields | given | {"on_error": "skip" if skip else "stop"})
     with installation(data_dir) as settings, Progress(transient=True) as progress:
@@ -268,7 +285,7 @@ def import_(
         def show(seen: ImportRead) -> None:
             progress.update(bar, total=seen.total, completed=seen.done, description=f"{seen.status}")
 
-        report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
+        report, faults = asyncio.run(commands.import_tasks(settings, new, file, workspace, as_, show))
     for fault in faults:
         typer.echo(f"{fault.place}: {fault.message}", err=True)
     if report.status is ImportStatus.FAILED:

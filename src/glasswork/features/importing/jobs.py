@@ -1,6 +1,7 @@
 from glasswork.core.jobs import EventRef, Job, Work
 from glasswork.core.outbox import Outbox
 from glasswork.features.imports.policy import is_ordered
+from glasswork.features.sources.service import Sources
 
 from .service import Importer
 
@@ -10,9 +11,11 @@ TURN_SECONDS = 20
 
 async def run_import(work: Work, event: EventRef) -> None:
     given = work.resources
-    if await Importer(given.database, given.keys, given.storage).advance(event.subject_id, TURN_SECONDS):
+    sources = Sources(given.keys, given.storage, given.outgoing, given.settings.github_api_url)
+    rest = await Importer(given.database, sources).advance(event.subject_id, TURN_SECONDS)
+    if rest is not None:
         async with work.once() as session:
-            Outbox(session).order(RUN_IMPORT, event)
+            Outbox(session).order(RUN_IMPORT, event, delay=rest)
 
 
 RUN_IMPORT = Job(

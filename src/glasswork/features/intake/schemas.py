@@ -25,14 +25,19 @@ Open = Callable[[int], Awaitable[AsyncGenerator[bytes]]]
 
 INVALID: Final = "INVALID_RECORD"
 
+MAX_TITLE: Final = 256
+MAX_NUMBER: Final = 999_999_999
+
 
 class TaskRecord(Input):
     id: Id
-    number: Annotated[int, Field(ge=1, le=999_999_999)] | None = None
+    number: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
     title: Title
     description: Description = ""
     status: Text | None = None
     """Key or name of a status of the project; None: the first one, or the first of those that are done."""
+    section: LabelName | None = None
+    """Of the list that it stands in: the status of that name, and where there is none a label."""
     is_done: bool = False
     priority: Priority = Priority.NONE
     assignee: Person | None = None
@@ -59,8 +64,11 @@ class CommentRecord(Input):
     body: Annotated[Text, Field(max_length=MAX_LENGTH)]
     url: Text = ""
     author: Person | None = None
-    created_at: Timestamp
-    updated_at: Timestamp
+    created_at: Timestamp | None = None
+    """None: when it is imported."""
+    updated_at: Timestamp | None = None
+    may_be_alone: bool = False
+    """Whether nothing is wrong where its task is not there: nobody has asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
