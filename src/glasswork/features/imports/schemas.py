@@ -45,7 +45,7 @@ class GithubArchiveImportCreate(_ImportCreate):
 class TodoistImportCreate(_ImportCreate):
     """The CSV that Todoist exports of a project, or the ZIP of a backup, which has one for each.
 
-    Its file follows. All of a backup goes into the one project, with the names of Todoist's projects as labels.
+    Its file follows. All of a backup goes into one project; names of Todoist's projects become labels.
     """
 
     format: Literal[Format.TODOIST]
