@@ -285,7 +285,7 @@ def import_(
         def show(seen: ImportRead) -> None:
             progress.update(bar, total=seen.total, completed=seen.done, description=f"{seen.status}")
 
-        report, faults = asyncio.run(commands.import_tasks(settings, new, file, workspace, as_, show))
+        report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
     for fault in faults:
         typer.echo(f"{fault.place}: {fault.message}", err=True)
     if report.status is ImportStatus.FAILED:

@@ -45,7 +45,7 @@ async def issue_setup_token(settings: Settings) -> str | None:
         return await SetupService(session, PasswordRules.of(settings)).issue()
 
 
-async def import_tasks(
+async def import_file(
     settings: Settings,
     new: ImportCreate,
     file: Path | None,

@@ -1,4 +1,7 @@
-"""Parts of a JSON document as its bytes come: never much more of it at once than one of them."""
+"""Parts of a JSON document as its bytes come: never much more of it at once than one of them.
+
+Numbers with a point are Decimals.
+"""
 
 from collections.abc import AsyncIterator, Generator
 from typing import Any
@@ -18,13 +21,13 @@ class BrokenJsonError(ValidationError):
 def items(chunks: AsyncIterator[bytes], prefix: str) -> AsyncIterator[Any]:
     """Yield what lies at a place: `issues.item` is each of the list `issues`. Raises BrokenJsonError."""
     found = ijson.sendable_list()
-    return _feed(chunks, ijson.items_coro(found, prefix, use_float=True), found)
+    return _feed(chunks, ijson.items_coro(found, prefix), found)
 
 
 def values(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, str, Any]]:
     """Yield `(prefix, event, value)` of everything in it, in order. Raises BrokenJsonError."""
     found = ijson.sendable_list()
-    return _feed(chunks, ijson.parse_coro(found, use_float=True), found)
+    return _feed(chunks, ijson.parse_coro(found), found)
 
 
 async def _feed(
@@ -38,7 +41,7 @@ async def _feed(
                 yield item
             found.clear()
         parser.close()
-    except (ijson.JSONError, UnicodeDecodeError) as error:
+    except (ijson.JSONError, ValueError) as error:
         raise BrokenJsonError from error
     for item in found:
         yield item

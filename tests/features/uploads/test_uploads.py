@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from glasswork.features.uploads import service
+from glasswork.core import receiving
 from glasswork.features.workspaces.models import Role
 from tests.conftest import UPLOAD_LIMIT
 from tests.factories.callers import Caller, Callers
@@ -124,7 +124,7 @@ class TestRefusals:
             yield PDF
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(service, "IDLE_SECONDS", 0.1)
+        monkeypatch.setattr(receiving, "IDLE_SECONDS", 0.1)
         assert code(await put_file(owner, task, content=silent())) == (408, "REQUEST_TIMEOUT")
         assert await left_over() == (0, 0)
 
@@ -136,7 +136,7 @@ class TestRefusals:
                 yield b"drop"
                 await asyncio.sleep(0.01)
 
-        monkeypatch.setattr(service, "UPLOAD_SECONDS", 0.2)
+        monkeypatch.setattr(receiving, "UPLOAD_SECONDS", 0.2)
         assert code(await put_file(owner, task, content=dripping())) == (408, "REQUEST_TIMEOUT")
         assert await left_over() == (0, 0)
 

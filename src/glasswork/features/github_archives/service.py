@@ -5,7 +5,16 @@ from functools import partial
 from pydantic import ValidationError as SchemaError
 
 from glasswork.core.json_items import items, values
-from glasswork.features.intake.schemas import Fault, Item, Open, Position, Survey, faults_of, read
+from glasswork.features.intake.schemas import (
+    MOST_NUMBER,
+    Fault,
+    Item,
+    Open,
+    Position,
+    Survey,
+    faults_of,
+    read,
+)
 from glasswork.features.projects.schemas import LabelCreate
 
 from .errors import NoArchiveError
@@ -21,16 +30,18 @@ class GithubArchive:
         self._open = open_at
 
     async def survey(self) -> Survey:
-        repo, total, highest = None, 0, 0
+        repo, parts, total, highest = None, set[str](), 0, 0
         async with aclosing(await self._open(0)) as chunks:
             async for prefix, event, value in values(chunks):
                 if prefix == "repo" and event == "string":
                     repo = value
+                elif prefix in _KINDS and event == "start_array":
+                    parts.add(prefix)
                 elif prefix in {f"{kind}.item" for kind in _KINDS} and event == "start_map":
                     total += 1
                 elif prefix in {f"{kind}.item.number" for kind in _KINDS} and event == "number":
-                    highest = max(highest, value)
-        if repo is None or not REPOSITORY.fullmatch(repo):
+                    highest = max(highest, value if value <= MOST_NUMBER else 0)
+        if repo is None or not REPOSITORY.fullmatch(repo) or len(parts) < len(_KINDS):
             raise NoArchiveError
         labels, faults = await self._labels()
         return Survey(

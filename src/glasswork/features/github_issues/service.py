@@ -10,7 +10,7 @@ from glasswork.core.outgoing import Answer, Outgoing, OutgoingCallError, Reason
 from glasswork.features.github_archives.policy import label_of
 from glasswork.features.intake.errors import PostponedError
 from glasswork.features.intake.schemas import (
-    MAX_NUMBER,
+    MOST_NUMBER,
     CommentRecord,
     Fault,
     Item,
@@ -142,7 +142,7 @@ def _position_of(place: Place) -> Position:
 
 def _number_of(told: Any) -> int:
     """0: it tells none."""
-    return _whole(told, "number", MAX_NUMBER)
+    return _whole(told, "number", MOST_NUMBER)
 
 
 def _id_of(told: Any) -> int:

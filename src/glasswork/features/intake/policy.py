@@ -5,7 +5,7 @@ from typing import Protocol
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import MAX_LEVELS, Task
 
-from .schemas import MAX_TITLE, CommentRecord, Fault, Item, TaskRecord
+from .schemas import MOST_TITLE, CommentRecord, Fault, Item, TaskRecord
 
 UNKNOWN_STATUS = "UNKNOWN_STATUS"
 PARENT_NOT_THERE = "PARENT_NOT_THERE"
@@ -75,9 +75,9 @@ def _find(name: str, statuses: Sequence[Status]) -> Status | None:
 
 def fit(title: str, description: str) -> dict[str, str]:
     """What is too long for a title is cut there, and stands as a whole ahead of the description."""
-    if len(title) <= MAX_TITLE:
+    if len(title) <= MOST_TITLE:
         return {"title": title, "description": description}
-    return {"title": f"{title[: MAX_TITLE - 1]}…", "description": f"{title}\n\n{description}".rstrip()}
+    return {"title": f"{title[: MOST_TITLE - 1]}…", "description": f"{title}\n\n{description}".rstrip()}
 
 
 def link(name: str, url: str) -> str:

@@ -12,7 +12,7 @@ from glasswork.core.schemas import Input, Text, Timestamp
 from glasswork.features.comments.schemas import MAX_LENGTH
 from glasswork.features.projects.schemas import LabelCreate, LabelName
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import Description, Estimate, Title
+from glasswork.features.tasks.schemas import MOST_MINUTES, Description, Title
 
 Id = Annotated[Text, Field(min_length=1, max_length=300)]
 Person = Annotated[Text, Field(min_length=1, max_length=300)]
@@ -23,15 +23,16 @@ Position = Mapping[str, Any]
 Open = Callable[[int], Awaitable[AsyncGenerator[bytes]]]
 """Gives the bytes of a file from an offset on."""
 
+MOST_NUMBER: Final = 999_999_999
+"""Of a task."""
+MOST_TITLE: Final = 256
+"""Characters."""
 INVALID: Final = "INVALID_RECORD"
-
-MAX_TITLE: Final = 256
-MAX_NUMBER: Final = 999_999_999
 
 
 class TaskRecord(Input):
     id: Id
-    number: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
+    number: Annotated[int, Field(ge=1, le=MOST_NUMBER)] | None = None
     title: Title
     description: Description = ""
     status: Text | None = None
@@ -47,7 +48,7 @@ class TaskRecord(Input):
     labels: list[LabelName] = Field([], max_length=50)
     due_at: Timestamp | None = None
     start_at: Timestamp | None = None
-    estimate_minutes: Estimate | None = None
+    estimate_minutes: Annotated[int, Field(ge=0, le=MOST_MINUTES)] | None = None
     parent: Id | None = None
     """Id of a task that comes before it, or came with an earlier import."""
     url: Text = ""

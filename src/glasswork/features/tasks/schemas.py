@@ -24,7 +24,8 @@ from .models import Priority
 
 Title = Annotated[Line, Field(max_length=256, examples=["Write the changelog"])]
 Description = Annotated[Text, Field(max_length=65_536, description="Markdown.")]
-Estimate = Annotated[int, Field(ge=0, le=1_000_000), JsonNumber]
+MOST_MINUTES = 1_000_000
+Estimate = Annotated[int, Field(ge=0, le=MOST_MINUTES), JsonNumber]
 LabelIds = Annotated[
     list[LabelId],
     Field(max_length=50),

@@ -7,7 +7,7 @@ from pydantic import ValidationError as SchemaError
 
 from glasswork.core.json_items import items, values
 from glasswork.features.intake.schemas import (
-    MAX_NUMBER,
+    MOST_NUMBER,
     CommentRecord,
     Fault,
     Item,
@@ -68,7 +68,7 @@ class TrelloBoard:
                     told[prefix] = True
                 elif prefix == "cards.item" and event == "start_map":
                     total += 1
-                elif prefix == "cards.item.idShort" and isinstance(value, int) and value <= MAX_NUMBER:
+                elif prefix == "cards.item.idShort" and isinstance(value, int) and value <= MOST_NUMBER:
                     highest = max(highest, value)
                 elif prefix == "actions.item.type" and value in COMMENTS:
                     total += 1
