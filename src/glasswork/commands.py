@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from anyio import to_thread
@@ -23,6 +22,7 @@ from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.importing.service import Importer, ImportWatch
 from glasswork.features.imports.schemas import FaultQuery, ImportCreate, ImportRead
 from glasswork.features.imports.service import ImportFileService, ImportService
+from glasswork.features.intake.errors import PostponedError
 from glasswork.features.jobs.service import JobService
 from glasswork.features.setup.service import SetupService
 from glasswork.features.sources.service import Sources
@@ -71,10 +71,11 @@ async def import_file(
         watch = ImportWatch(database, keys, actor, import_id)
         while (seen := await watch.look()).status.is_under_way:
             on_progress(seen)
-            if await importer.advance(import_id, TOLD_EVERY_SECONDS) != timedelta():
-                await asyncio.sleep(
-                    TOLD_EVERY_SECONDS
-                )  # a worker has it, or the source asks to be left alone
+            with suppress(PostponedError):
+                if await importer.advance(import_id, TOLD_EVERY_SECONDS):
+                    continue
+            # A worker has it, or the source asks to be left alone.
+            await asyncio.sleep(TOLD_EVERY_SECONDS)
         async with database.reading() as session:
             query = FaultQuery(limit=MOST_FAULTS_TOLD)
             faults = await ImportService(session, keys).faults(actor, import_id, query)

@@ -31,7 +31,7 @@ def make_work(
         database=database,
         keys=app.state.keys,
         mailer=Mailer(None, settings.mail_from),
-        outgoing=_outgoing(),
+        outgoing=outgoing_of(settings),
         storage=app.state.storage,
         api_url=API_URL,
         metrics=metrics or Metrics(),
@@ -53,7 +53,11 @@ async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
         await job.run(make_work(app, database, row.id), job.payload.model_validate_json(row.payload))
 
 
+def outgoing_of(settings: Settings) -> Outgoing:
+    return _outgoing(settings.outgoing_allowed)
+
+
 @cache
-def _outgoing() -> Outgoing:
+def _outgoing(allowed: tuple[str, ...]) -> Outgoing:
     """It takes 40 ms to make, for the certificates of all authorities; no letter needs it."""
-    return Outgoing(())
+    return Outgoing(allowed)

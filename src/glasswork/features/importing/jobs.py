@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 from glasswork.core.jobs import EventRef, Job, Work
 from glasswork.core.outbox import Outbox
 from glasswork.features.imports.policy import is_ordered
+from glasswork.features.intake.errors import PostponedError
 from glasswork.features.sources.service import Sources
 
 from .service import Importer
@@ -12,8 +15,12 @@ TURN_SECONDS = 20
 async def run_import(work: Work, event: EventRef) -> None:
     given = work.resources
     sources = Sources(given.keys, given.storage, given.outgoing, given.settings.github_api_url)
-    rest = await Importer(given.database, sources).advance(event.subject_id, TURN_SECONDS)
-    if rest is not None:
+    rest = None
+    try:
+        has_more = await Importer(given.database, sources).advance(event.subject_id, TURN_SECONDS)
+    except PostponedError as asked:
+        has_more, rest = True, timedelta(seconds=asked.seconds)
+    if has_more:
         async with work.once() as session:
             Outbox(session).order(RUN_IMPORT, event, delay=rest)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from math import ceil
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -42,30 +43,31 @@ class Importer:
         self._database = database
         self._sources = sources
 
-    async def advance(self, import_id: UUID, seconds: float) -> timedelta | None:
-        """Go on for so long; return after what time there is more to do, None: there is nothing.
+    async def advance(self, import_id: UUID, seconds: float) -> bool:
+        """Go on for so long; return whether there is more to do.
 
         Whoever was killed, or whom a neighbour failed, is followed by another one, who begins behind the last
-        batch. Raises ServiceUnavailableError; all other refusals end the import, which says why.
+        batch. Raises PostponedError where it is to go on later, and other ServiceUnavailableErrors; all other
+        refusals end the import, which says why.
         """
         async with self._database.reading() as session:
             seen = await ProgressService(session).find(import_id)
         if seen is not None and seen.waiting_until is not None:
-            rest = seen.waiting_until - datetime.now(UTC)
-            if rest > timedelta():
-                return rest
+            rest = ceil((seen.waiting_until - datetime.now(UTC)).total_seconds())
+            if rest > 0:
+                raise PostponedError(rest)
         try:
-            return timedelta() if await self._advance(seen, monotonic() + seconds) else None
+            return await self._advance(seen, monotonic() + seconds)
         except PostponedError as asked:
-            rest = timedelta(seconds=asked.seconds)
+            rest = asked.seconds
             await self._change(import_id, lambda progress, import_: progress.wait(import_, rest))
-            return rest
+            raise
         except ServiceUnavailableError:
             raise
         except AppError as refusal:
             reason = refusal
             await self._change(import_id, lambda progress, import_: progress.fail(None, import_, reason))
-            return None
+            return False
 
     async def _change(
         self, import_id: UUID, change: Callable[[ProgressService, Import], Awaitable[None]]

@@ -203,8 +203,8 @@ class ProgressService:
         import_.waiting_until = None
         await self._count(import_, became.faults)
 
-    async def wait(self, import_: Import, rest: timedelta) -> None:
-        await self._tell(None, import_, {"waiting_until": datetime.now(UTC) + rest})
+    async def wait(self, import_: Import, seconds: int) -> None:
+        await self._tell(None, import_, {"waiting_until": datetime.now(UTC) + timedelta(seconds=seconds)})
 
     async def restart(self, import_: Import, phase: ImportStatus) -> None:
         """From the first record on."""
