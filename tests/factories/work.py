@@ -40,9 +40,9 @@ def make_work(
 
 
 async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
-    """Carry out what waits of these jobs, by default of all, and what they order, as a worker would."""
+    """Carry out what may run now of these jobs, by default of all, and what they order, as a worker would."""
     by_name: dict[str, Job[Any]] = {job.name: job for job in jobs or JOBS}
-    oldest = "SELECT min(id) FROM jobs.pgqueuer WHERE entrypoint = ANY(:names)"
+    oldest = "SELECT min(id) FROM jobs.pgqueuer WHERE entrypoint = ANY(:names) AND execute_after <= now()"
     taken = text(f"DELETE FROM jobs.pgqueuer WHERE id = ({oldest}) RETURNING id, entrypoint, payload")
     while True:
         async with database.system_transaction() as session:

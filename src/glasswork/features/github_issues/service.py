@@ -50,7 +50,7 @@ class GithubIssues:
             self._headers["Authorization"] = f"Bearer {token}"
 
     async def survey(self) -> Survey:
-        repository = _repository_of((await self._get(self._url)).json())
+        repository = _repository_of(await self._get(self._url))
         newest = await self._get(f"{self._url}/issues?state=all&sort=created&direction=desc&per_page=1")
         labels, faults = await self._labels()
         source = source_of(repository)
