@@ -85,7 +85,7 @@ def _parts(row: Row, on: datetime | None, deadline: datetime | None) -> Iterator
         yield f"Date: {row['DATE']}"
     if deadline is None and row.get("DEADLINE"):
         yield f"Deadline: {row['DEADLINE']}"
-    if _minutes(row) is None and row.get("DURATION", "None") != "None":
+    if _minutes(row) is None and row.get("DURATION", "") not in {"", "None"}:
         yield f"Duration: {row['DURATION']} {row.get('DURATION_UNIT', '')}".rstrip()
 
 

@@ -152,7 +152,9 @@ class TodoistExport:
             async for chunk in chunks:
                 content += chunk
                 if len(content) > MOST_BYTES:
-                    raise ZipTooLargeError
+                    break
+        if len(content) > MOST_BYTES:
+            raise ZipTooLargeError
         zipped = ZipFiles(bytes(content))
         names = zipped.names(".csv")
         if not names:
