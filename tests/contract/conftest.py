@@ -205,6 +205,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "relation_id": make(f"/tasks/{tasks[0]}/relations", **related)["id"],
             "link_id": make(f"/tasks/{tasks[0]}/links", url="https://example.com")["id"],
             "hook_id": make(f"{path}/hooks", kind="github", name="H")["id"],
+            "import_id": make(f"{path}/imports", format="github_archive")["id"],
             "attachment_id": put_file(client, tasks[0]),
             "token": "none-of-ours",
             "notification_id": str(uuid4()),  # none comes of what one does oneself

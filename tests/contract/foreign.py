@@ -9,6 +9,7 @@ from httpx2 import Response
 from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_api_token,
     make_comment,
@@ -82,6 +83,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
+    import_ = await make_import(caller, workspace, format="github_archive")
     body = {"email": "withdrawn@example.com", "role": "viewer"}
     invited = (await _sent(caller.post(f"/workspaces/{workspace['id']}/invitations", body))).json()
     for path in (
@@ -98,6 +100,7 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/webhooks/{webhook['id']}",
         f"/tasks/{own['task_id']}/links/{link['id']}",
         f"/hooks/{hook['id']}",
+        f"/imports/{import_['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -120,6 +123,8 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "invitation_id": invited["id"],
         "link_id": link["id"],
         "hook_id": hook["id"],
+        "import_id": import_["id"],
+        "checked_import_id": import_["id"],
         "attachment_id": attachment["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],

@@ -42,6 +42,8 @@ BEYOND_SCHEMA = {
     "invalid_recurrence",
     "malformed_etag",
     "needed_by_kind",
+    "one_project",
+    "project_needed",
     "not_of_kind",
     "position_out_of_range",
     "scope_beyond_workspace",

@@ -16,7 +16,7 @@ from .world import BODIES, FILES, FORMS, HEADERS, QUERIES, SUBJECTS, file_of, fi
 Steps = tuple[str | int, ...]
 Schema = dict[str, Any]
 
-INSIDE = {"workspace", "project", "status", "label", "task", "attachment", "hook"}
+INSIDE = {"workspace", "project", "status", "label", "task", "attachment", "hook", "import"}
 """What is of a workspace and has a path of its own."""
 
 MODES = ("atomic", "best_effort")

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 REFERENCES = {
     *("subject", "event", "via", "user", "session", "api_token", "identity"),
     *("workspace", "invitation", "project", "status", "label", "task", "relation", "attachment", "comment"),
-    *("notification", "announcement", "webhook", "delivery", "link", "hook"),
+    *("notification", "announcement", "webhook", "delivery", "link", "hook", "import"),
 }
 
 

@@ -31,7 +31,7 @@ KEPT = text("SELECT workspace_id FROM idempotency_keys")
 TAKING = {
     *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
     *("create_comment", "restore_comment", "create_announcement", "create_workspace_announcement"),
-    *("create_hook", "change_hook_secret", "create_task_link"),
+    *("create_hook", "change_hook_secret", "create_task_link", "create_import", "start_import"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("create_webhook", "change_webhook_secret", "ping_webhook", "redeliver", "redeliver_since"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),

@@ -33,6 +33,8 @@ ROLE_FIRST = dict.fromkeys(
             "list_webhooks",
             "list_deliveries",
             "list_hooks",
+            "list_imports",
+            "list_import_faults",
         ),
     ),
     2,

@@ -14,6 +14,7 @@ from glasswork.features.notifications.service import unsubscribe_url
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
+from tests.factories.imports import make_import
 from tests.factories.tracker import (
     make_announcement,
     make_api_token,
@@ -38,6 +39,11 @@ from tests.features.second_factors.authenticator import (
 
 Things = dict[str, str]
 
+_CHECKED = "UPDATE imports SET status = 'checked' WHERE id = :id"
+_FAULT = (
+    "INSERT INTO import_faults (workspace_id, import_id, number, place, code, message)"
+    " SELECT workspace_id, id, 1, 'row 2', 'INVALID_RECORD', 'title: Field required' FROM imports WHERE id = :id"
+)
 _WITH_THUMBNAIL = "UPDATE attachments SET thumbnail_id = object_id, thumbnail_size = size WHERE id = :id"
 
 
@@ -68,6 +74,7 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **(things := await make_project_things(owner, member, workspace, mark)),
         **await make_files(callers, owner, things["task_id"], mark),
         **await make_hook_things(owner, workspace, things, mark),
+        **await make_imports(callers, owner, workspace),
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -127,6 +134,15 @@ async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -
         "file_name": attachment["name"],
         "token": link.rpartition("/")[2],
     }
+
+
+async def make_imports(callers: Callers, owner: Caller, workspace: dict[str, Any]) -> Things:
+    """One that waits for its file, and one that was tried."""
+    waiting, checked = [await make_import(owner, workspace, format="github_archive") for _ in range(2)]
+    async with callers.database.system_transaction() as session:
+        await session.execute(text(_CHECKED), {"id": checked["id"]})
+        await session.execute(text(_FAULT), {"id": waiting["id"]})
+    return {"import_id": waiting["id"], "checked_import_id": checked["id"]}
 
 
 async def make_webhook_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:

@@ -59,6 +59,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_task_link": {"url": "https://example.com/other"},
     "create_hook": {"kind": "json", "name": "H", "project_id": "{project_id}", "mapping": {"title": "/t"}},
     "update_hook": {"name": "I"},
+    "create_import": {"format": "csv", "project_id": "{project_id}"},
+    "start_import": {"dry_run": True},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "create_webhook": {"url": "https://example.com/changes"},
@@ -75,7 +77,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "refresh": {"refresh_token": "{refresh_token}"},
 }
-FILES = {"put_attachment": "words", "receive_message": "{message}"}
+FILES = {"put_attachment": "words", "receive_message": "{message}", "put_import_file": "title\nOne"}
 HEADERS = {
     "receive_message": {
         "X-GitHub-Event": "push",
@@ -100,6 +102,7 @@ SUBJECTS = {
         for name in ("list_subtasks", "unwatch_task", "list_relations", "get_relation", "delete_relation")
     },
     "undo_task_change": {"task_id": "{done_task_id}"},
+    "start_import": {"import_id": "{checked_import_id}"},
     "restore_comment": {"comment_id": "{deleted_comment_id}"},
     "add_reaction": {"reaction": "rocket"},
     "get_announcement": {"announcement_id": "{general_announcement_id}"},

@@ -49,6 +49,7 @@ LEFT_OUT = {
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("create_hook", "update_hook", "change_hook_secret", "delete_hook", "receive_message"),
     *("create_task_link", "delete_task_link"),
+    *("create_import", "put_import_file", "start_import", "delete_import"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or

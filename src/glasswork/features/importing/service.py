@@ -168,7 +168,7 @@ class ImportWatch:
     async def changes(self, stream: LiveStream, seen: ImportRead) -> AsyncIterator[ImportRead | None]:
         """Yield it as it is each time that it has moved, until it rests; None when long nothing has come."""
         silent_since = monotonic()
-        while stream.is_open and seen.status.is_under_way:
+        while stream.is_open and not seen.status.is_at_rest:
             await stream.take(LOOK_SECONDS)
             try:
                 now = await self.look()

@@ -46,6 +46,10 @@ class ImportStatus(StrEnum):
         return self in {ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.STORING}
 
     @property
+    def is_at_rest(self) -> bool:
+        return self in {ImportStatus.CHECKED, ImportStatus.COMPLETED, ImportStatus.FAILED}
+
+    @property
     def is_startable(self) -> bool:
         return self in {ImportStatus.CHECKED, ImportStatus.FAILED}
 
