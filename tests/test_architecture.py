@@ -47,7 +47,7 @@ SYSTEM = {
     ("features/announcements/service.py", "_letters"),
     ("features/attachments/service.py", "_show"),
     ("features/delivering/service.py", "_transaction"),
-    ("features/importing/service.py", "advance"),
+    ("features/importing/service.py", "_change"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
     ("features/notifications/router.py", "unsubscribe"),
