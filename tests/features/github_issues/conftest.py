@@ -2,7 +2,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from tests.core.telemetry.conftest import log
 from tests.github import Github, make_comment, make_issue
+
+__all__ = ["github", "log"]
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from time import time
 from typing import Any
@@ -6,19 +7,29 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
+from glasswork.commands import import_file
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
+from glasswork.core.outgoing import open_outgoing
 from glasswork.core.sealing import unseal
+from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
 from glasswork.features.importing import service
 from glasswork.features.importing.jobs import RUN_IMPORT
+from glasswork.features.importing.service import Importer
+from glasswork.features.imports.schemas import IMPORT_CREATE
 from glasswork.features.intake.errors import PostponedError
 from glasswork.features.seals.service import SealService
+from glasswork.features.sources.service import Sources
 from tests.core.outside import Outside, answer, hang_up
-from tests.factories.callers import Caller
+from tests.core.telemetry.conftest import Log
+from tests.factories.callers import Caller, Callers
 from tests.factories.imports import faults_of, load, make_import, make_importer, shown
+from tests.factories.tracker import make_workspace
 from tests.factories.work import work_off
 from tests.github import REPOSITORY, Github, make_comment, make_issue
 
@@ -309,6 +320,20 @@ class TestRateLimit:
             await session.execute(text("UPDATE jobs.pgqueuer SET execute_after = now()"))
 
 
+async def test_the_command_line_needs_no_worker(
+    committing_app: FastAPI, committing_callers: Callers, github: Github
+) -> None:
+    owner = await committing_callers.user()
+    slug = (await make_workspace(owner))["slug"]
+    changes = {"github_api_url": github.url, "outgoing_allowed": ("127.0.0.0/8",)}
+    settings = committing_app.state.settings.model_copy(update=changes)
+    options = {"repository": REPOSITORY, "token": TOKEN}
+    new = IMPORT_CREATE.validate_python({"format": "github", "options": options})
+    report, faults = await import_file(settings, new, None, slug, owner.email, lambda _: None)
+    assert (report.status, report.tasks, report.comments) == ("completed", 3, 3)
+    assert [fault.place for fault in faults] == ["labels[2]"]
+
+
 class TestToken:
     async def test_goes_to_github_alone_and_is_gone_at_the_end(
         self,
@@ -318,7 +343,6 @@ class TestToken:
         workspace: dict[str, Any],
         begin: Begin,
         github: Github,
-        capfd: pytest.CaptureFixture[str],
     ) -> None:
         made = await begin(token=TOKEN)
         sealed = await self.secret(database)
@@ -332,7 +356,26 @@ class TestToken:
         async with database.reading() as session:
             kept = (await session.execute(text("SELECT to_json(i)::text FROM imports i"))).scalar_one()
         assert TOKEN not in kept
-        assert TOKEN not in "".join(capfd.readouterr())
+
+    async def test_is_in_no_log_line_and_no_span(
+        self, app: FastAPI, database: Database, begin: Begin, github: Github, log: Log
+    ) -> None:
+        log.configure("debug")
+        signals, exporter = Signals("worker", records=True), InMemorySpanExporter()
+        signals.tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
+        made = await begin(token=TOKEN)
+        state, settings = app.state, app.state.settings
+        async with open_outgoing(settings.outgoing_allowed, signals) as outgoing:
+            sources = Sources(state.keys, state.storage, outgoing, settings.github_api_url)
+            github.instead = [*[None] * 5, answer("500 Bug", f"{TOKEN}?".encode())]
+            with pytest.raises(ServiceUnavailableError) as failure:
+                await Importer(database, sources).advance(UUID(made["id"]), 60)
+            logging.getLogger("glasswork.test").error("It failed.", exc_info=failure.value)
+            await Importer(database, sources).advance(UUID(made["id"]), 60)
+        spans = exporter.get_finished_spans()
+        assert len(spans) == len(github.asked)
+        assert "It failed." in log.text
+        assert TOKEN not in log.text + "".join(span.to_json() for span in spans)
 
     async def secret(self, database: Database) -> str | None:
         async with database.reading() as session:
