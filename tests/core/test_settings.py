@@ -136,7 +136,8 @@ class TestGithub:
     def test_is_called_encrypted_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ValidationError, match="https"):
             read(monkeypatch, ENVIRONMENT="production", GITHUB_API_URL="http://x")
-        assert read(monkeypatch, ENVIRONMENT="production", GITHUB_API_URL="https://x")
+        secure = read(monkeypatch, ENVIRONMENT="production", GITHUB_API_URL="https://x")
+        assert secure.github_api_url == "https://x"
 
 
 class TestSources:

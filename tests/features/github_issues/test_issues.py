@@ -278,16 +278,24 @@ class TestRateLimit:
         async with database.reading() as session:
             return [float(each) for each in await session.scalars(text(statement))]
 
+    @pytest.mark.parametrize(("answered", "done"), [(4, 0), (5, 2)], ids=["survey", "page"])
     async def test_is_waited_for_without_a_worker(
-        self, app: FastAPI, database: Database, owner: Caller, begin: Begin, github: Github
+        self,
+        app: FastAPI,
+        database: Database,
+        owner: Caller,
+        begin: Begin,
+        github: Github,
+        answered: int,
+        done: int,
     ) -> None:
         made = await begin()
         reset = f"X-RateLimit-Reset: {int(time()) + 1800}"
         over = answer("403 Forbidden", b"{}", "X-RateLimit-Remaining: 0", reset)
-        github.instead = [*[None] * 5, over]
+        github.instead = [*[None] * answered, over]
         await work_off(app, database, RUN_IMPORT)
         seen = await shown(owner, made)
-        assert (seen["status"], seen["done"]) == ("storing", 2)
+        assert (seen["status"], seen["done"]) == ("storing", done)
         assert seen["waiting_until"] is not None
         (seconds,) = await self.queued(database)
         assert 1700 < seconds <= 1802
@@ -299,6 +307,7 @@ class TestRateLimit:
         await work_off(app, database, RUN_IMPORT)
         ended = await shown(owner, made)
         assert ended == ended | {"status": "completed", "tasks": 3, "tasks_there": 0, "waiting_until": None}
+        assert (ended["labels"], ended["faults"]) == (3, 1)  # of the survey, which was made once
 
     async def test_may_come_before_anything_is_known(
         self, app: FastAPI, database: Database, owner: Caller, begin: Begin, github: Github

@@ -98,7 +98,7 @@ def test_a_file_of_a_note_is_a_link(content: str, body: str) -> None:
 
 @pytest.mark.parametrize(
     ("indents", "levels"),
-    [([1, 2, 3, 2, 1], [1, 2, 3, 2, 1]), ([2, 4, 9], [1, 2, 3]), ([*range(1, 10), 9], [*range(1, 10), 9])],
+    [([1, 2, 3, 2, 1], [1, 2, 3, 2, 1]), ([2, 4, 9], [1, 2, 3])],
 )
 def test_indented_rows_are_below_one_another(indents: list[int], levels: list[int]) -> None:
     place, found = Place(0, 0, 1), []

@@ -5,7 +5,6 @@ from pydantic import Field
 
 from glasswork.core.schemas import Input, TimeZone
 from glasswork.features.intake.schemas import Position
-from glasswork.features.tasks.models import MAX_LEVELS
 
 
 class TodoistOptions(Input):
@@ -40,6 +39,6 @@ class Place:
         return {"file": self.file, "byte": self.byte, "row": self.row, **kept}
 
     def below(self, task_id: str, indent: int) -> "Place":
-        """What is indented too deep stands beside the deepest that may be."""
-        level = max(1, min(indent, len(self.above) + 1, MAX_LEVELS))
+        """`indent` is from 1 on; what is indented too far is a part of the last task."""
+        level = min(indent, len(self.above) + 1)
         return replace(self, above=(*self.above[: level - 1], task_id))
