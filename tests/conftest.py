@@ -152,7 +152,7 @@ class RolledBackDatabase(Database):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection.engine, SUBSCRIBERS)
         self.connection = connection
-        self._writes = self._reads = async_sessionmaker(
+        self._writes = self._reads = self._snapshots = async_sessionmaker(
             connection,
             expire_on_commit=False,
             autoflush=False,

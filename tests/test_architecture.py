@@ -26,6 +26,7 @@ PUBLIC_OPERATIONS = {
     "refresh",
     "list_oidc_providers",
     "follow_link",
+    "follow_calendar_feed",
     "show_unsubscription",
     "unsubscribe",
     "begin_oidc",
@@ -38,13 +39,16 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"cli.py", "installation.py", "counters.py", "event_stream.py"}
+LAZY = {"charts.py", "cli.py", "installation.py", "counters.py", "event_stream.py"}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),
     ("features/accounts/router.py", "update_user"),
     ("features/announcements/router.py", "create_announcement"),
     ("features/announcements/service.py", "_letters"),
+    ("features/archives/service.py", "_begin"),
+    ("features/archives/service.py", "_complete"),
+    ("features/archives/service.py", "give_up"),
     ("features/attachments/service.py", "_show"),
     ("features/delivering/service.py", "_transaction"),
     ("features/importing/service.py", "_change"),
@@ -56,7 +60,10 @@ SYSTEM = {
     ("features/notifying/jobs.py", "remind"),
     ("features/letters/jobs.py", "send_daily"),
     ("features/privacy/router.py", "delete_me"),
+    ("features/restoring/service.py", "_restore"),
     ("features/seals/service.py", "_renew_after"),
+    ("features/reports/service.py", "_start"),
+    ("features/reports/service.py", "_finish"),
     ("features/retention/service.py", "_step"),
     ("features/workspaces/router.py", "create_workspace"),
 }

@@ -123,7 +123,7 @@ def test_tables_of_a_tenant_have_its_id_in_every_key() -> None:
         for table in Base.metadata.sorted_tables
         if "workspace_id" in table.columns and table.name not in OF_USERS | OF_ALL
     ]
-    assert len(tenants) == 25
+    assert len(tenants) == 28
     for table in tenants:
         assert "workspace_id" in table.primary_key.columns, table.name
         for constraint in table.foreign_key_constraints:

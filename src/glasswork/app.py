@@ -47,15 +47,18 @@ from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_r
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
+from glasswork.features.account_exports.router import router as account_exports
 from glasswork.features.accounts.router import auth, users
 from glasswork.features.accounts.service import ApiTokenUses
 from glasswork.features.activity.router import router as changes
 from glasswork.features.announcements.router import router as announcements
 from glasswork.features.api_tokens.router import router as api_tokens
+from glasswork.features.archives.router import router as archives
 from glasswork.features.attachments.router import router as attachments
 from glasswork.features.audit.router import router as audit
 from glasswork.features.boards.router import router as boards
 from glasswork.features.bulk.router import router as bulk
+from glasswork.features.calendars.router import router as calendars
 from glasswork.features.comments.router import router as comments
 from glasswork.features.credentials.router import router as credentials
 from glasswork.features.deliveries.router import router as deliveries
@@ -85,6 +88,7 @@ from glasswork.features.realtime.service import Hub
 from glasswork.features.receiving.router import router as receiving
 from glasswork.features.relations.router import router as relations
 from glasswork.features.removals.router import router as removals
+from glasswork.features.reports.router import router as reports
 from glasswork.features.search.router import router as search
 from glasswork.features.second_factors.router import administration
 from glasswork.features.second_factors.router import router as second_factors
@@ -121,12 +125,15 @@ TAGS = [
     {"name": "projects", "description": "Projects with their statuses and labels."},
     {"name": "tasks", "description": "What is to do."},
     {"name": "attachments", "description": "Files of tasks."},
+    {"name": "reports", "description": "How the tasks of a project, or of a workspace, went."},
     {"name": "comments", "description": "What is said about tasks."},
+    {"name": "calendars", "description": "Links by which calendars show what is due."},
     {"name": "notifications", "description": "What I am told, and how."},
     {"name": "changes", "description": "All that happens in a workspace, for those who keep a copy."},
     {"name": "webhooks", "description": "Where changes are sent to, and what came of it."},
     {"name": "hooks", "description": "Where other programs tell what happened there."},
     {"name": "imports", "description": "What comes from other trackers."},
+    {"name": "archives", "description": "A whole workspace as a file, to keep or to move."},
     {"name": "audit", "description": "Who did what, for those who answer for others."},
     {"name": "operations", "description": "For admins of the installation."},
     {"name": "service", "description": "For those who keep this running."},
@@ -134,10 +141,11 @@ TAGS = [
 
 ROUTERS = (
     *(tasks, history, placement, relations, links, watchers, comments, attachments, uploads, notifications),
-    *(bulk, search, boards, changes, realtime, removals, webhooks, deliveries),
+    *(bulk, search, boards, reports, exports, changes, realtime, removals, webhooks, deliveries),
     *(workflow, projects, workspaces, members, invitations, acceptance, users, administration, auth),
-    *(announcements, hooks, receiving, imports, importing),
-    *(second_factors, credentials, identities, api_tokens, jobs, audit, exports, privacy, setup.router),
+    *(announcements, hooks, receiving, imports, importing, calendars, archives),
+    *(second_factors, credentials, identities, api_tokens, jobs, audit, account_exports, privacy),
+    setup.router,
 )
 
 EVERYWHERE = declare(

@@ -19,6 +19,7 @@ DataDir = Annotated[
 
 
 class ImportFormat(StrEnum):
+    ARCHIVE = "archive"
     CSV = "csv"
     GITHUB_ARCHIVE = "github-archive"
     TODOIST = "todoist"
@@ -247,8 +248,12 @@ def _existing(path: str) -> Path:
 def import_(
     source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
     what: Annotated[str, typer.Argument(metavar="FILE", help="What to load; of `github`, OWNER/NAME.")],
-    workspace: Annotated[str, typer.Option(help="The workspace's slug.")],
-    as_: Annotated[str, typer.Option("--as", metavar="EMAIL", help="The member who imports.")],
+    workspace: Annotated[
+        str | None, typer.Option(help="The workspace's slug; an archive has its own.")
+    ] = None,
+    as_: Annotated[
+        str | None, typer.Option("--as", metavar="EMAIL", help="The member who imports; not of an archive.")
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
     options: Annotated[
         dict[str, object] | None,
@@ -264,7 +269,16 @@ def import_(
         bool, typer.Option("--dry-run", help="Tell what would be, and store nothing.")
     ] = False,
 ) -> None:
-    """Load tasks and comments of another tracker; twice is once. Without --skip, all of a file or nothing."""
+    """Load tasks of another tracker, or a whole workspace; twice is once. Without --skip, all or nothing."""
+    if source is ImportFormat.ARCHIVE:
+        if workspace or as_ or project:
+            raise typer.BadParameter(
+                "An archive says itself whose it is: leave out --workspace, --as, --project."
+            )
+        _import_archive(_existing(what), data_dir)
+        return
+    if workspace is None or as_ is None:
+        raise typer.BadParameter("--workspace and --as say where it goes, and who imports.")
     from rich.progress import Progress
 
     from glasswork import commands
@@ -273,10 +287,9 @@ def import_(
     from glasswork.installation import installation
 
     fields = {"format": source.replace("-", "_"), "project_key": project, "dry_run": dry_run}
-    if source is ImportFormat.GITHUB:
-        file, options = None, {"repository": what, "token": token or None} | (options or {})
-    else:
-        file = _existing(what)
+    file = None if source is ImportFormat.GITHUB else _existing(what)
+    if file is None:
+        options = {"repository": what, "token": token or None} | (options or {})
     given = {"options": options} if options is not None else {}
     new = IMPORT_CREATE.validate_python(fields | given | {"on_error": "skip" if skip else "stop"})
     with installation(data_dir) as settings, Progress(transient=True) as progress:
@@ -298,6 +311,41 @@ def import_(
         f"New comments   {report.comments}\n"
         f"Faults         {report.faults}"
     )
+
+
+def _import_archive(file: Path, data_dir: Path | None) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from glasswork import commands
+    from glasswork.installation import installation, refuse_other_schema
+
+    with (
+        installation(data_dir) as settings,
+        Progress(console=Console(stderr=True), transient=True) as progress,
+    ):
+        bar = progress.add_task("Importing", total=None)
+        asyncio.run(refuse_other_schema(settings))
+        report = asyncio.run(
+            commands.import_archive(
+                settings, file, lambda done, total: progress.update(bar, completed=done, total=total)
+            )
+        )
+    if not report.is_new:
+        typer.echo(f"The workspace {report.slug} came of this archive already: nothing has changed.")
+        return
+    counts = {
+        "Workspace": report.slug,
+        "New users": report.users_created,
+        "Known users": report.users_matched,
+        "Files": report.files,
+        **report.rows,
+    }
+    width = max(map(len, counts)) + 2
+    typer.echo("\n".join(f"{name:<{width}}{count}" for name, count in counts.items()))
+    if report.renamed:
+        typer.echo(f"Renamed, since others have their usernames: {', '.join(report.renamed)}")
+    typer.echo("New users have no password: they ask for one by POST /api/v1/auth/forgot-password.")
 
 
 @app.command()

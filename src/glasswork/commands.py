@@ -11,6 +11,7 @@ from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
+from glasswork.core.outbox import NO_SUBSCRIBERS
 from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.storage import open_storage
@@ -24,6 +25,8 @@ from glasswork.features.imports.schemas import FaultQuery, ImportCreate, ImportR
 from glasswork.features.imports.service import ImportFileService, ImportService
 from glasswork.features.intake.errors import PostponedError
 from glasswork.features.jobs.service import JobService
+from glasswork.features.restoring.schemas import RestoreReport
+from glasswork.features.restoring.service import OnProgress, RestoreService
 from glasswork.features.setup.service import SetupService
 from glasswork.features.sources.service import Sources
 from glasswork.features.workspaces.service import WorkspaceService
@@ -86,6 +89,13 @@ async def _chunks(file: Path) -> AsyncIterator[bytes]:
     with file.open("rb") as opened:
         while chunk := await to_thread.run_sync(opened.read, CHUNK_BYTES):
             yield chunk
+
+
+async def import_archive(settings: Settings, file: Path, on_progress: OnProgress) -> RestoreReport:
+    """Nobody is written to: who has an account now hears of it from those who have moved the workspace."""
+    storage = open_storage(settings.storage_url, settings.data_dir)
+    async with open_database(settings, NO_SUBSCRIBERS) as database:
+        return await RestoreService(database, storage).restore(file, on_progress)
 
 
 async def kept_mail(settings: Settings) -> Sequence[KeptMail]:

@@ -5,7 +5,9 @@ from glasswork.core.models import Base
 from glasswork.features.accounts import models as accounts
 from glasswork.features.activity import models as activity
 from glasswork.features.announcements import models as announcements
+from glasswork.features.archives import models as archives
 from glasswork.features.attachments import models as attachments
+from glasswork.features.calendars import models as calendars
 from glasswork.features.comments import models as comments
 from glasswork.features.credentials import models as credentials
 from glasswork.features.deliveries import models as deliveries
@@ -19,6 +21,7 @@ from glasswork.features.notifications import models as notifications
 from glasswork.features.projects import models as projects
 from glasswork.features.receiving import models as receiving
 from glasswork.features.relations import models as relations
+from glasswork.features.reports import models as reports
 from glasswork.features.second_factors import models as second_factors
 from glasswork.features.setup import models as setup
 from glasswork.features.tasks import models as tasks
@@ -30,7 +33,9 @@ __all__ = [
     "accounts",
     "activity",
     "announcements",
+    "archives",
     "attachments",
+    "calendars",
     "comments",
     "credentials",
     "deliveries",
@@ -48,6 +53,7 @@ __all__ = [
     "projects",
     "receiving",
     "relations",
+    "reports",
     "second_factors",
     "setup",
     "storage",

@@ -29,6 +29,8 @@ from glasswork.features.announcements.events import AnnouncementCreated
 from glasswork.features.announcements.jobs import SEND_ANNOUNCEMENT
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.api_tokens.jobs import TELL_OF_TOKEN
+from glasswork.features.archives.events import ArchiveCreated
+from glasswork.features.archives.jobs import MAKE_ARCHIVE
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
 from glasswork.features.attachments.jobs import MAKE_THUMBNAIL, SWEEP
 from glasswork.features.comments.events import CommentCreated, CommentUpdated
@@ -51,6 +53,8 @@ from glasswork.features.invitations.jobs import SEND_INVITATION
 from glasswork.features.letters.jobs import ORDER_DAILY, SEND, SEND_DAILY
 from glasswork.features.notifying.jobs import NOTIFY, NOTIFY_INVITED, REMIND
 from glasswork.features.publishing.service import publishing
+from glasswork.features.reports.events import ReportCreated
+from glasswork.features.reports.jobs import MAKE_REPORT
 from glasswork.features.retention.jobs import PURGE
 from glasswork.features.seals.jobs import RENEW_SEALS
 from glasswork.features.second_factors.events import (
@@ -73,7 +77,7 @@ JOBS = (
     *(SEND_WELCOME, SEND_RESET, SEND_CONFIRMATION, TELL_OF_CHANGE, TELL_OF_REUSE),
     *(TELL_OF_ENABLED, TELL_OF_DISABLED, TELL_OF_RENEWED, TELL_OF_USED),
     *(TELL_OF_TOKEN, TELL_OF_IDENTITY, SEND_INVITATION, PURGE, CHECK_INVARIANTS, RENEW_SEALS),
-    *(TELL_OWNERS, TELL_OWNER, RUN_IMPORT),
+    *(TELL_OWNERS, TELL_OWNER, RUN_IMPORT, MAKE_ARCHIVE, MAKE_REPORT),
     *(
         SEND_ANNOUNCEMENT,
         MAKE_THUMBNAIL,
@@ -105,8 +109,10 @@ SUBSCRIBERS: Subscribers = {
     CommentCreated.type: (NOTIFY,),
     CommentUpdated.type: (NOTIFY,),
     AnnouncementCreated.type: (SEND_ANNOUNCEMENT,),
+    ArchiveCreated.type: (MAKE_ARCHIVE,),
     AttachmentCreated.type: (MAKE_THUMBNAIL,),
     AttachmentUpdated.type: (MAKE_THUMBNAIL,),
+    ReportCreated.type: (MAKE_REPORT,),
     WebhookUpdated.type: (TELL_OWNERS,),
     ImportCreated.type: (RUN_IMPORT,),
     ImportUpdated.type: (RUN_IMPORT,),

@@ -177,7 +177,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
 
         def make(path: str, **body: Any) -> Any:
             answer = client.post(path, json=body)
-            assert answer.status_code == 201, answer.text
+            assert answer.status_code in {201, 202}, answer.text
             return answer.json()
 
         workspace = make("/workspaces", name="Contract", slug=f"w{uuid4().hex}")
@@ -206,7 +206,10 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "link_id": make(f"/tasks/{tasks[0]}/links", url="https://example.com")["id"],
             "hook_id": make(f"{path}/hooks", kind="github", name="H")["id"],
             "import_id": make(f"{path}/imports", format="github_archive")["id"],
+            "calendar_feed_id": make(f"{path}/calendar-feeds", name="F")["id"],
+            "calendar_token": "none-of-ours",
             "attachment_id": put_file(client, tasks[0]),
+            "archive_id": make(f"{path}/archives")["id"],
             "token": "none-of-ours",
             "notification_id": str(uuid4()),  # none comes of what one does oneself
             "comment_id": make(f"/tasks/{tasks[0]}/comments", body="Contract")["id"],
@@ -215,4 +218,7 @@ def make_ids(base_url: str, username: str, headers: dict[str, str]) -> dict[str,
             "reaction": "heart",
             "key": "OPS-1",
             "job_id": 1,
+            "report_id": make(f"{path}/reports", first_day="2026-03-02", last_day="2026-03-08")["id"],
+            "kind": "burn_up",
+            "format": "svg",
         }

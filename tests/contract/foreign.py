@@ -10,8 +10,10 @@ from glasswork.features.workspaces.models import Membership, Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -80,7 +82,10 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
     link = await make_link(caller, {"id": own["task_id"]}, title=f"{MARK} page")
     hook = await make_hook(caller, workspace, name=f"{MARK} hook")
+    feed = await make_calendar_feed(caller, workspace, name=f"{MARK} feed")
+    report = await make_report(callers.database, caller, project)
     attachment = await make_attachment(caller, {"id": own["task_id"]}, name=f"{MARK}.txt")
+    archive = (await _sent(caller.post(f"/workspaces/{workspace['id']}/archives"))).json()
     webhook = await make_webhook(caller, workspace, f"https://example.com/{MARK}")
     ping = (await _sent(caller.post(f"/webhooks/{webhook['id']}/pings"))).json()
     import_ = await make_import(caller, workspace, format="github_archive")
@@ -101,6 +106,9 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/tasks/{own['task_id']}/links/{link['id']}",
         f"/hooks/{hook['id']}",
         f"/imports/{import_['id']}",
+        f"/calendar-feeds/{feed['id']}",
+        f"/archives/{archive['id']}",
+        f"/reports/{report['id']}",
     ):
         await _sent(caller.delete(path))
     tasks = [name for name in own if name.endswith("task_id")]
@@ -125,7 +133,11 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "hook_id": hook["id"],
         "import_id": import_["id"],
         "checked_import_id": import_["id"],
+        "calendar_feed_id": feed["id"],
+        "calendar_token": "none of ours",
+        "report_id": report["id"],
         "attachment_id": attachment["id"],
+        "archive_id": archive["id"],
         "webhook_id": webhook["id"],
         "delivery_id": ping["id"],
         "token": "none of ours",

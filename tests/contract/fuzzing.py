@@ -35,6 +35,7 @@ OPERATIONS = {
 
 # Refusals for reasons that JSON Schema has no words for: another list's cursor, the year 9999, a foreign id.
 BEYOND_SCHEMA = {
+    "before_first_day",
     "filter_syntax",
     "forbidden_url",
     "cycle",
@@ -49,6 +50,7 @@ BEYOND_SCHEMA = {
     "scope_beyond_workspace",
     "token_not_taken",
     "too_deep",
+    "too_long",
     "too_many",
     "transition_not_allowed",
     "unfit_password",

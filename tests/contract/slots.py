@@ -16,7 +16,9 @@ from .world import BODIES, FILES, FORMS, HEADERS, QUERIES, SUBJECTS, file_of, fi
 Steps = tuple[str | int, ...]
 Schema = dict[str, Any]
 
-INSIDE = {"workspace", "project", "status", "label", "task", "attachment", "hook", "import"}
+INSIDE = {
+    *("workspace", "project", "status", "label", "task", "attachment", "hook", "import", "calendar_feed"),
+}
 """What is of a workspace and has a path of its own."""
 
 MODES = ("atomic", "best_effort")

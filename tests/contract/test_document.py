@@ -10,6 +10,7 @@ REFERENCES = {
     *("subject", "event", "via", "user", "session", "api_token", "identity"),
     *("workspace", "invitation", "project", "status", "label", "task", "relation", "attachment", "comment"),
     *("notification", "announcement", "webhook", "delivery", "link", "hook", "import"),
+    *("calendar_feed", "archive", "report"),
 }
 
 

@@ -23,6 +23,7 @@ SHOWN_ONCE = {
     "change_webhook_secret": {"secret"},
     "create_hook": {"secret"},
     "change_hook_secret": {"secret"},
+    "create_calendar_feed": {"url"},
 }
 OF_NO_WORKSPACE = {"retry_job", "create_announcement"}
 """Everything else is told to members only, when it is told again."""
@@ -32,8 +33,10 @@ TAKING = {
     *("accept_invitation", "bulk_change_tasks", "create_invitation", "create_label", "create_project"),
     *("create_comment", "restore_comment", "create_announcement", "create_workspace_announcement"),
     *("create_hook", "change_hook_secret", "create_task_link", "create_import", "start_import"),
+    *("create_calendar_feed", "create_archive"),
     *("create_relation", "create_status", "create_task", "create_workspace", "create_workspace_label"),
     *("create_webhook", "change_webhook_secret", "ping_webhook", "redeliver", "redeliver_since"),
+    *("order_project_report", "order_workspace_report"),
     *("move_task", "restore_task", "retry_job", "transfer_workspace", "undo_task_change"),
 }
 
@@ -72,7 +75,7 @@ def test_secrets_are_marked(app: FastAPI) -> None:
         for name, schema in app.openapi()["components"]["schemas"].items()
         if any("x-shown-once" in field for field in schema.get("properties", {}).values())
     }
-    assert marked == {"InvitationIssued", "WebhookIssued", "HookIssued"}
+    assert marked == {"InvitationIssued", "WebhookIssued", "HookIssued", "CalendarFeedIssued"}
 
 
 @pytest.mark.anyio

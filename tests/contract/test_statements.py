@@ -35,13 +35,19 @@ ROLE_FIRST = dict.fromkeys(
             "list_hooks",
             "list_imports",
             "list_import_faults",
+            "list_archives",
         ),
     ),
     2,
 )
-ROUND_TRIPS = ROLE_FIRST | dict.fromkeys(("list_oidc_providers", "begin_oidc", "show_unsubscription"), 0)
-NO_READS = {"export_me", "finish_oidc"}
-"""A stream in batches, and a login."""
+ROUND_TRIPS = {
+    **ROLE_FIRST,
+    **dict.fromkeys(("list_oidc_providers", "begin_oidc", "show_unsubscription"), 0),
+    "follow_calendar_feed": 2,  # the feed first
+    "get_report_page": 2,  # its charts are no columns of it
+}
+NO_READS = {"export_me", "export_project", "export_workspace", "finish_oidc"}
+"""Streams in batches, and a login."""
 
 
 def reads(app: FastAPI) -> list[Operation]:

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.tokens import digest
 from glasswork.features.announcements.models import Announcement
+from glasswork.features.archives.models import Archive, ArchiveStatus
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifications.models import Kind, Mailing, Notification
 from glasswork.features.notifications.service import unsubscribe_url
@@ -15,9 +16,11 @@ from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.files import make_attachment, picture
 from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_announcement,
     make_api_token,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -42,7 +45,8 @@ Things = dict[str, str]
 _CHECKED = "UPDATE imports SET status = 'checked' WHERE id = :id"
 _FAULT = (
     "INSERT INTO import_faults (workspace_id, import_id, number, place, code, message)"
-    " SELECT workspace_id, id, 1, 'row 2', 'INVALID_RECORD', 'title: Field required' FROM imports WHERE id = :id"
+    " SELECT workspace_id, id, 1, 'row 2', 'INVALID_RECORD', 'title: Field required'"
+    " FROM imports WHERE id = :id"
 )
 _WITH_THUMBNAIL = "UPDATE attachments SET thumbnail_id = object_id, thumbnail_size = size WHERE id = :id"
 
@@ -75,6 +79,10 @@ async def make_workspace_things(callers: Callers, owner: Caller, mark: str) -> T
         **await make_files(callers, owner, things["task_id"], mark),
         **await make_hook_things(owner, workspace, things, mark),
         **await make_imports(callers, owner, workspace),
+        **await make_calendar_things(owner, workspace, mark),
+        "report_id": (await make_report(callers.database, owner, {"id": things["project_id"]}))["id"],
+        "kind": "burn_up",
+        "format": "svg",
         "other_project_id": (await make_project(owner, workspace, name=f"{mark} project"))["id"],
     }
 
@@ -130,6 +138,7 @@ async def make_files(callers: Callers, owner: Caller, task_id: str, mark: str) -
         await session.execute(text(_WITH_THUMBNAIL), {"id": attachment["id"]})
     link = (await owner.get(f"/attachments/{attachment['id']}/link")).json()["url"]
     return {
+        "archive_id": await archive(callers, owner, attachment),
         "attachment_id": attachment["id"],
         "file_name": attachment["name"],
         "token": link.rpartition("/")[2],
@@ -143,6 +152,23 @@ async def make_imports(callers: Callers, owner: Caller, workspace: dict[str, Any
         await session.execute(text(_CHECKED), {"id": checked["id"]})
         await session.execute(text(_FAULT), {"id": waiting["id"]})
     return {"import_id": waiting["id"], "checked_import_id": checked["id"]}
+
+
+async def archive(callers: Callers, owner: Caller, attachment: dict[str, Any]) -> str:
+    """Whose bytes are said to be those of a file."""
+    of_file = text("SELECT object_id FROM attachments WHERE id = :id")
+    async with callers.database.system_transaction() as session:
+        made = Archive(
+            id=uuid7(),
+            workspace_id=UUID(attachment["workspace_id"]),
+            status=ArchiveStatus.COMPLETED,
+            object_id=(await session.scalars(of_file, {"id": attachment["id"]})).one(),
+            size=attachment["size"],
+            sha256=attachment["sha256"],
+            created_by=owner.id,
+        )
+        session.add(made)
+    return str(made.id)
 
 
 async def make_webhook_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:
@@ -161,6 +187,12 @@ async def make_hook_things(owner: Caller, workspace: dict[str, Any], things: Thi
         "message": message.decode(),
         "message_signature": signed["X-Hub-Signature-256"],
     }
+
+
+async def make_calendar_things(owner: Caller, workspace: dict[str, Any], mark: str) -> Things:
+    feed = await make_calendar_feed(owner, workspace, name=f"{mark} feed")
+    token = feed["url"].rpartition("/")[2].removesuffix(".ics")
+    return {"calendar_feed_id": feed["id"], "calendar_token": token}
 
 
 async def make_account_things(callers: Callers, owner: Caller) -> Things:

@@ -61,6 +61,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "update_hook": {"name": "I"},
     "create_import": {"format": "csv", "project_id": "{project_id}"},
     "start_import": {"dry_run": True},
+    "create_calendar_feed": {"name": "F", "project_id": "{project_id}"},
     "create_comment": {"body": "*Well* said"},
     "update_comment": {"body": "Better said"},
     "create_webhook": {"url": "https://example.com/changes"},
@@ -75,6 +76,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "time_zone": "UTC",
         "preferences": [{"kind": "watched", "project_id": "{project_id}", "in_app": True, "mail": "none"}],
     },
+    "order_project_report": {"first_day": "2026-03-02", "last_day": "2026-03-08"},
+    "order_workspace_report": {"first_day": "2026-03-02", "last_day": "2026-03-08", "time_zone": "UTC"},
     "refresh": {"refresh_token": "{refresh_token}"},
 }
 FILES = {"put_attachment": "words", "receive_message": "{message}", "put_import_file": "title\nOne"}

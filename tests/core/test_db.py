@@ -89,6 +89,21 @@ class TestTransaction:
         assert await count_users(own_app.state.database) == 0
 
 
+class TestSnapshot:
+    async def test_it_sees_one_moment_and_writes_nothing(
+        self, committing_app: FastAPI, committing_callers: Callers
+    ) -> None:
+        database, users = committing_app.state.database, text("SELECT count(*) FROM users")
+        await committing_callers.user()
+        async with database.snapshot() as session:
+            before = (await session.scalars(users)).one()
+            await committing_callers.user()
+            assert (await session.scalars(users)).one() == before
+            assert await count_users(database) == before + 1
+            with pytest.raises(DBAPIError, match="read-only transaction"):
+                await session.execute(text("UPDATE users SET name = 'Ada'"))
+
+
 class TestRefusals:
     """What the database refuses, as the caller is told it."""
 

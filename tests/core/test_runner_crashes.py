@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from glasswork.core import runner
 from glasswork.core.db import Database
 from glasswork.core.jobs import Job, Work, requeue
 from glasswork.core.runner import MAX_CRASHES
@@ -84,6 +85,37 @@ class TestErrors:
         error = await error_of(database, job_id)
         assert (error["exception_type"], error["exception_message"]) == ("ConnectionError", "no 1")
         assert "in __call__" in error["traceback"]
+
+    @pytest.mark.parametrize("crashes", [0, MAX_CRASHES])
+    async def test_whoever_waits_for_a_job_that_is_given_up_is_told(
+        self, database: Database, crashes: int
+    ) -> None:
+        told: list[str] = []
+        telling = asyncio.Event()
+
+        async def tell(_: Work, note: Note) -> None:
+            told.append(note.text)
+            telling.set()
+
+        job = Job("test.run", Note, Attempts(ConnectionError("no")), max_attempts=1, on_dead=tell)
+        job_id = await order(database, job)
+        await execute(database, CRASH, times=crashes)
+        async with working(database, job):
+            await telling.wait()
+        assert told == [HELLO.text]
+        assert [(row["id"], row["status"]) for row in await jobs_of(database)] == [(job_id, "failed")]
+
+    async def test_whoever_cannot_be_told_of_it_now_is_told_later(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runner, "GIVE_UP_AGAIN_SECONDS", 0.01)
+        telling = Attempts(ConnectionError("away"))
+        job = Job("test.run", Note, Attempts(*[OSError()] * 9), max_attempts=1, on_dead=telling)
+        job_id = await order(database, job)
+        async with working(database, job):
+            await telling.begun.get()
+            await telling.begun.get()
+        assert (await history(database, job_id))[-1] == "failed"
 
     async def test_a_job_that_is_cancelled_from_within_dies_like_any_other(self, database: Database) -> None:
         attempts = Attempts(asyncio.CancelledError())

@@ -9,7 +9,7 @@ from glasswork.models import Base
 
 TENANTS = {name: table for name, table in Base.metadata.tables.items() if "workspace_id" in table.c}
 
-OF_USERS = {"api_tokens", "idempotency_keys", "notifications", "notification_preferences"}
+OF_USERS = {"api_tokens", "idempotency_keys", "notifications", "notification_preferences", "calendar_feeds"}
 """They belong to a user; the workspace only narrows what they open, or who sees what they answer."""
 OF_ALL = {"announcements"}
 """They may be the installation's, and have no workspace then."""

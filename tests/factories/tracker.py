@@ -74,6 +74,13 @@ async def make_hook(admin: Caller, workspace: dict[str, Any], **fields: Any) -> 
     return await _make(admin, f"/workspaces/{workspace['id']}/hooks", new | fields)
 
 
+async def make_calendar_feed(member: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    number = next(_numbers)
+    return await _make(
+        member, f"/workspaces/{workspace['id']}/calendar-feeds", {"name": f"Feed {number}"} | fields
+    )
+
+
 async def multiply_tasks(database: Database, times: int) -> None:
     """Give the one task that there is so many copies."""
     columns = text(

@@ -48,8 +48,10 @@ LEFT_OUT = {
     *("ping_webhook", "redeliver", "redeliver_since"),
     *("create_relation", "delete_relation", "move_task", "add_reaction", "remove_reaction"),
     *("create_hook", "update_hook", "change_hook_secret", "delete_hook", "receive_message"),
-    *("create_task_link", "delete_task_link"),
     *("create_import", "put_import_file", "start_import", "delete_import"),
+    *("create_task_link", "delete_task_link", "create_calendar_feed", "delete_calendar_feed"),
+    *("create_archive", "delete_archive"),
+    *("order_project_report", "order_workspace_report", "delete_report"),
     *("bulk_change_tasks", "watch_task", "unwatch_task", "create_status", "update_status", "delete_status"),
 }
 """They move what the writers sign in with, what they own, the words that they know for a task's status, or

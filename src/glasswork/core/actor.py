@@ -19,6 +19,8 @@ class Scope(StrEnum):
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     AUDIT_READ = "audit:read"
+    ARCHIVES_READ = "archives:read"
+    ARCHIVES_WRITE = "archives:write"
     ADMIN_READ = "admin:read"
     ADMIN_WRITE = "admin:write"
 

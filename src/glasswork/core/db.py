@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ExceptionContext, Row, event
+from sqlalchemy import ExceptionContext, Row, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -44,6 +44,9 @@ A database that falls silent is told within these, or within the wait for the po
 3.75 s at most.
 """
 
+PATIENT_SECONDS = 300
+"""How long a transaction may be idle that moves more than one statement can: others end after 10 s."""
+
 SERVER_SETTINGS = {
     "application_name": "glasswork",
     "timezone": "UTC",
@@ -53,6 +56,9 @@ SERVER_SETTINGS = {
     "client_connection_check_interval": "1s",
 }
 """Of every connection of the API and of the worker."""
+
+BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENT_SECONDS}s'")
+"""To the end of the transaction."""
 
 
 class Database:
@@ -72,6 +78,10 @@ class Database:
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
         self._reads = async_sessionmaker(
             engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+        )
+        self._snapshots = async_sessionmaker(
+            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+            expire_on_commit=False,
         )
 
     def transaction(self, actor: Actor | None = None) -> AbstractAsyncContextManager[AsyncSession]:
@@ -102,6 +112,14 @@ class Database:
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
         with self._translated():
             async with self._reads() as session:
+                yield session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """All statements see one moment, that of the first; for what reads more than one statement can."""
+        with self._translated():
+            async with self._snapshots() as session:
+                await session.execute(BE_PATIENT)
                 yield session
 
     async def _commit(self, session: AsyncSession) -> None:

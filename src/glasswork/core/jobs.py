@@ -58,6 +58,8 @@ class Job(Generic[P]):
     priority: int = 0
     first_delay: float = 1
     """Seconds, at most, until the second attempt; twice as long until each later one."""
+    on_dead: Callable[["Work", P], Awaitable[None]] | None = None
+    """Called when it is given up, for whoever waits for it; it must bear to be called twice, too."""
     concerns: Callable[[Fields | None, Fields | None], bool] | None = None
     """Whether an event with this before and after is followed at all; None: each is."""
 

@@ -65,6 +65,11 @@ def head() -> str | None:
     return _scripts().get_current_head()
 
 
+def is_newer(revision: str) -> bool:
+    """Whether it is none that is known here."""
+    return revision != head() and revision not in _older()
+
+
 @cache
 def _older() -> frozenset[str]:
     return frozenset(script.revision for script in _scripts().walk_revisions()) - {head()}

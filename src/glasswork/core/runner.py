@@ -39,6 +39,7 @@ A tenth of it is how long a lost notification can delay a job.
 """
 MAX_CRASHES = 3
 """A job that was taken so often without an end is killing its workers."""
+GIVE_UP_AGAIN_SECONDS = 60.0
 CONCURRENCY = 20
 QUEUE_WATCH_SECONDS = 10
 POOL_CLOSE_SECONDS = 1
@@ -212,14 +213,23 @@ class Runner:
             payload = job.payload.model_validate_json(queued.payload or b"{}")
         except ValidationError as error:
             raise UnfitPayloadError(f"{job.name} takes another payload") from error
-        work = Work(id=queued.id, resources=self._resources, once=lambda: self._once(queued.id))
         try:
             async with asyncio.timeout(job.seconds):
-                await job.run(work, payload)
+                await job.run(self._work(queued), payload)
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
             raise CancelledFromWithinError from error
+
+    async def give_up(self, job: Job[Any], queued: QueuedJob) -> None:
+        """Tell whoever waits for the job; raise what that raises, TimeoutError after the job's time limit."""
+        if job.on_dead is not None:
+            payload = job.payload.model_validate_json(queued.payload or b"{}")
+            async with asyncio.timeout(job.seconds):
+                await job.on_dead(self._work(queued), payload)
+
+    def _work(self, queued: QueuedJob) -> Work:
+        return Work(id=queued.id, resources=self._resources, once=lambda: self._once(queued.id))
 
     @asynccontextmanager
     async def _once(self, job_id: int) -> AsyncIterator[AsyncSession]:
@@ -278,10 +288,20 @@ class _Executor(AbstractEntrypointExecutor):
         told.error = error
         is_last = job.attempts + 1 >= self._job.max_attempts
         if is_last or isinstance(error, UnfitPayloadError | PoisonedJobError):
+            if not isinstance(error, UnfitPayloadError):
+                await self._give_up(job, told)
             told.outcome = "dead"
             raise error
         told.outcome, told.delay = "retry", backoff(self._job.first_delay, job.attempts)
         raise RetryRequested(timedelta(seconds=told.delay), repr(error)) from error
+
+    async def _give_up(self, job: QueuedJob, told: Attempt) -> None:
+        """Who cannot be told now is told later."""
+        try:
+            await self._runner.give_up(self._job, job)
+        except Exception as error:
+            told.outcome, told.delay = "retry", GIVE_UP_AGAIN_SECONDS
+            raise RetryRequested(timedelta(seconds=told.delay), repr(error)) from error
 
 
 def backoff(first: float, attempts: int) -> float:

@@ -1,7 +1,9 @@
 """What the schemas of every slice are made of."""
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -56,6 +58,13 @@ class Reference:
         return handler(schema) | {"x-ref": self.kind}
 
 
+class Who(StrEnum):
+    """What stands for a person in a filter: the caller, or nobody."""
+
+    ME = "me"
+    NOBODY = "null"
+
+
 SHOWN_ONCE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "x-shown-once": True})
 ShownOnce = Annotated[str | None, SHOWN_ONCE]
 """A secret that no later answer repeats, not even the same one: there it is null."""
@@ -80,12 +89,15 @@ TaskId = Annotated[UUID, Reference("task")]
 RelationId = Annotated[UUID, Reference("relation")]
 LinkId = Annotated[UUID, Reference("link")]
 HookId = Annotated[UUID, Reference("hook")]
+CalendarFeedId = Annotated[UUID, Reference("calendar_feed")]
 AttachmentId = Annotated[UUID, Reference("attachment")]
+ArchiveId = Annotated[UUID, Reference("archive")]
 NotificationId = Annotated[UUID, Reference("notification")]
 CommentId = Annotated[UUID, Reference("comment")]
 WebhookId = Annotated[UUID, Reference("webhook")]
 DeliveryId = Annotated[UUID, Reference("delivery")]
 ImportId = Annotated[UUID, Reference("import")]
+ReportId = Annotated[UUID, Reference("report")]
 
 # PostgreSQL's text holds every character but NUL.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
@@ -129,6 +141,23 @@ def _storable(value: datetime) -> datetime:
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_storable)]
 """A moment with its zone; stored and shown in UTC."""
 
+
+def _as_day(value: object) -> object:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("must be a string such as 2026-03-01")
+    return value
+
+
+def _in_calendar(value: date) -> date:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return value
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+Day = Annotated[date, BeforeValidator(_as_day), AfterValidator(_in_calendar)]
 
 _ZONES = available_timezones() | {"UTC"}
 

@@ -33,7 +33,8 @@ _INVITATION_PREFIX = "gwi_"
 _ONE_TIME_PREFIX = "gwo_"
 _REFRESH_PREFIX = "gwr_"
 _SETUP_PREFIX = "gws_"
-_SETUP_SECRET_BYTES = 32
+_CALENDAR_PREFIX = "gwf_"
+_SECRET_BYTES = 32
 _REFRESH_SHAPE = re.compile(
     _REFRESH_PREFIX + r"(?P<body>(?P<session>[0-9a-f]{32})\.(?P<sequence>\d{1,9}))\.(?P<mac>[0-9a-f]{64})",
     re.ASCII,
@@ -171,7 +172,11 @@ def invitation_token(keys: Keys, invitation_id: UUID) -> str:
 
 
 def new_setup_token() -> str:
-    return _SETUP_PREFIX + secrets.token_urlsafe(_SETUP_SECRET_BYTES)
+    return _SETUP_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def new_calendar_token() -> str:
+    return _CALENDAR_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def digest(token: str) -> str:

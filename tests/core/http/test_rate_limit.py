@@ -273,6 +273,7 @@ class TestOperations:
         }
         assert declared == {
             "create_announcement": "10/hour",
+            "create_archive": "10/hour",
             "create_workspace_announcement": "10/hour",
             "log_in": "60/minute",
             "register": "30/minute",
@@ -281,7 +282,10 @@ class TestOperations:
             "search_tasks": "120/minute",
             "bulk_change_tasks": "60/minute",
             "export_me": "10/minute",
+            "export_project": "10/minute",
+            "export_workspace": "10/minute",
             "receive_message": "600/minute",
+            "follow_calendar_feed": "120/minute",
         }
 
     @pytest.mark.parametrize("enabled", [True, False])

@@ -19,11 +19,12 @@ from glasswork.core.jobs import Job, Work
 from glasswork.core.runner import Runner
 from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.records import Record
+from glasswork.core.tokens import digest
 from tests.conftest import make_client, make_settings
 from tests.core.runners import SECONDS, Note, order
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.factories.tracker import make_calendar_feed, make_project, make_task, make_workspace
 
 from .conftest import Log
 
@@ -62,10 +63,21 @@ async def push_through_requests(app: FastAPI, client: AsyncClient) -> None:
     project = await make_project(user, await make_workspace(user))
     task = await make_task(user, project, title=CANARY, description=f"{CANARY}@example.com")
     await push_through_inputs(client, user, task["id"])
+    await push_through_a_link(app, user, task["workspace_id"])
     for path in ("/bug", "/sql"):
         answer = await client.post(path, content=CANARY)
         assert answer.status_code == 500
         assert CANARY not in answer.text
+
+
+async def push_through_a_link(app: FastAPI, user: Caller, workspace_id: str) -> None:
+    """One that leads to a calendar, and one that leads nowhere."""
+    await make_calendar_feed(user, {"id": workspace_id}, name=CANARY)
+    async with app.state.database.system_transaction() as session:
+        known = text("UPDATE calendar_feeds SET token_hash = :token_hash")
+        await session.execute(known, {"token_hash": digest(CANARY)})
+    links = [f"/api/v1/calendars/{token}.ics" for token in (CANARY, f"{CANARY}-too")]
+    assert [(await user.client.get(link)).status_code for link in links] == [200, 404]
 
 
 async def push_through_inputs(client: AsyncClient, user: Caller, task_id: str) -> None:

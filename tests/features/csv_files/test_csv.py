@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from glasswork.core.db import Database
 from tests.factories.callers import Caller
 from tests.factories.imports import faults_of, load
-from tests.factories.tracker import make_task
+from tests.factories.tracker import make_label, make_task
 
 pytestmark = pytest.mark.anyio
 
@@ -125,6 +125,47 @@ class TestTasks:
         assert (later["tasks"], later["faults"]) == (2, 1)
         tasks |= {task["external"]["id"]: task for task in await tasks_of(owner, project)}
         assert (tasks["c"]["parent_id"], tasks["d"]["parent_id"]) == (tasks["2"]["id"], None)
+
+
+class TestExport:
+    async def test_of_a_project_comes_into_another_one_as_it_is(
+        self,
+        app: FastAPI,
+        database: Database,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+    ) -> None:
+        label = await make_label(owner, project, name="flood")
+        whole = await make_task(owner, project, title="=1+1", description=' \'tis\n"so",\n')
+        await make_task(
+            owner,
+            project,
+            title="'quoted",
+            parent_id=whole["id"],
+            status="in_progress",
+            priority="high",
+            assignee_id=str(owner.id),
+            label_ids=[label["id"]],
+            due_at="2026-03-01T10:00:00Z",
+            start_at="2026-02-01T10:00:00Z",
+            estimate_minutes=90,
+        )
+        done = await make_task(owner, project, title="- done")
+        await owner.put(f"/tasks/{done['id']}/completion")
+        content = (await owner.get(f"/projects/{project['id']}/export")).content
+        ended = await load(app, database, owner, workspace, content, project_key="DEV")
+        assert (ended["tasks"], ended["labels"], ended["faults"]) == (3, 1, 0)
+        here, there = [
+            (await owner.get(f"/projects/{id_}/tasks", sort="number")).json()["items"]
+            for id_ in (project["id"], ended["project_id"])
+        ]
+        for before, after in zip(here, there, strict=True):
+            changed = {name for name in before if before[name] != after[name]}
+            assert changed - {"parent_id", "label_ids", "version"} == {"id", "project_id", "key", "external"}
+            assert after["key"] == before["key"].replace("OPS", "DEV")
+            assert (after["external"]["id"], after["external"]["author"]) == (before["id"], owner.username)
+        assert there[1]["parent_id"] == there[0]["id"]
 
 
 class TestAgain:

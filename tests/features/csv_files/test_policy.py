@@ -20,7 +20,8 @@ class TestCells:
             ("ID", "A-1", "A-1"),
             ("Number", "42", 42),
             ("number", "OPS-42", 42),
-            ("Description", "  a\nb ", "a\nb"),
+            ("Description", "  a\nb ", "  a\nb "),
+            ("Key", "OPS-42", 42),
             ("Status", "In progress", "In progress"),
             ("Priority", "HIGH", "high"),
             ("Labels", "a, b,,a", ["a", "b"]),
@@ -31,10 +32,12 @@ class TestCells:
             ("Assignee", "ada", "ada"),
             ("Description", "'=1+1", "=1+1"),
             ("Description", "'tis", "'tis"),
+            ("Description", "''tis", "'tis"),
+            ("Description", "'\na", "\na"),
         ],
     )
     def test_say_what_they_are_named_after(self, column: str, cell: str, value: object) -> None:
-        name = column.lower().replace(" ", "_")
+        name = {"Key": "number"}.get(column, column.lower().replace(" ", "_"))
         assert getattr(read(column, cell), name) == value
 
     @pytest.mark.parametrize(

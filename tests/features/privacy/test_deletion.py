@@ -1,5 +1,7 @@
+import json
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +17,14 @@ from glasswork.features.credentials.events import AddressChangeRequested
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
-from tests.factories.tracker import make_api_token, make_project, make_task, make_workspace
+from tests.factories.reports import make_report, order_report
+from tests.factories.tracker import (
+    make_api_token,
+    make_calendar_feed,
+    make_project,
+    make_task,
+    make_workspace,
+)
 from tests.factories.work import make_work
 from tests.features.accounts.sign_in import error_of, log_in, refresh, register
 from tests.features.credentials.letters import Postman, token_in
@@ -205,6 +214,9 @@ class TestTraces:
         other = await make_workspace(owner)
         await owner.post(f"/workspaces/{other['id']}/invitations", invited)
         await make_api_token(zoe, "tasks:read", name="Zoe's gluon")
+        await make_calendar_feed(zoe, workspace, name="Zoe's lepton")
+        gone = await make_calendar_feed(zoe, workspace, name="Zoe's meson")
+        await zoe.delete(f"/calendar-feeds/{gone['id']}")
         await zoe.patch("/users/me", {"name": "Zoë Gluon"})
         await zoe.patch("/users/me", {"name": "Zoë Quark"})
         words = {
@@ -214,6 +226,8 @@ class TestTraces:
             "zoe_first": {"installation_events"},
             "Zoë Quark": {"users", "installation_events", "workspace_events", "kept_mails"},
             "gluon": {"api_tokens", "installation_events"},
+            "lepton": {"calendar_feeds", "workspace_events"},
+            "meson": {"workspace_events"},
             "Zoe's browser": {"user_sessions"},
             str(zoe.id): {"memberships", "one_time_tokens"},
         }
@@ -241,6 +255,25 @@ class TestTraces:
         assert (await zoe.post("/auth/confirm-email", {"token": token})).status_code == 204
         assert (await zoe.patch("/users/me", {"username": "zoe_quark"})).status_code == 200
         return zoe
+
+    async def test_reports_that_name_the_person(self, callers: Callers, database: Database) -> None:
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        project, ada = await make_project(owner, workspace), await callers.member(workspace["id"])
+        names_her, names_none = [await make_report(database, owner, project) for _ in range(2)]
+        begun = await order_report(owner, project)
+        async with database.system_transaction() as session:
+            named = text("UPDATE reports SET numbers = jsonb_set(numbers, '{workload}', :of) WHERE id = :id")
+            load = [{"user_id": str(owner.id)}, {"user_id": str(ada.id), "name": "Ada"}]
+            await session.execute(named, {"of": json.dumps(load), "id": UUID(names_her["id"])})
+            running = text("UPDATE reports SET status = 'running' WHERE id = :id")
+            await session.execute(running, {"id": UUID(begun["id"])})
+        assert (await delete_account(ada)).status_code == 204
+        left = (await owner.get(f"/workspaces/{workspace['id']}/reports")).json()["items"]
+        assert [report["id"] for report in left] == [names_none["id"]]
+        events = await events_of(owner, workspace)
+        gone = [event["subject"]["id"] for event in events if event["type"] == "report.deleted"]
+        assert sorted(gone) == sorted([names_her["id"], begun["id"]])
 
     async def test_a_former_address_that_is_somebody_elses_by_now_stays_theirs(
         self, app: FastAPI, database: Database, callers: Callers

@@ -15,8 +15,11 @@ from glasswork.features.tasks.service import TaskService
 from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_announcement,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -30,6 +33,16 @@ from tests.factories.tracker import (
 from tests.factories.webhooks import make_webhook
 from tests.factories.work import make_work, work_off
 from tests.features.privacy.traces import tables_that_hold
+
+IMPORT_IS = (
+    "UPDATE imports SET status = :status, updated_at = now() - CAST(CAST(:age AS text) AS interval)"
+    " WHERE id = :id"
+)
+FAULTS_OF = (
+    "INSERT INTO import_faults (workspace_id, import_id, number, place, code, message)"
+    " SELECT workspace_id, id, number, '', '', ''"
+    " FROM imports, generate_series(1, 3) AS number WHERE id = :id"
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -327,14 +340,18 @@ class TestTraces:
         assert [item["type"] for item in after] == [item["type"] for item in before]
         assert held == [True, True, True, False, False, True, True]
 
-    async def test_so_are_those_of_links_and_hooks(self, committing_callers: Callers, server: Server) -> None:
+    async def test_so_are_those_of_links_hooks_and_calendar_feeds(
+        self, committing_callers: Callers, server: Server
+    ) -> None:
         database = committing_callers.database
         owner = await committing_callers.user()
         workspace = await make_workspace(owner)
         task = await make_task(owner, await make_project(owner, workspace))
         links = [await make_link(owner, task) for _ in range(2)]
         hooks = [await make_hook(owner, workspace) for _ in range(2)]
+        feeds = [await make_calendar_feed(owner, workspace) for _ in range(2)]
         await owner.delete(f"/tasks/{task['id']}/links/{links[0]['id']}")
+        await owner.delete(f"/calendar-feeds/{feeds[0]['id']}")
         await delete(owner, database, "hooks", hooks[0], OLD)
         # The role that serves may not do this.
         await server.execute(
@@ -343,7 +360,29 @@ class TestTraces:
         )
         await purge(database)
         blank = await blank_ids(owner, workspace)
-        assert [thing["id"] in blank for thing in (*links, *hooks)] == [True, False, True, False]
+        assert [thing["id"] in blank for thing in (*links, *hooks, *feeds)] == [True, False] * 3
+
+    async def test_imports_that_have_ended_are_forgotten_with_their_faults(
+        self, callers: Callers, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And those that wait in vain for a file; not what is under way."""
+        monkeypatch.setattr("glasswork.features.retention.service.BATCH", 2)
+        owner = await callers.user()
+        workspace = await make_workspace(owner)
+        made = [await make_import(owner, workspace, project_key="OPS") for _ in range(4)]
+        states = zip(
+            made, ("completed", "awaiting_file", "storing", "failed"), (OLD, OLD, OLD, YOUNG), strict=True
+        )
+        async with database.system_transaction() as session:
+            for import_, status, age in states:
+                values = {"id": import_["id"], "status": status, "age": age}
+                await session.execute(text(IMPORT_IS), values)
+                await session.execute(text(FAULTS_OF), values)
+        await purge(database)
+        async with database.reading() as session:
+            left = (await session.scalars(text("SELECT id::text FROM imports ORDER BY id"))).all()
+            faults = (await session.scalars(text("SELECT count(*) FROM import_faults"))).one()
+        assert (left, faults) == ([made[2]["id"], made[3]["id"]], 6)
 
     async def test_messages_that_would_be_too_old_are_forgotten(
         self, callers: Callers, database: Database
@@ -446,6 +485,24 @@ class TestTraces:
         await purge(database)
         async with database.reading() as session:
             assert (await session.scalars(text("SELECT key FROM idempotency_keys"))).all() == ["young"]
+
+
+class TestReports:
+    async def test_they_are_kept_for_30_days(
+        self, owner: Caller, database: Database, project: dict[str, Any]
+    ) -> None:
+        gone, kept = [await make_report(database, owner, project) for _ in range(2)]
+        async with database.system_transaction() as session:
+            dated = text(
+                "UPDATE reports SET created_at = now() - CAST(:ago AS text)::interval WHERE id = :id"
+            )
+            for report, ago in ((gone, OLD), (kept, YOUNG)):
+                await session.execute(dated, {"ago": ago, "id": UUID(report["id"])})
+        await purge(database)
+        assert await ids(database, "reports") == {kept["id"]}
+        async with database.reading() as session:
+            charts = await session.scalars(text("SELECT DISTINCT report_id::text FROM report_charts"))
+        assert charts.all() == [kept["id"]]
 
 
 class TestWebhooks:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from glasswork.core import zip_files
+from glasswork.core import foreign_zips
 from glasswork.core.db import Database
 from glasswork.features.importing import service as importing
 from glasswork.features.todoist_exports import service
@@ -124,11 +124,11 @@ class TestFile:
             ("TYPE,CONTENT\ntask,Ä\n".encode("utf-16"), "NO_TODOIST_EXPORT"),
             (packed(**{"a.txt": b"x"}), "NO_TODOIST_EXPORT"),
             (packed(**{"a.csv": HOUSE, "b.csv": b"title\n"}), "NO_TODOIST_EXPORT"),
-            (BACKUP[:-40], "BROKEN_ZIP"),
-            (BACKUP[:60] + bytes(20) + BACKUP[80:], "BROKEN_ZIP"),
+            (BACKUP[:-40], "UNREADABLE_ZIP"),
+            (BACKUP[:60] + bytes(20) + BACKUP[80:], "UNREADABLE_ZIP"),
             (
                 broken(BACKUP, b"PK\x01\x02\x14\x03\x14\x00\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01\x00"),
-                "BROKEN_ZIP",
+                "UNREADABLE_ZIP",
             ),
         ],
     )
@@ -137,7 +137,7 @@ class TestFile:
         assert (ended["status"], ended["error_code"]) == ("failed", code)
 
     @pytest.mark.parametrize(
-        ("module", "limit", "size"), [(zip_files, "MOST_UNPACKED", 999_999), (service, "MOST_BYTES", 1000)]
+        ("module", "limit", "size"), [(foreign_zips, "MOST_UNPACKED", 999_999), (service, "MOST_BYTES", 1000)]
     )
     async def test_that_is_small_and_unpacks_to_much_is_refused(
         self, bring: Bring, monkeypatch: pytest.MonkeyPatch, module: Any, limit: str, size: int

@@ -1,7 +1,7 @@
 """What the framework's document of the API lacks.
 
 Links, from the answer that creates something to every operation that takes its id; and for the pages of lists
-names that a generated client can call its classes by.
+and for forms names that a generated client can call its classes by.
 """
 
 import json
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 Document = dict[str, Any]
 
+_FORM = re.compile(r"Body_(\w+)")
 _PAGE = re.compile(r"PageRead[_\[](\w+?)(?:Read)?[_\]]")
 
 
@@ -21,7 +22,7 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> Document:
         if app.openapi_schema is None:
-            document = _name_pages(build())
+            document = _rename(build())
             _add_links(document)
             app.openapi_schema = document
         return app.openapi_schema
@@ -29,15 +30,20 @@ def install(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign] # the framework's own way to extend its document
 
 
-def _name_pages(document: Document) -> Document:
-    named: Document = json.loads(_PAGE.sub(r"\1Page", json.dumps(document)))
-    return named
+def _rename(document: Document) -> Document:
+    named = _PAGE.sub(r"\1Page", json.dumps(document))
+    renamed: Document = json.loads(_FORM.sub(_name_form, named))
+    return renamed
+
+
+def _name_form(found: re.Match[str]) -> str:
+    return f"{found[1].title().replace('_', '')}Form"
 
 
 def _add_links(document: Document) -> None:
     operations = [each for methods in document["paths"].values() for each in methods.values()]
     for source in operations:
-        created = source["responses"].get("201")
+        created = source["responses"].get("201") or source["responses"].get("202")
         if created and (kind := _kind(document, created)):
             created["links"] = dict(_links(source, kind, operations))
 

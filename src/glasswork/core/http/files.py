@@ -16,13 +16,15 @@ from glasswork.core.errors import MalformedRequestError, RangeNotSatisfiableErro
 from glasswork.core.storage import Storage
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+# Of whatever type; and where none is known, of one that every generator of clients takes for bytes.
+_ANY: Final = {"application/octet-stream": _BINARY, "*/*": _BINARY}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "content": {"application/octet-stream": _BINARY}}
 }
 """The `openapi_extra` of an operation whose body is a file."""
 CONTENT: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "All of it.", "content": {"*/*": _BINARY}},
-    206: {"description": "The range.", "content": {"*/*": _BINARY}},
+    200: {"description": "All of it.", "content": _ANY},
+    206: {"description": "The range.", "content": _ANY},
     304: {"description": "It still has the ETag named in If-None-Match."},
 }
 """The `responses` of an operation that answers with a file."""

@@ -23,6 +23,8 @@ SHOWN: dict[int | str, dict[str, Any]] = TAGGED | {
     304: {"description": "It still has the ETag named in If-None-Match.", "headers": _ETAG}
 }
 CREATED: dict[int | str, dict[str, Any]] = {201: {"headers": _ETAG | _LOCATION}}
+ORDERED: dict[int | str, dict[str, Any]] = {202: {"headers": _ETAG | _LOCATION}}
+"""What is made later: the answer shows how far it is."""
 
 Resource = TypeVar("Resource", bound=Any)
 

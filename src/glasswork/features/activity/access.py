@@ -22,9 +22,8 @@ COLUMNS: tuple[Any, ...] = (
 )
 
 # As in their own lists: they are for the eyes of admins.
-IS_FOR_ADMINS = or_(
-    *(WorkspaceEvent.type.startswith(f"{kind}.") for kind in ("invitation", "webhook", "hook"))
-)
+_FOR_ADMINS = ("invitation", "webhook", "hook", "export", "calendar_feed", "archive")
+IS_FOR_ADMINS = or_(*(WorkspaceEvent.type.startswith(f"{kind}.") for kind in _FOR_ADMINS))
 
 # What an update does not repeat, as the task of a comment, stands in the first event of its subject.
 _First = aliased(WorkspaceEvent)

@@ -1,11 +1,11 @@
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Output, Reference, TaskId, Timestamp, UserId
+from glasswork.core.schemas import Output, Reference, TaskId, Timestamp, UserId, Who
 
 EventType = Annotated[str, Field(pattern=r"^[a-z_]{1,40}\.[a-z_]{1,40}$", examples=["task.updated"])]
 
@@ -46,7 +46,7 @@ class ChangePage(Output):
 class ActivityQuery(PageQuery):
     """Of several values of one filter any may hold; different filters must all hold."""
 
-    actor_id: list[UserId | Literal["me", "null"]] = Field(
+    actor_id: list[UserId | Who] = Field(
         [], max_length=50, description="Who did it; `null`: nobody who had signed in."
     )
     type: list[EventType] = Field([], max_length=50)

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Output, Reference, Timestamp, UserId
+from glasswork.core.schemas import Output, Reference, Timestamp, UserId, Who
 from glasswork.features.activity.schemas import EventType
 
 EventId = Annotated[UUID, Reference("event")]
@@ -15,7 +15,7 @@ SubjectId = Annotated[UUID, Reference("subject")]
 class AuditQuery(PageQuery):
     """Of several values of one filter any may hold; different filters must all hold."""
 
-    actor_id: list[UserId | Literal["me", "null"]] = Field(
+    actor_id: list[UserId | Who] = Field(
         [], max_length=50, description="Who did it; `null`: nobody who had signed in."
     )
     type: list[EventType] = Field([], max_length=50)

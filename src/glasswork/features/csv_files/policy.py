@@ -17,8 +17,10 @@ _MOMENTS: Final = ("due_at", "start_at", "created_at", "updated_at", "completed_
 _END_OF_DAY: Final = time(23, 59)
 _DATE: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2})?))?", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_IN_EXPORTS: Final = {"number": "key", "parent": "parent_id", "author": "creator"}
+"""Columns of our own exports that are not called like what they are here."""
 _NUMBER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9]*-)?(\d+)", re.ASCII)
-_GUARDED: Final = re.compile(r"'[=+\-@\t\r]")
+_GUARDED: Final = re.compile(r"'[=+\-@\t\r\n']")
 """What a spreadsheet would take for a formula, as careful exports write it."""
 
 
@@ -41,11 +43,11 @@ class Reader:
         """Raise pydantic's ValidationError; a row without an `id` is known by its place."""
         fields: dict[str, Any] = {}
         for name, column in self.columns.items():
-            cell = cells[column].strip() if column < len(cells) else ""
+            cell = cells[column] if column < len(cells) else ""
             if _GUARDED.match(cell):
                 cell = cell[1:]
-            if cell:
-                fields[name] = self._value(name, cell)
+            if cell.strip():
+                fields[name] = cell if name == "description" else self._value(name, cell.strip())
         fields.setdefault("id", str(place))
         fields["is_done"] = "completed_at" in fields
         return TaskRecord.model_validate(fields)
@@ -101,6 +103,11 @@ def reader_of(header: Sequence[str], options: CsvOptions) -> Reader:
 
 def _mapping_of(places: Mapping[str, int]) -> CsvMapping:
     """`Due at` is `due_at`."""
-    fields = {name.casefold().replace(" ", "_"): name for name in places}
-    named = {name: fields[name] for name in CsvMapping.model_fields if name in fields}
+    columns = {name.casefold().replace(" ", "_"): name for name in places}
+    named = {
+        field: columns[name]
+        for field in CsvMapping.model_fields
+        for name in (field, _IN_EXPORTS.get(field))
+        if name in columns
+    }
     return CsvMapping(**{"title": "title"} | named)

@@ -1,318 +1,132 @@
-"""What is kept about one person, by the names that the export gives it."""
+"""All tasks of a place with what is said about them, batch by batch."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    String,
-    Text,
-    Uuid,
-    and_,
-    bindparam,
-    case,
-    cast,
-    func,
-    null,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Text, bindparam, func, select, true, tuple_, type_coerce
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database
-from glasswork.core.events import InstallationEvent, WorkspaceEvent
-from glasswork.core.mail import KeptMail
-from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
-from glasswork.features.accounts.models import ApiToken, UserSession
-from glasswork.features.attachments.models import Attachment
-from glasswork.features.comments.models import Comment, CommentReaction
-from glasswork.features.credentials.models import OneTimeToken
-from glasswork.features.hooks.models import Hook
-from glasswork.features.identities.models import Identity
-from glasswork.features.invitations.models import Invitation
-from glasswork.features.links.models import TaskLink
-from glasswork.features.notifications.models import Notification, Preference
-from glasswork.features.projects.models import Project, Status
-from glasswork.features.second_factors.models import TotpSecret
-from glasswork.features.tasks.access import LABEL_IDS, WATCHER_IDS, task_key
-from glasswork.features.tasks.events import TaskCreated
-from glasswork.features.tasks.models import Task
-from glasswork.features.webhooks.models import Webhook
-from glasswork.features.workspaces.models import Membership, Workspace
+from glasswork.core.paging import AnySelect
+from glasswork.features.accounts.models import User
+from glasswork.features.comments.access import COMMENTS
+from glasswork.features.comments.models import Comment
+from glasswork.features.projects.access import access as project_access
+from glasswork.features.projects.access import access_to
+from glasswork.features.projects.models import Label, Project
+from glasswork.features.tasks.access import LISTED
+from glasswork.features.tasks.models import Task, TaskLabel
+from glasswork.features.workspaces.access import access, role_in
+from glasswork.features.workspaces.models import Membership
 
-BATCH = 100
+BATCH: Final = 200
+"""Texts may be long: so many tasks are a few megabytes at most."""
+_FIRST: Final = UUID(int=0)
 
-_USER_ID: ColumnElement[Any] = bindparam("user_id", type_=Uuid())
-_EMAIL: ColumnElement[Any] = bindparam("email", type_=Text())
-_WORKSPACE_ID: ColumnElement[Any] = bindparam("in_workspace", type_=Uuid())
-
-_IS_INSIDE = and_(Membership.removed_at.is_(None), Workspace.deleted_at.is_(None))
-_WORKSPACES = (
-    select(Membership.workspace_id, _IS_INSIDE.label("is_inside"))
-    .join(Workspace, Workspace.id == Membership.workspace_id)
-    .where(Membership.user_id == _USER_ID)
-    .order_by(Membership.workspace_id)
-)
-_IS_ABOUT_ME = or_(
-    InstallationEvent.subject_id == _USER_ID,
-    func.coalesce(InstallationEvent.after, InstallationEvent.before)["user_id"].astext
-    == cast(_USER_ID, String),
+_LABELS = type_coerce(
+    func.array(
+        select(Label.name)
+        .join(TaskLabel, (TaskLabel.workspace_id == Label.workspace_id) & (TaskLabel.label_id == Label.id))
+        .where(TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id)
+        .order_by(func.lower(Label.name), Label.id)
+        .scalar_subquery()
+    ),
+    ARRAY(Text()),
 )
 
-_reactions = (
-    select(
-        CommentReaction.workspace_id,
-        CommentReaction.comment_id,
-        func.array_agg(CommentReaction.reaction, type_=ARRAY(Text())).label("reactions"),
-    )
-    .where(CommentReaction.user_id == _USER_ID)
-    .group_by(CommentReaction.workspace_id, CommentReaction.comment_id)
-    .subquery("reactions")
-)
 
-_STATEMENTS: Mapping[str, tuple[AnySelect, Any]] = {
-    # with the column by which the next batch is found
-    "sessions": (
-        select(
-            UserSession.id,
-            UserSession.user_agent.label("device"),
-            UserSession.created_at,
-            UserSession.rotated_at.label("last_used_at"),
-            UserSession.revoked_at.label("ended_at"),
-        ).where(UserSession.user_id == _USER_ID),
-        UserSession.id,
-    ),
-    "api_tokens": (
-        select(
-            ApiToken.id,
-            ApiToken.name,
-            ApiToken.scopes,
-            ApiToken.workspace_id,
-            ApiToken.created_at,
-            ApiToken.expires_at,
-            ApiToken.last_used_at,
-            ApiToken.revoked_at,
-        ).where(ApiToken.user_id == _USER_ID),
-        ApiToken.id,
-    ),
-    "one_time_tokens": (
-        select(
-            OneTimeToken.purpose, OneTimeToken.address, OneTimeToken.expires_at, OneTimeToken.used_at
-        ).where(OneTimeToken.user_id == _USER_ID),
-        OneTimeToken.token_hash,
-    ),
-    "second_factors": (
-        select(TotpSecret.confirmed_at).where(TotpSecret.user_id == _USER_ID),
-        TotpSecret.user_id,
-    ),
-    "identities": (
-        select(
-            Identity.id,
-            Identity.provider,
-            Identity.subject,
-            Identity.email,
-            Identity.created_at,
-            Identity.last_used_at,
-        ).where(Identity.user_id == _USER_ID),
-        Identity.id,
-    ),
-    "memberships": (
-        select(
-            Membership.workspace_id,
-            case((_IS_INSIDE, Workspace.name), else_=null()).label("workspace_name"),
-            Membership.role,
-            Membership.created_at.label("joined_at"),
-            Membership.removed_at.label("left_at"),
-        )
-        .join(Workspace, Workspace.id == Membership.workspace_id)
-        .where(Membership.user_id == _USER_ID),
-        Membership.workspace_id,
-    ),
-    "invitations": (
-        select(
-            Invitation.id,
-            Invitation.workspace_id,
-            Invitation.email,
-            Invitation.role,
-            Invitation.created_at,
-            Invitation.expires_at,
-            Invitation.accepted_at,
-            Invitation.withdrawn_at,
-        ).where(func.lower(Invitation.email) == func.lower(_EMAIL)),
-        Invitation.id,
-    ),
-    "tasks": (
-        select(
-            *(each for each in Task.__table__.columns if each.name not in {"number", "status_id", "search"}),
-            task_key(Project.key).label("key"),
-            Status.key.label("status"),
-            LABEL_IDS.label("label_ids"),
-            WATCHER_IDS.label("watcher_ids"),
-        )
-        .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
-        .join(Status, and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id))
+def _username(user_id: Any) -> ColumnElement[str | None]:
+    return (
+        select(User.username)
+        .join(Membership, Membership.user_id == User.id)
         .where(
-            Task.workspace_id == _WORKSPACE_ID, or_(Task.created_by == _USER_ID, Task.assignee_id == _USER_ID)
-        ),
-        Task.id,
-    ),
-    "tasks_elsewhere": (
-        select(
-            WorkspaceEvent.workspace_id,
-            WorkspaceEvent.at.label("created_at"),
-            WorkspaceEvent.after.label("task"),
-        ).where(
-            WorkspaceEvent.workspace_id == _WORKSPACE_ID,
-            WorkspaceEvent.actor_id == _USER_ID,
-            WorkspaceEvent.type == TaskCreated.type,
-            WorkspaceEvent.after.is_not(None),
-        ),
-        WorkspaceEvent.seq,
-    ),
-    "comments": (
-        select(
-            Comment.id,
-            Comment.workspace_id,
-            Comment.task_id,
-            Comment.reply_to_id,
-            Comment.body,
-            Comment.external,
-            Comment.created_at,
-            Comment.edited_at,
-            Comment.deleted_at,
-        ).where(Comment.author_id == _USER_ID, Comment.body.is_not(None)),
-        Comment.id,
-    ),
-    "reactions": (select(_reactions), _reactions.c.comment_id),
-    "attachments": (
-        select(
-            Attachment.id,
-            Attachment.workspace_id,
-            Attachment.task_id,
-            Attachment.name,
-            Attachment.size,
-            Attachment.sha256,
-            Attachment.media_type,
-            Attachment.created_at,
-        ).where(Attachment.created_by == _USER_ID),
-        Attachment.id,
-    ),
-    "links": (
-        select(
-            TaskLink.id,
-            TaskLink.workspace_id,
-            TaskLink.task_id,
-            TaskLink.kind,
-            TaskLink.url,
-            TaskLink.title,
-            TaskLink.created_at,
-        ).where(TaskLink.created_by == _USER_ID),
-        TaskLink.id,
-    ),
-    "hooks": (
-        select(
-            Hook.id,
-            Hook.workspace_id,
-            Hook.project_id,
-            Hook.kind,
-            Hook.name,
-            Hook.mapping,
-            Hook.created_at,
-        ).where(Hook.created_by == _USER_ID),
-        Hook.id,
-    ),
-    "webhooks": (
-        select(
-            Webhook.id,
-            Webhook.workspace_id,
-            Webhook.project_id,
-            Webhook.description,
-            Webhook.created_at,
-        ).where(Webhook.created_by == _USER_ID),
-        Webhook.id,
-    ),
-    "notifications": (
-        select(
-            Notification.workspace_id,
-            Notification.kind,
-            Notification.task_id,
-            Notification.comment_id,
-            Notification.created_at,
-            Notification.read_at,
-            Notification.mailed_at,
-        ).where(Notification.user_id == _USER_ID),
-        Notification.id,
-    ),
-    "notification_preferences": (
-        select(
-            Preference.kind,
-            Preference.project_id,
-            Preference.in_app,
-            Preference.mail,
-        ).where(Preference.user_id == _USER_ID),
-        Preference.id,
-    ),
-    "events": (
-        select(
-            InstallationEvent.id,
-            InstallationEvent.at,
-            InstallationEvent.type,
-            InstallationEvent.subject_id,
-            InstallationEvent.actor_id,
-            InstallationEvent.session_id,
-            InstallationEvent.api_token_id,
-            InstallationEvent.request_id,
-            # What I did to others may name them.
-            case((_IS_ABOUT_ME, InstallationEvent.before), else_=null()).label("before"),
-            case((_IS_ABOUT_ME, InstallationEvent.after), else_=null()).label("after"),
-        ).where(or_(InstallationEvent.actor_id == _USER_ID, InstallationEvent.subject_id == _USER_ID)),
-        InstallationEvent.id,
-    ),
-    "mails": (
-        select(KeptMail.subject, KeptMail.kept_at).where(
-            func.lower(KeptMail.recipient) == func.lower(_EMAIL)
-        ),
-        KeptMail.job_id,
-    ),
+            Membership.workspace_id == Task.workspace_id,
+            Membership.user_id == user_id,
+            Membership.removed_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+
+
+_TASKS = (
+    LISTED.add_columns(
+        Task.number,
+        Project.key.label("project_key"),
+        _LABELS.label("labels"),
+        _username(Task.assignee_id).label("assignee"),
+        _username(Task.created_by).label("creator"),
+    )
+    .where(Task.workspace_id == bindparam("workspace_id"))
+    .limit(BATCH)
+)
+# By what an index has in order. The number is that of the project: only within it a task keeps its place.
+_OF_PROJECT = _TASKS.where(
+    select(project_access.c.role).where(project_access.c.project_id == bindparam("project_id")).exists(),
+    Task.project_id == bindparam("project_id"),
+    Task.number > bindparam("after"),
+).order_by(Task.number)
+_OF_WORKSPACE = _TASKS.where(
+    select(access.c.role).where(access.c.workspace_id == bindparam("workspace_id")).exists(),
+    Task.id > bindparam("after"),
+).order_by(Task.id)
+_COMMENTS = (
+    COMMENTS.where(
+        Comment.task_id.in_(bindparam("task_ids", expanding=True)),
+        tuple_(Comment.task_id, Comment.id) > tuple_(bindparam("after_task"), bindparam("after")),
+    )
+    .order_by(Comment.task_id, Comment.id)
+    .limit(BATCH)
+)
+_ARCHIVED: Final[dict[str, ColumnElement[bool]]] = {
+    "false": Task.archived_at.is_(None),
+    "true": Task.archived_at.is_not(None),
+    "all": true(),
 }
-_IN_WORKSPACES = {"tasks": True, "tasks_elsewhere": False}
-"""In those where the person is a member, or in the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    workspace_id: UUID
+    project_id: UUID | None
+    """None: all projects."""
 
 
 class ExportRepository:
     """Each batch is a statement for itself: a slow reader holds neither a connection nor a snapshot."""
 
-    def __init__(self, database: Database, user_id: UUID, email: str) -> None:
+    def __init__(self, database: Database, actor: Actor, place: Place) -> None:
         self._database = database
-        self._binds: dict[str, Any] = {"user_id": user_id, "email": email}
+        self._actor = actor
+        self._place = place
 
-    async def now(self) -> datetime:
+    async def tasks(self, archived: str) -> AsyncIterator[Sequence[AnyRow]]:
+        """Yield at most `BATCH` at a time."""
+        place = {"workspace_id": self._place.workspace_id, "project_id": self._place.project_id}
+        of_project = self._place.project_id is not None
+        statement = (_OF_PROJECT if of_project else _OF_WORKSPACE).where(_ARCHIVED[archived])
+        after: int | UUID = 0 if of_project else _FIRST
+        while rows := await self._rows(statement, place | {"after": after}):
+            yield rows
+            after = rows[-1].number if of_project else rows[-1].id
+
+    async def comments(self, tasks: Sequence[AnyRow]) -> AsyncIterator[Sequence[AnyRow]]:
+        """Yield those about the tasks, at most `BATCH` at a time."""
+        binds = {"task_ids": [task.id for task in tasks], "after_task": _FIRST, "after": _FIRST}
+        while rows := await self._rows(_COMMENTS, binds):
+            yield rows
+            binds |= {"after_task": rows[-1].task_id, "after": rows[-1].id}
+
+    async def ensure_visible(self) -> None:
+        """Raise what an outsider is told: to who has lost access meanwhile the rest looks like none."""
         async with self._database.reading() as session:
-            return (await session.execute(select(func.now()))).scalar_one()
+            if self._place.project_id is None:
+                await role_in(session, self._actor, self._place.workspace_id)
+            else:
+                await access_to(session, self._actor, self._place.project_id)
 
-    async def batches(self, name: str) -> AsyncIterator[Sequence[AnyRow]]:
-        """Yield at most `BATCH` rows at a time."""
-        if name not in _IN_WORKSPACES:
-            async for rows in self._pages(name, self._binds):
-                yield rows
-            return
+    async def _rows(self, statement: AnySelect, binds: dict[str, Any]) -> Sequence[AnyRow]:
         async with self._database.reading() as session:
-            workspaces = (await session.execute(_WORKSPACES, self._binds)).all()
-        for workspace_id in (
-            each.workspace_id for each in workspaces if each.is_inside is _IN_WORKSPACES[name]
-        ):
-            async for rows in self._pages(name, self._binds | {"in_workspace": workspace_id}):
-                yield rows
-
-    async def _pages(self, name: str, binds: dict[str, Any]) -> AsyncIterator[Sequence[AnyRow]]:
-        statement, key = _STATEMENTS[name]
-        keys = {"key": SortKey.of(key, key.type.python_type)}
-        query: PageQuery | None = PageQuery(limit=BATCH, sort="key", cursor=None, total=False)
-        while query is not None:
-            async with self._database.reading() as session:
-                page = await fetch_page(session, statement, query, keys, key, binds)
-            yield page.items
-            cursor = page.next_cursor
-            query = query.model_copy(update={"cursor": cursor}) if cursor else None
+            return (await session.execute(statement, self._actor.binds | binds)).all()

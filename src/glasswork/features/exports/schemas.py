@@ -1,220 +1,112 @@
-from datetime import datetime
-from typing import Annotated, Any
+import csv
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from io import StringIO
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from glasswork.core.actor import Scope
-from glasswork.core.schemas import (
-    ApiTokenId,
-    AttachmentId,
-    CommentId,
-    HookId,
-    IdentityId,
-    InvitationId,
-    LinkId,
-    Output,
-    ProjectId,
-    Reference,
-    SessionId,
-    TaskId,
-    UserId,
-    WebhookId,
-    WorkspaceId,
-)
-from glasswork.features.accounts.schemas import UserRead
-from glasswork.features.comments.models import Reaction
-from glasswork.features.comments.schemas import ExternalComment
-from glasswork.features.credentials.models import Purpose
-from glasswork.features.hooks.models import HookKind
-from glasswork.features.hooks.schemas import TaskMapping
-from glasswork.features.links.models import LinkKind
-from glasswork.features.notifications.models import Kind
-from glasswork.features.notifications.schemas import PreferenceRead
+from glasswork.core.schemas import Output, ProjectId, Reference, WorkspaceId
+from glasswork.features.comments.schemas import CommentStored
 from glasswork.features.tasks.schemas import TaskRead
-from glasswork.features.workspaces.models import Role
 
 
-class SessionExport(Output):
-    id: SessionId
-    device: str | None
-    created_at: datetime
-    last_used_at: datetime
-    ended_at: datetime | None
+class Format(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
 
 
-class ApiTokenExport(Output):
-    id: ApiTokenId
+MEDIA_TYPES: Final = {
+    Format.CSV: "text/csv; charset=utf-8; header=present",
+    Format.JSONL: "application/jsonl",
+}
+
+
+class ExportQuery(BaseModel):
+    format: Format = Format.CSV
+    archived: Literal["false", "true", "all"] = Field(
+        "all", description="Whether they are in it too, or alone."
+    )
+
+
+class ExportStored(Output):
+    """As events have it: who took what, and not what was in it."""
+
+    id: Annotated[UUID, Reference("export")]
+    workspace_id: WorkspaceId
+    project_id: ProjectId | None
+    format: Format
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file that is written while it is read."""
+
     name: str
-    scopes: list[Scope]
-    workspace_id: WorkspaceId | None
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-class OneTimeTokenExport(Output):
-    purpose: Purpose
-    address: str | None
-    expires_at: datetime
-    used_at: datetime | None
-
-
-class SecondFactorExport(Output):
-    confirmed_at: datetime | None = Field(description="Null while it is not on.")
-
-
-class IdentityExport(Output):
-    """Whom a provider knows, and who logs in with that here."""
-
-    id: IdentityId
-    provider: str
-    subject: str
-    email: str | None
-    created_at: datetime
-    last_used_at: datetime
-
-
-class MembershipExport(Output):
-    workspace_id: WorkspaceId
-    workspace_name: str | None = Field(description="Null where I am no longer a member.")
-    role: Role
-    joined_at: datetime
-    left_at: datetime | None
-
-
-class InvitationExport(Output):
-    id: InvitationId
-    workspace_id: WorkspaceId
-    email: str
-    role: Role
-    created_at: datetime
-    expires_at: datetime
-    accepted_at: datetime | None
-    withdrawn_at: datetime | None
-
-
-class TaskExport(TaskRead):
-    deleted_at: datetime | None
-
-
-class TaskElsewhereExport(Output):
-    workspace_id: WorkspaceId
-    created_at: datetime
-    task: dict[str, Any] = Field(description="As I made it; what others made of it is theirs.")
-
-
-class CommentExport(Output):
-    id: CommentId
-    workspace_id: WorkspaceId
-    task_id: TaskId
-    reply_to_id: CommentId | None
-    body: str
-    external: ExternalComment | None
-    created_at: datetime
-    edited_at: datetime | None
-    deleted_at: datetime | None
-
-
-class ReactionsExport(Output):
-    workspace_id: WorkspaceId
-    comment_id: CommentId
-    reactions: list[Reaction]
-
-
-class AttachmentExport(Output):
-    """The file itself is downloaded like any other."""
-
-    id: AttachmentId
-    workspace_id: WorkspaceId
-    task_id: TaskId
-    name: str
-    size: int
-    sha256: str
     media_type: str
-    created_at: datetime
+    parts: AsyncIterator[bytes]
 
 
-class LinkExport(Output):
-    id: LinkId
-    workspace_id: WorkspaceId
-    task_id: TaskId
-    kind: LinkKind
-    url: str
-    title: str | None
-    created_at: datetime
+class TaskLine(TaskRead):
+    """A task as the API shows it, and in words what it says by ids."""
+
+    project_key: str
+    labels: list[str]
+    assignee: str | None = Field(description="The username, while they are a member.")
+    creator: str | None = Field(description="Likewise.")
 
 
-class HookExport(Output):
-    id: HookId
-    workspace_id: WorkspaceId
-    project_id: ProjectId | None
-    kind: HookKind
-    name: str
-    mapping: TaskMapping | None
-    created_at: datetime
+class TaskRecord(TaskLine):
+    type: Literal["task"] = "task"
 
 
-class WebhookExport(Output):
-    """Without its URL, which may hold a secret of the workspace."""
-
-    id: WebhookId
-    workspace_id: WorkspaceId
-    project_id: ProjectId | None
-    description: str
-    created_at: datetime
+class CommentRecord(CommentStored):
+    type: Literal["comment"] = "comment"
 
 
-class NotificationExport(Output):
-    workspace_id: WorkspaceId
-    kind: Kind
-    task_id: TaskId | None
-    comment_id: CommentId | None
-    created_at: datetime
-    read_at: datetime | None
-    mailed_at: datetime | None
+class EndRecord(Output):
+    """The last line: without it the export is not whole."""
+
+    type: Literal["end"] = "end"
+    tasks: int
+    comments: int
 
 
-class EventExport(Output):
-    id: Annotated[UUID, Reference("event")]
-    at: datetime
-    type: str
-    subject_id: Annotated[UUID, Reference("subject")]
-    actor_id: UserId | None
-    session_id: SessionId | None
-    api_token_id: ApiTokenId | None
-    request_id: str
-    before: dict[str, Any] | None = Field(description="Only of what is about me.")
-    after: dict[str, Any] | None = Field(description="Only of what is about me.")
+HEADER: Final = list(TaskLine.model_fields)
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
-class MailExport(Output):
-    subject: str
-    kept_at: datetime
+def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Write them as RFC 4180 has it."""
+    lines = StringIO(newline="")
+    csv.writer(lines).writerows(rows)
+    return lines.getvalue().encode()
 
 
-class AccountExport(Output):
-    """All that is kept about a person, but secrets and what names others."""
+def cells(line: TaskLine) -> list[Any]:
+    return [_cell(value) for value in line.model_dump(mode="json").values()]
 
-    exported_at: datetime
-    profile: UserRead
-    sessions: list[SessionExport]
-    api_tokens: list[ApiTokenExport]
-    one_time_tokens: list[OneTimeTokenExport] = Field(description="What was mailed to me, until it expires.")
-    second_factors: list[SecondFactorExport]
-    identities: list[IdentityExport]
-    memberships: list[MembershipExport]
-    invitations: list[InvitationExport] = Field(description="To my address.")
-    tasks: list[TaskExport] = Field(description="Made by me or assigned to me, where I am a member.")
-    tasks_elsewhere: list[TaskElsewhereExport] = Field(description="Made by me where I no longer am.")
-    comments: list[CommentExport] = Field(description="Made by me, wherever.")
-    reactions: list[ReactionsExport] = Field(description="Mine to the comments of all.")
-    attachments: list[AttachmentExport] = Field(description="Files that I gave to tasks, wherever.")
-    links: list[LinkExport] = Field(description="That I gave to tasks, or a hook of mine, wherever.")
-    hooks: list[HookExport] = Field(description="Made by me, wherever.")
-    webhooks: list[WebhookExport] = Field(description="Made by me, wherever.")
-    notifications: list[NotificationExport]
-    notification_preferences: list[PreferenceRead]
-    events: list[EventExport] = Field(description="Of my account, and what I did to the installation.")
-    mails: list[MailExport] = Field(description="To my address, where there is no mail server.")
+
+def json_lines(records: Iterable[BaseModel]) -> bytes:
+    """In ASCII: there are readers who would end a line at other characters than the line feed."""
+    return b"".join(record.model_dump_json(ensure_ascii=True).encode() + b"\n" for record in records)
+
+
+def _cell(value: Any) -> Any:
+    match value:
+        case str():
+            return _guarded(value)
+        case list():
+            return _guarded(", ".join(value))
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return value
+
+
+def _guarded(text: str) -> str:
+    """Keep spreadsheets from calculating it. An apostrophe gets one more, so that one can be taken off."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-from glasswork.core.errors import NotFoundError
+from glasswork.core.errors import ConflictError, NotFoundError
 
 
 class ProjectDeletedError(NotFoundError):
@@ -6,3 +6,10 @@ class ProjectDeletedError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__("The project was deleted for good while the import was under way.")
+
+
+class AbandonedError(ConflictError):
+    code = "IMPORT_ABANDONED"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong each time that it was tried; it is told in the log.")

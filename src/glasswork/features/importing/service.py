@@ -65,9 +65,12 @@ class Importer:
         except ServiceUnavailableError:
             raise
         except AppError as refusal:
-            reason = refusal
-            await self._change(import_id, lambda progress, import_: progress.fail(None, import_, reason))
+            await self.give_up(import_id, refusal)
             return False
+
+    async def give_up(self, import_id: UUID, refusal: AppError) -> None:
+        """It can be started again."""
+        await self._change(import_id, lambda progress, import_: progress.fail(None, import_, refusal))
 
     async def _change(
         self, import_id: UUID, change: Callable[[ProgressService, Import], Awaitable[None]]

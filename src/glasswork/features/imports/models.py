@@ -43,7 +43,7 @@ class ImportStatus(StrEnum):
 
     @property
     def is_under_way(self) -> bool:
-        return self in {ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.STORING}
+        return self in UNDER_WAY
 
     @property
     def is_at_rest(self) -> bool:
@@ -52,6 +52,9 @@ class ImportStatus(StrEnum):
     @property
     def is_startable(self) -> bool:
         return self in {ImportStatus.CHECKED, ImportStatus.FAILED}
+
+
+UNDER_WAY: Final = {ImportStatus.QUEUED, ImportStatus.CHECKING, ImportStatus.STORING}
 
 
 class Import(TenantEntity):

@@ -21,7 +21,9 @@ from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
+from glasswork.features.calendars.events import CalendarFeedCreated, CalendarFeedDeleted
 from glasswork.features.invitations.models import Invitation
+from glasswork.features.reports.models import Report, ReportStatus
 from glasswork.features.workspaces.models import Membership, Role, Workspace
 
 
@@ -89,7 +91,7 @@ class PersonalDataRepository:
         return (await self._session.execute(statement.order_by(Invitation.id).with_for_update())).all()
 
     async def blank_events(self, user_id: UUID, invitations: Collection[tuple[UUID, UUID]]) -> None:
-        """Events keep their place, and lose what they held of the user and of invitations."""
+        """Events keep their place, and lose what they held of the user, their feeds and of invitations."""
         event = InstallationEvent
         is_of_mine = func.coalesce(event.after, event.before)["user_id"].astext == str(user_id)
         # What an admin has looked at names nobody, and is to be known.
@@ -104,8 +106,24 @@ class PersonalDataRepository:
         for found in (
             and_(WorkspaceEvent.workspace_id.in_(joined), WorkspaceEvent.subject_id == user_id),
             place.in_(invitations),
+            and_(
+                WorkspaceEvent.workspace_id.in_(joined),
+                WorkspaceEvent.actor_id == user_id,
+                WorkspaceEvent.type.in_([CalendarFeedCreated.type, CalendarFeedDeleted.type]),
+            ),
         ):
             await self._session.execute(update(WorkspaceEvent).where(found).values(blank))
+
+    async def take_reports(self, user_id: UUID) -> Sequence[Report]:
+        """Delete those that name the user, or are about to; return them."""
+        joined = select(Membership.workspace_id).where(Membership.user_id == user_id)
+        names_them = Report.numbers.contains({"workload": [{"user_id": str(user_id)}]})
+        statement = (
+            delete(Report)
+            .where(Report.workspace_id.in_(joined), or_(Report.status == ReportStatus.RUNNING, names_them))
+            .returning(Report)
+        )
+        return (await self._session.scalars(statement)).all()
 
     async def forget(self, user_id: UUID, addresses: Collection[str]) -> None:
         """Sessions, tokens, mail: what would go with the user's row goes, although the row stays."""

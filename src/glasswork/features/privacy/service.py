@@ -13,6 +13,7 @@ from glasswork.features.accounts.service import UserLookup
 from glasswork.features.credentials.service import require_password
 from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.members.events import MemberDeleted
+from glasswork.features.reports.events import ReportDeleted
 from glasswork.features.workspaces.events import WorkspaceDeleted
 from glasswork.features.workspaces.models import Workspace
 from glasswork.features.workspaces.schemas import MemberRead
@@ -56,6 +57,8 @@ class DeletionService:
             if is_pending:
                 self._outbox.record(actor, InvitationDeleted.of(invitation))
                 invitation.change({"withdrawn_at": func.now()})
+        for report in await self._data.take_reports(user.id):
+            self._outbox.record(actor, ReportDeleted.of(report))
         await self._data.blank_events(user.id, [(each.workspace_id, each.id) for each, _ in invitations])
         await self._data.forget(user.id, addresses)
         self._outbox.record(actor, UserDeleted(workspace_id=None, subject_id=user.id))

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    and_,
     column,
     delete,
     func,
@@ -24,13 +25,16 @@ from glasswork.core.guessing import FORGOTTEN_AFTER, KNOWN_FOR, GuessCount
 from glasswork.core.jobs import SCHEMA, DoneJob
 from glasswork.core.mail import KeptMail
 from glasswork.features.announcements.models import Announcement, AnnouncementLetter
+from glasswork.features.archives.models import Archive
 from glasswork.features.attachments.events import AttachmentDeleted
 from glasswork.features.attachments.models import Attachment
+from glasswork.features.calendars.events import CalendarFeedDeleted
 from glasswork.features.comments.models import Comment, CommentReaction
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.deliveries.models import Delivery, DeliveryStatus
 from glasswork.features.hooks.models import Hook
 from glasswork.features.idempotency.models import KEPT_FOR, IdempotencyKey
+from glasswork.features.imports.models import UNDER_WAY, Import, ImportFault
 from glasswork.features.invitations.events import InvitationDeleted
 from glasswork.features.links.events import LinkDeleted
 from glasswork.features.links.models import TaskLink
@@ -38,6 +42,9 @@ from glasswork.features.notifications.models import TOLD_FOR, Notification
 from glasswork.features.projects.events import LabelDeleted
 from glasswork.features.projects.models import Project
 from glasswork.features.receiving.models import ReceivedMessage
+from glasswork.features.reports.events import ReportDeleted
+from glasswork.features.reports.models import KEPT_FOR as REPORTS_KEPT_FOR
+from glasswork.features.reports.models import Report
 from glasswork.features.tasks.models import Task
 from glasswork.features.webhooks.models import Webhook
 from glasswork.features.workflow.events import StatusDeleted
@@ -45,7 +52,7 @@ from glasswork.features.workspaces.models import Workspace
 
 AT_ONCE = (
     *(LabelDeleted.type, StatusDeleted.type, InvitationDeleted.type, AttachmentDeleted.type),
-    LinkDeleted.type,
+    *(LinkDeleted.type, CalendarFeedDeleted.type, ReportDeleted.type),
 )
 _log = table("pgqueuer_log", column("id", BigInteger), column("created", DateTime), schema=SCHEMA)
 
@@ -176,6 +183,12 @@ class PurgeRepository:
         gone = delete(ReceivedMessage).where(tuple_(*key).in_(old.limit(self._batch)))
         return len((await self._session.execute(gone.returning(ReceivedMessage.id))).all())
 
+    async def purge_reports(self) -> int:
+        """With their charts; whoever wants to keep one has downloaded it."""
+        old = select(Report.workspace_id, Report.id).where(Report.created_at < func.now() - REPORTS_KEPT_FOR)
+        rows = await self._session.execute(old.limit(self._batch))
+        return await self._purge(Report, [(row[0], row[1]) for row in rows])
+
     async def purge_keys(self) -> int:
         """They are of no use any more, not even those that were never sent again."""
         key = (IdempotencyKey.user_id, IdempotencyKey.operation, IdempotencyKey.key)
@@ -186,6 +199,13 @@ class PurgeRepository:
             .with_for_update(skip_locked=True)
         )
         gone = delete(IdempotencyKey).where(tuple_(*key).in_(old)).returning(IdempotencyKey.key)
+        return len((await self._session.execute(gone)).all())
+
+    async def purge_archives(self) -> int:
+        """Also those that were never finished; the bytes go when nothing refers to them."""
+        key = (Archive.workspace_id, Archive.id)
+        old = select(*key).where(Archive.expires_at < func.now()).limit(self._batch)
+        gone = delete(Archive).where(tuple_(*key).in_(old)).returning(Archive.id)
         return len((await self._session.execute(gone)).all())
 
     async def purge_deliveries(self) -> int:
@@ -202,20 +222,30 @@ class PurgeRepository:
 
     async def purge_webhooks(self) -> int:
         """With what was sent to them."""
-        return await self._purge_with(Webhook, Delivery, Delivery.webhook_id)
+        return await self._purge_with(
+            Webhook, self._is_old(Webhook.deleted_at), Delivery, Delivery.webhook_id
+        )
 
     async def purge_hooks(self) -> int:
         """With what they have taken."""
-        return await self._purge_with(Hook, ReceivedMessage, ReceivedMessage.hook_id)
+        is_old = self._is_old(Hook.deleted_at)
+        return await self._purge_with(Hook, is_old, ReceivedMessage, ReceivedMessage.hook_id)
 
-    async def _purge_with(self, table: Any, part: Any, owner_id: Any) -> int:
+    async def purge_imports(self) -> int:
+        """Those that have ended, or wait in vain for a file; what they have made stays."""
+        is_old = and_(self._is_old(Import.updated_at), Import.status.not_in(UNDER_WAY))
+        return await self._purge_with(Import, is_old, ImportFault, ImportFault.import_id)
+
+    async def _purge_with(self, table: Any, is_old: ColumnElement[bool], part: Any, owner_id: Any) -> int:
         """Delete the parts first, a batch at a time, so that no cascade is a large one."""
-        old = select(table.workspace_id, table.id).where(self._is_old(table.deleted_at)).limit(self._batch)
+        old = select(table.workspace_id, table.id).where(is_old).limit(self._batch)
         gone = [(row[0], row[1]) for row in await self._session.execute(old)]
         its = tuple_(part.workspace_id, owner_id).in_(gone)
-        some = select(part.workspace_id, part.id).where(its).limit(self._batch)
-        key = tuple_(part.workspace_id, part.id)
-        left = await self._session.execute(delete(part).where(key.in_(some)).returning(part.id))
+        key = part.__table__.primary_key.columns
+        some = select(*key).where(its).limit(self._batch)
+        left = await self._session.execute(
+            delete(part).where(tuple_(*key).in_(some)).returning(part.workspace_id)
+        )
         if len(left.all()) == self._batch:
             return self._batch
         return await self._purge(table, gone)

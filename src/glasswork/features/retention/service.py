@@ -23,6 +23,8 @@ class PurgeService:
             PurgeRepository.purge_deliveries,
             PurgeRepository.purge_webhooks,
             PurgeRepository.purge_hooks,
+            PurgeRepository.purge_imports,
+            PurgeRepository.purge_reports,
             PurgeRepository.purge_projects,
             PurgeRepository.purge_workspaces,
             PurgeRepository.purge_remains,
@@ -32,6 +34,7 @@ class PurgeService:
             PurgeRepository.purge_guesses,
             PurgeRepository.purge_messages,
             PurgeRepository.purge_keys,
+            PurgeRepository.purge_archives,
         ):
             while await self._step(step) == BATCH:
                 pass

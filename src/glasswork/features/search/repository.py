@@ -33,7 +33,7 @@ from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watc
 from glasswork.features.workspaces.access import access as workspace_access
 
 from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_between, websearch
-from .schemas import RANKED, SearchQuery, TaskQuery
+from .schemas import RANKED, Archived, Due, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
 """Around a word that was found; they are taken out of the text itself."""
@@ -185,9 +185,9 @@ def _linked(
 
 
 def _archived(query: TaskQuery) -> Iterator[ColumnElement[bool]]:
-    if query.archived == "true":
+    if query.archived is Archived.TRUE:
         yield Task.archived_at.is_not(None)
-    elif query.archived == "false" and not _asks_for_archived(query):
+    elif query.archived is Archived.FALSE and not _asks_for_archived(query):
         yield Task.archived_at.is_(None)
 
 
@@ -202,14 +202,14 @@ def _asks_for_archived(query: TaskQuery) -> bool:
     return said and "archived" not in query.model_fields_set
 
 
-def _due(days: str, zone: str) -> ColumnElement[bool]:
+def _due(days: Due, zone: str) -> ColumnElement[bool]:
     match days:
-        case "none":
+        case Due.NONE:
             return Task.due_at.is_(None)
-        case "overdue":
+        case Due.OVERDUE:
             return IS_OVERDUE
         case _:
-            moments = Moments.of(Period(days), zone)
+            moments = Moments.of(Period(days.value), zone)
             return is_between("due", moments.first, moments.end)
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -7,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.query_language import FilterSyntaxError, Reader, Term, parse
 from glasswork.core.query_values import choice, days, key, minutes, name, rank
-from glasswork.core.schemas import LabelId, Output, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId
+from glasswork.core.schemas import LabelId, Output, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId, Who
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import TaskRead
@@ -62,6 +63,21 @@ All terms must hold, `-` turns one round, a comma means any of; in quotes nothin
 A name that nothing has matches nothing. Other words must stand in title or description."""
 
 
+class Archived(StrEnum):
+    FALSE = "false"
+    TRUE = "true"
+    ALL = "all"
+
+
+class Due(StrEnum):
+    TODAY = "today"
+    TOMORROW = "tomorrow"
+    OVERDUE = "overdue"
+    THIS_WEEK = "this_week"
+    NEXT_WEEK = "next_week"
+    NONE = "none"
+
+
 def _check(fields: Mapping[str, Reader]) -> AfterValidator:
     def check(text: str) -> str:
         try:
@@ -82,15 +98,13 @@ class TaskQuery(PageQuery):
     status: list[StatusKey] = Field([], max_length=50)
     category: list[Category] = Field([], max_length=50, description="What the status means.")
     priority: list[Priority] = Field([], max_length=50)
-    assignee_id: list[UserId | Literal["me", "null"]] = Field([], max_length=50)
+    assignee_id: list[UserId | Who] = Field([], max_length=50)
     created_by: list[UserId | Literal["me"]] = Field([], max_length=50)
-    watcher_id: list[UserId | Literal["me", "null"]] = Field([], max_length=50)
+    watcher_id: list[UserId | Who] = Field([], max_length=50)
     label_id: list[LabelId | Literal["null"]] = Field([], max_length=50)
     parent_id: list[TaskId | Literal["null"]] = Field([], max_length=50)
-    archived: Literal["false", "true", "all"] = Field(
-        "false", description="Whether to show them too, or only."
-    )
-    due: list[Literal["today", "tomorrow", "overdue", "this_week", "next_week", "none"]] = Field(
+    archived: Archived = Field(Archived.FALSE, description="Whether to show them too, or only.")
+    due: list[Due] = Field(
         [],
         max_length=50,
         description="Days of `time_zone`, weeks from Monday; overdue is what is not done in time.",

@@ -9,7 +9,7 @@ from typing import Final
 
 from glasswork.core.csv_records import Record
 from glasswork.core.csv_records import read as read_records
-from glasswork.core.zip_files import MAGIC, MOST_BYTES, ZipFiles, ZipTooLargeError
+from glasswork.core.foreign_zips import MAGIC, MOST_BYTES, ForeignZip, ZipTooLargeError
 from glasswork.features.intake.policy import TASK_NOT_THERE
 from glasswork.features.intake.schemas import (
     INVALID,
@@ -155,7 +155,7 @@ class TodoistExport:
                     break
         if len(content) > MOST_BYTES:
             raise ZipTooLargeError
-        zipped = ZipFiles(bytes(content))
+        zipped = ForeignZip(bytes(content))
         names = zipped.names(".csv")
         if not names:
             raise NoTodoistError

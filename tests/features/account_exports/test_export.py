@@ -2,24 +2,29 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from glasswork.core.db import Database
+from glasswork.features.account_exports.repository import BATCH
+from glasswork.features.account_exports.schemas import AccountExport
+from glasswork.features.account_exports.service import ExportService
 from glasswork.features.accounts.models import SystemRole
+from glasswork.features.archives.models import Archive
 from glasswork.features.credentials.events import AddressChangeRequested, PasswordForgot
-from glasswork.features.exports.repository import BATCH
-from glasswork.features.exports.schemas import AccountExport
-from glasswork.features.exports.service import ExportService
 from glasswork.features.identities.models import Identity
 from glasswork.features.notifying.jobs import NOTIFY
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, PASSWORD_HASH, Caller, Callers
 from tests.factories.files import make_attachment
+from tests.factories.imports import make_import
+from tests.factories.reports import make_report
 from tests.factories.tracker import (
     make_api_token,
+    make_calendar_feed,
     make_comment,
     make_hook,
     make_label,
@@ -92,8 +97,16 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_link(owner, gone, title="Bob's page")
     await make_hook(ada, workspace, name="Ada's hook")
     await make_hook(owner, workspace, name="Bob's hook")
+    await make_import(ada, workspace, format="github_archive")
+    await make_import(owner, workspace, project_key="OPS")
+    await make_calendar_feed(ada, workspace, name="Ada's feed")
+    await make_calendar_feed(owner, workspace, name="Bob's feed")
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
+    async with database.system_transaction() as session:
+        session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=ada.id))
+    await make_report(database, ada, project)
+    await make_report(database, owner, project)
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}
@@ -130,6 +143,8 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["name"] for each in document["attachments"]] == ["Ada's.pdf"]
     assert [each["title"] for each in document["links"]] == ["Ada's page"]
     assert [each["name"] for each in document["hooks"]] == ["Ada's hook"]
+    assert [each["format"] for each in document["imports"]] == ["github_archive"]
+    assert [each["name"] for each in document["calendar_feeds"]] == ["Ada's feed"]
     assert [each["description"] for each in document["webhooks"]] == ["Ada's webhook"]
     assert "key=" not in json.dumps(document["webhooks"])
     assert [each["kind"] for each in document["notifications"]] == ["assigned"]
@@ -158,13 +173,17 @@ async def test_no_secret_is_in_it(ada: Caller, database: Database) -> None:
     whole = json.dumps(await export(ada))
     async with database.reading() as session:
         hashes = await session.scalars(
-            text("SELECT token_hash FROM one_time_tokens UNION ALL SELECT token_hash FROM api_tokens")
+            text(
+                "SELECT token_hash FROM one_time_tokens UNION ALL SELECT token_hash FROM api_tokens"
+                " UNION ALL SELECT token_hash FROM calendar_feeds"
+            )
         )
         kept = await session.scalars(text("SELECT body FROM kept_mails"))
         secrets = [*hashes, *(body.split("\n\n")[2] for body in kept), PASSWORD_HASH]
-    assert len(secrets) == 6
+    assert len(secrets) == 8
     assert not [secret for secret in secrets if secret in whole]
     assert "gwk_" not in whole
+    assert "gwf_" not in whole
 
 
 async def test_nothing_of_anybody_else_is_in_it(ada: Caller, callers: Callers) -> None:

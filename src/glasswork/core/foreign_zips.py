@@ -1,4 +1,4 @@
-"""Files in a ZIP archive that is held in memory, as their bytes come."""
+"""Files in ZIP archives that others have packed, as their bytes come; an archive is held in memory."""
 
 from collections.abc import AsyncGenerator
 from io import BytesIO
@@ -16,8 +16,8 @@ MOST_UNPACKED: Final = 1 << 30
 CHUNK_BYTES: Final = 64 << 10
 
 
-class BrokenZipError(ValidationError):
-    code = "BROKEN_ZIP"
+class UnreadableZipError(ValidationError):
+    code = "UNREADABLE_ZIP"
 
     def __init__(self) -> None:
         super().__init__("The file is no ZIP archive that can be read, or not all of it is there.")
@@ -30,14 +30,14 @@ class ZipTooLargeError(PayloadTooLargeError):
         super().__init__(f"A ZIP archive has at most {MOST_BYTES:,} bytes, and {MOST_UNPACKED:,} unpacked.")
 
 
-class ZipFiles:
-    """Raises BrokenZipError and ZipTooLargeError; what a file says of its size bounds what is read of it."""
+class ForeignZip:
+    """Raises UnreadableZipError and ZipTooLargeError; no file has more bytes than it says."""
 
     def __init__(self, content: bytes) -> None:
         try:
             self._zip = ZipFile(BytesIO(content))
         except (BadZipFile, NotImplementedError, ValueError) as error:
-            raise BrokenZipError from error
+            raise UnreadableZipError from error
         if sum(each.file_size for each in self._zip.infolist()) > MOST_UNPACKED:
             raise ZipTooLargeError
 
@@ -56,4 +56,4 @@ class ZipFiles:
                     yield chunk
         except (BadZipFile, NotImplementedError, RuntimeError, EOFError, ZlibError) as error:
             # RuntimeError: it is encrypted.
-            raise BrokenZipError from error
+            raise UnreadableZipError from error

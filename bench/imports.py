@@ -1,0 +1,109 @@
+"""What the import of a large table costs: `uv run task bench-imports`.
+
+A server process takes the file, and a worker process carries the import out, on an embedded database. It
+fails when a row is lost or made twice, or when the progress stands still for long. Told are the rate, and
+the CPU and the memory of the worker.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx2
+from live import API, PASSWORD, PROGRAM, cpu_seconds, megabytes, serving
+
+LOOK_SECONDS = 0.5
+STANDSTILL_SECONDS = 30
+WARM_UP_ROWS = 500
+
+
+def table(rows: int) -> bytes:
+    lines = (
+        f'T{row},"Row {row} of the table","A line, with a comma,\nand another of row {row}",'
+        f"{('todo', 'in_progress', 'done')[row % 3]},{('none', 'low', 'high')[row % 3]},label {row % 20},"
+        f"2026-12-{row % 28 + 1:02},2025-01-{row % 28 + 1:02}T08:00:00Z\n"
+        for row in range(rows)
+    )
+    return b"id,title,description,status,priority,labels,due_at,created_at\n" + "".join(lines).encode()
+
+
+@contextmanager
+def working(home: Path) -> Iterator[int]:
+    """Yield a worker's process."""
+    command = [PROGRAM, "worker", "--data-dir", str(home)]
+    process = subprocess.Popen(command, env=os.environ | {"LOG_LEVEL": "error"})
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def sign_in(client: httpx2.Client) -> None:
+    account = {"email": "bench@example.com", "username": "bench", "name": "Bench"}
+    client.post("/auth/register", json=account | {"password": PASSWORD})
+    token = client.post("/auth/token", data={"username": "bench", "password": PASSWORD})
+    client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+
+
+def follow(client: httpx2.Client, path: str, worker: int) -> tuple[dict[str, Any], float]:
+    """Until it ends; return it, and the most memory that the worker had."""
+    done, moved_at, most = 0, monotonic(), 0.0
+    while True:
+        now: dict[str, Any] = client.get(path).json()
+        most = max(most, megabytes(worker))
+        if now["ended_at"]:
+            return now, most
+        if now["done"] > done:
+            done, moved_at = now["done"], monotonic()
+        assert monotonic() - moved_at < STANDSTILL_SECONDS, f"it stands at {done}"
+        sleep(LOOK_SECONDS)
+
+
+def load(client: httpx2.Client, workspace_id: str, rows: int, worker: int) -> tuple[int, float, float]:
+    """Return the bytes of the table, the seconds that it took, and the most megabytes."""
+    content, body = table(rows), {"format": "csv", "project_key": f"ROWS{rows}"}
+    made = client.post(f"/workspaces/{workspace_id}/imports", json=body).json()
+    began = monotonic()
+    client.put(f"/imports/{made['id']}/file", content=content).raise_for_status()
+    ended, most = follow(client, f"/imports/{made['id']}", worker)
+    seconds = monotonic() - began
+    assert ended["status"] == "completed", ended
+    assert (ended["tasks"], ended["tasks_there"], ended["faults"]) == (rows, 0, 0), ended
+    project = f"/projects/{ended['project_id']}/tasks"
+    total = client.get(project, params={"total": True, "limit": 1}).json()["total"]
+    assert total == rows, total
+    return len(content), seconds, most
+
+
+def measure(rows: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="glasswork-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        with (
+            serving(home) as (_, address),
+            working(home) as worker,
+            httpx2.Client(base_url=address + API, timeout=60) as client,
+        ):
+            sign_in(client)
+            workspace = client.post("/workspaces", json={"name": "W", "slug": "w"}).json()
+            load(client, workspace["id"], WARM_UP_ROWS, worker)
+            before, cpu = megabytes(worker), cpu_seconds(worker)
+            size, seconds, most = load(client, workspace["id"], rows, worker)
+            used = cpu_seconds(worker) - cpu
+    print(f"{rows} rows, {size / 2**20:.1f} MiB, in {seconds:.0f} s: {rows / seconds:.0f} rows a second")
+    print(
+        f"worker: {used / rows * 1e6:.0f} µs of CPU a row; RSS {before:.0f} MB before, {most:.0f} MB at most"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    measure(parser.parse_args().rows)
