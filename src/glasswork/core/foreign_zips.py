@@ -42,8 +42,9 @@ class ForeignZip:
             raise ZipTooLargeError
 
     def names(self, suffix: str) -> list[str]:
-        """Sorted."""
-        return sorted(name for name in self._zip.namelist() if name.lower().endswith(suffix))
+        """Sorted, without what a Mac puts beside the files."""
+        names = {name for name in self._zip.namelist() if name.lower().endswith(suffix)}
+        return sorted(name for name in names if not name.startswith("__MACOSX/"))
 
     async def open(self, name: str, start: int) -> AsyncGenerator[bytes]:
         return self._read(name, start)

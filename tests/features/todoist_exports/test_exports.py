@@ -84,6 +84,7 @@ BACKUP = packed(
         "House [6Crg8jQ886Wh4P5g].csv": HOUSE,
         "Boat.csv": table(task("Bail"), note("Aye")),
         "read me.txt": b"no table",
+        "__MACOSX/._Boat.csv": b"\x00\x05\x16\x07",
     }
 )
 
