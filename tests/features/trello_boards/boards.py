@@ -81,7 +81,7 @@ def make_board(**fields: Any) -> dict[str, Any]:
         "cards": [
             full,
             make_card(SECOND, idList=DONE, dateCompleted="2020-07-19T08:00:00.000Z"),
-            make_card(THIRD, idList=OLD, closed=True),
+            make_card(THIRD, idList=OLD, closed=True, desc=None),
         ],
         "actions": [
             make_action(3, "commentCard", FIRST, text="Aye, aye", dateLastEdited="2020-07-06T08:00:00.000Z"),
@@ -89,7 +89,7 @@ def make_board(**fields: Any) -> dict[str, Any]:
             make_action(1, "copyCommentCard", SECOND, text="Aye"),
             make_action(0, "createCard", FIRST),
         ],
-        "labels": [green, nameless, {"id": "l3", "name": "", "color": None}],
+        "labels": [green, nameless, {"id": "l3", "name": None, "color": None}],
         "lists": [
             {"id": DOING, "name": "In progress", "closed": False, "pos": 1},
             {"id": DONE, "name": "Done!", "closed": False, "pos": 2},

@@ -20,12 +20,11 @@ TYPES: Final = frozenset({"task", "section", "note", "meta", ""})
 """Of rows; those that are `meta` say how a project is shown, and empty ones nothing."""
 
 _PRIORITIES: Final = {"1": Priority.URGENT, "2": Priority.HIGH, "3": Priority.MEDIUM}
-_END_OF_DAY: Final = time(23, 59)
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_IN_WORDS: Final = re.compile(
-    r"(?:(?P<day>\d{1,2}) (?P<month>[a-z]{3,9})|(?P<month_first>[a-z]{3,9}) (?P<day_second>\d{1,2}),?)"
-    r" (?P<year>\d{4})(?: (?:at )?(?P<time>\d{1,2}:\d{2}))?",
+_END_OF_DATE: Final = re.compile(
+    r"(?:(?P<iso>\d{4}-\d{2}-\d{2})"
+    r"|(?:(?P<day>\d{1,2}) (?P<month>[a-z]{3,9})|(?P<month_first>[a-z]{3,9}) (?P<day_second>\d{1,2}),?)"
+    r" (?P<year>\d{4}))"
+    r"(?: (?:at )?(?P<time>\d{1,2}:\d{2}|\d{1,2}(?::\d{2})? ?[ap]m))?",
     re.ASCII,
 )
 _LABEL: Final = re.compile(r"(?:(?<=\s)|^)@([^\s@]+)")
@@ -100,16 +99,25 @@ def _moment(words: str, zone: ZoneInfo) -> datetime | None:
     """None: it is no date, or one that comes again and again, or it does not say which year's it is."""
     moment = None
     with suppress(ValueError):
-        if found := _IN_WORDS.fullmatch(words.lower()):
-            month = 1 + _MONTHS.index((found["month"] or found["month_first"])[:3])
-            day = date(int(found["year"]), month, int(found["day"] or found["day_second"]))
-            at = time.fromisoformat(found["time"].zfill(5)) if found["time"] else _END_OF_DAY
-            moment = datetime.combine(day, at)
-        elif _DAY.fullmatch(words):
-            moment = datetime.combine(date.fromisoformat(words), _END_OF_DAY)
-        else:
-            moment = datetime.fromisoformat(words)
+        found = _DATE.fullmatch(words.lower())
+        moment = _combined(found) if found else datetime.fromisoformat(words)
     return moment.replace(tzinfo=zone) if moment and moment.tzinfo is None else moment
+
+
+def _combined(found: re.Match[str]) -> datetime:
+    """Raise ValueError."""
+    if found["iso"]:
+        day = date.fromisoformat(found["iso"])
+    else:
+        month = 1 + _MONTHS.index((found["month"] or found["month_first"])[:3])
+        day = date(int(found["year"]), month, int(found["day"] or found["day_second"]))
+    if found["time"] is None:
+        return datetime.combine(day, _END_OF_DAY)
+    hours, _, minutes = found["time"].rstrip("apm ").partition(":")
+    hour = int(hours)
+    if found["time"].endswith("m"):
+        hour = hour % 12 + 12 * found["time"].endswith("pm")
+    return datetime.combine(day, time(hour, int(minutes or 0)))
 
 
 def _zone_of(name: str, options: TodoistOptions) -> ZoneInfo:

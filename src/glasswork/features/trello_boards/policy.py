@@ -80,7 +80,7 @@ def comment_of(archived: Any, directory: Directory) -> CommentRecord:
 
 def _parts(card: Card, directory: Directory) -> Iterator[str]:
     """Of the description: what is said, what has a place here only in words, and what lies elsewhere."""
-    if card.desc.strip():
+    if card.desc and card.desc.strip():
         yield card.desc
     lines = [line for item in card.custom_field_items if (line := _field_line(item, directory))]
     if lines:
@@ -104,7 +104,7 @@ def _field_line(item: FieldItem, directory: Directory) -> str | None:
 
 
 def _label_name(label: BoardLabel) -> str:
-    return (label.name.strip() or label.color or "")[:_LABEL_LENGTH]
+    return ((label.name or "").strip() or label.color or "")[:_LABEL_LENGTH]
 
 
 def _moment_of(card_id: str) -> datetime | None:

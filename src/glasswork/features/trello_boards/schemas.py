@@ -38,7 +38,7 @@ class Board(_Record):
 
 
 class BoardLabel(_Record):
-    name: Text = ""
+    name: Text | None = None
     color: Text | None = None
 
 
@@ -87,7 +87,7 @@ class FieldItem(_Record):
 
 
 class Attachment(_Record):
-    name: Text = ""
+    name: Text | None = None
     url: Text
 
 
@@ -96,7 +96,7 @@ class Card(_Record):
     id_short: int | None = None
     id_list: str | None = None
     name: Text
-    desc: Text = ""
+    desc: Text | None = None
     closed: bool = False
     due: Timestamp | None = None
     due_complete: bool = False
