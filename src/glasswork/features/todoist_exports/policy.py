@@ -20,7 +20,9 @@ TYPES: Final = frozenset({"task", "section", "note", "meta", ""})
 """Of rows; those that are `meta` say how a project is shown, and empty ones nothing."""
 
 _PRIORITIES: Final = {"1": Priority.URGENT, "2": Priority.HIGH, "3": Priority.MEDIUM}
-_END_OF_DATE: Final = re.compile(
+_END_OF_DAY: Final = time(23, 59)
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE: Final = re.compile(
     r"(?:(?P<iso>\d{4}-\d{2}-\d{2})"
     r"|(?:(?P<day>\d{1,2}) (?P<month>[a-z]{3,9})|(?P<month_first>[a-z]{3,9}) (?P<day_second>\d{1,2}),?)"
     r" (?P<year>\d{4}))"
@@ -28,7 +30,8 @@ _END_OF_DATE: Final = re.compile(
     re.ASCII,
 )
 _LABEL: Final = re.compile(r"(?:(?<=\s)|^)@([^\s@]+)")
-_FILE: Final = re.compile(r"\[\[file (\{.*?\})\]\]", re.DOTALL)
+_FILE: Final = re.compile(r"\[\[file (\{(?:(?!\[\[file ).)*?\})\]\]", re.DOTALL)
+"""Never looks beyond the next one: a cell of many that do not end would take for ever."""
 _PERSON: Final = re.compile(r"(.+?) \(\d+\)", re.DOTALL)
 _LABEL_LENGTH: Final = 100
 _NAME_LENGTH: Final = 300
