@@ -296,7 +296,8 @@ def import_(
         bar = progress.add_task("Importing", total=None)
 
         def show(seen: ImportRead) -> None:
-            progress.update(bar, total=seen.total, completed=seen.done, description=f"{seen.status}")
+            doing = f"waiting until {seen.waiting_until:%H:%M} UTC" if seen.waiting_until else seen.status
+            progress.update(bar, total=seen.total, completed=seen.done, description=doing)
 
         report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
     for fault in faults:

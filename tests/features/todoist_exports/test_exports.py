@@ -226,6 +226,16 @@ class TestRows:
         ]
         assert [*await tasks_of(owner, workspace)] == ["Below it", "Whole", "Short"]
 
+    @pytest.mark.parametrize(
+        ("name", "label"), [("\0Ideas\0", "Ideas"), ("x" * 200, "x" * 100), ("\0", None)]
+    )
+    async def test_of_a_section_with_an_odd_name_have_what_is_left_of_it(
+        self, owner: Caller, workspace: dict[str, Any], bring: Bring, name: str, label: str | None
+    ) -> None:
+        ended = await bring(table(section(name), task("Tower")))
+        assert (ended["status"], ended["faults"]) == ("completed", 0)
+        assert (await tasks_of(owner, workspace))["Tower"]["labels"] == ([label] if label else [])
+
 
 class TestBackup:
     async def test_brings_the_projects_together(

@@ -51,7 +51,7 @@ def task_of(row: Row, behind: Place, project: str, options: TodoistOptions) -> T
         id=behind.above[-1],
         **fit(title, "\n\n".join(_parts(row, on, deadline))),
         status=options.statuses.get(behind.section),
-        section=behind.section[:_LABEL_LENGTH] or None,
+        section=behind.section or None,
         priority=_PRIORITIES.get(row.get("PRIORITY", ""), Priority.NONE),
         assignees=_people(row.get("RESPONSIBLE", "")),
         labels=list(dict.fromkeys(labels)),
@@ -72,6 +72,11 @@ def comment_of(row: Row, comment_id: str, task_id: str, options: TodoistOptions)
         author=next(iter(_people(row.get("AUTHOR", ""))), None),
         created_at=_moment(row.get("DATE", ""), _zone_of(row.get("TIMEZONE", ""), options)),
     )
+
+
+def section_of(row: Row) -> str:
+    """As the name of a label: it is kept with the position, where no NUL can be."""
+    return row["CONTENT"].replace("\0", "")[:_LABEL_LENGTH].strip()
 
 
 def indent_of(row: Row) -> int:

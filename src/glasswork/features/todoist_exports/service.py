@@ -24,13 +24,15 @@ from glasswork.features.intake.schemas import (
 )
 
 from .errors import NoTodoistError
-from .policy import COLUMNS, TYPES, Row, comment_of, indent_of, task_of
+from .policy import COLUMNS, TYPES, Row, comment_of, indent_of, section_of, task_of
 from .schemas import Place, TodoistOptions
 
 _BOM: Final = b"\xef\xbb\xbf"
 _HEADER_ROW: Final = 1
 _SUFFIX: Final = re.compile(r" \[\w+\]$")
 """The id that a backup puts behind the name of a project."""
+
+_NAME_SHOWN: Final = 100
 
 
 class Rows:
@@ -64,7 +66,7 @@ class Rows:
 
     def item(self, behind: Place, record: Record) -> Item | None:
         """None: it says nothing of tasks itself."""
-        where = f"{self._name} row {behind.row}".strip()
+        where = f"{self._name[:_NAME_SHOWN]} row {behind.row}".strip()
         row, fault = self._row(record), self._fault(record)
         if fault is None and row["TYPE"] == "task":
             return read(where, behind.position, lambda: (self._task(behind, row), ()))
@@ -89,7 +91,7 @@ class Rows:
             return replace(behind, above=())  # what is below it may be its own
         row = self._row(record)
         if row["TYPE"] == "section":
-            return replace(behind, section=row["CONTENT"], above=())
+            return replace(behind, section=section_of(row), above=())
         return behind.below(self._id_of(behind), indent_of(row)) if row["TYPE"] == "task" else behind
 
     def _fault(self, record: Record) -> tuple[str, str] | None:
