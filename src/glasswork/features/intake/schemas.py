@@ -115,7 +115,10 @@ class Source(Protocol):
     """Reads as it goes, and holds little: it may be as large as it likes."""
 
     async def survey(self) -> Survey:
-        """Raise an AppError that people understand where it is not what it should be."""
+        """Raise an AppError that people understand where it is not what it should be.
+
+        A ServiceUnavailableError: it may be so later; a PostponedError: it says when.
+        """
 
     def items(self, source: str, after: Position | None, /) -> AsyncIterator[Item]:
         """Begin behind a position, or with the first record; raise as `survey` does, which named `source`."""
