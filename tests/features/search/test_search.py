@@ -6,7 +6,7 @@ import pytest
 
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.factories.tracker import make_comment, make_project, make_task, make_workspace
 from tests.features.search.lists import make_tasks, titles
 from tests.features.workspaces.roles import by_role, with_role
 
@@ -135,3 +135,59 @@ async def test_only_the_newest_are_ranked(
     await make_tasks(owner, project, a={"description": "port"}, b={"description": "port"})
     assert sorted(await order(owner, project, "port")) == ["a", "b"]
     assert sorted(await order(owner, project, "port", limit=1)) in (["a"], ["b"])
+
+
+class TestComments:
+    async def test_find_their_task_and_are_shown(self, owner: Caller, project: dict[str, Any]) -> None:
+        said, written = [await make_task(owner, project, title=title) for title in ("Lamp", "Wick and rope")]
+        await make_comment(owner, said, body="A rope, or a <rope>?")
+        best = await make_comment(owner, said, body="Rope rope rope")
+        await make_comment(owner, said, body="Nothing of the kind")
+        items = await hits(owner, project, "rope")
+        assert [item["task"]["id"] for item in items] == [written["id"], said["id"]]
+        assert items[0]["comment"] is None
+        assert items[1]["comment"] == {
+            "id": best["id"],
+            "snippet": "<mark>Rope</mark> <mark>rope</mark> <mark>rope</mark>",
+        }
+        assert (items[1]["title"], items[1]["snippet"]) == ("Lamp", "")
+
+    async def test_that_are_deleted_or_edited_find_nothing_any_more(
+        self, owner: Caller, project: dict[str, Any]
+    ) -> None:
+        task = await make_task(owner, project, title="Lamp")
+        deleted, edited = [await make_comment(owner, task, body="A rope") for _ in range(2)]
+        await owner.delete(f"/comments/{deleted['id']}")
+        assert [item["comment"]["id"] for item in await hits(owner, project, "rope")] == [edited["id"]]
+        await owner.patch(f"/comments/{edited['id']}", {"body": "A chain"})
+        assert await hits(owner, project, "rope") == []
+        assert len(await hits(owner, project, "chain")) == 1
+
+    async def test_of_other_workspaces_and_of_deleted_tasks_find_nothing(
+        self, owner: Caller, project: dict[str, Any]
+    ) -> None:
+        elsewhere = await make_project(owner, await make_workspace(owner))
+        for task in (await make_task(owner, elsewhere), gone := await make_task(owner, project)):
+            await make_comment(owner, task, body="A rope")
+        assert [item["task"]["id"] for item in await hits(owner, project, "rope")] == [gone["id"]]
+        await owner.delete(f"/tasks/{gone['id']}")
+        assert await hits(owner, project, "rope") == []
+
+    @pytest.mark.parametrize("query", [{"q": "rope"}, {"filter": "rope"}, {"filter": '"a rope" status:todo'}])
+    async def test_let_lists_find_their_task(
+        self, owner: Caller, project: dict[str, Any], query: dict[str, str]
+    ) -> None:
+        said, written, other = [
+            await make_task(owner, project, title=title) for title in ("L", "A rope", "M")
+        ]
+        await make_comment(owner, said, body="A rope")
+        await make_comment(owner, other, body="A chain")
+        for place in (f"/projects/{project['id']}", f"/workspaces/{project['workspace_id']}"):
+            items = (await owner.get(f"{place}/tasks", sort="number", **query)).json()["items"]
+            assert [item["id"] for item in items] == [said["id"], written["id"]]
+
+    async def test_must_not_have_what_is_unwanted(self, owner: Caller, project: dict[str, Any]) -> None:
+        task = await make_task(owner, project, title="Lamp")
+        await make_comment(owner, task, body="A rope and a chain")
+        assert await hits(owner, project, "rope -chain") == []
+        assert len(await hits(owner, project, "rope chain")) == 1

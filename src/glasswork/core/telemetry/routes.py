@@ -19,6 +19,7 @@ PROBES = frozenset({"/health", "/ready", "/metrics"})
 # What a path may tell of its values: our ids, keys and numbers. Anything else may be anybody's secret.
 _TOLD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z][A-Z0-9]{1,9}-\d{1,9}|\d{1,19}", re.ASCII)
 _HIDDEN = "*"
+_PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 Operation = tuple[str, str | None]
@@ -42,6 +43,8 @@ class Place:
 @dataclass(slots=True)
 class _Node:
     by_word: dict[str, "_Node"] = field(default_factory=dict)
+    by_shape: dict[re.Pattern[str], "_Node"] = field(default_factory=dict)
+    """Of parameters with something beside them: `{token}.ics`."""
     parameter: "_Node | None" = None
     template: str | None = None
     methods: set[str] = field(default_factory=set)
@@ -100,8 +103,11 @@ class Routes:
 
 
 def _child(node: _Node, word: str) -> _Node:
-    if not word.startswith("{"):
+    if "{" not in word:
         return node.by_word.setdefault(word, _Node())
+    if not _PARAMETER.fullmatch(word):
+        shape = "[^/]+".join(map(re.escape, _PARAMETER.split(word)))
+        return node.by_shape.setdefault(re.compile(shape), _Node())
     node.parameter = node.parameter or _Node()
     return node.parameter
 
@@ -110,6 +116,9 @@ def _fitting(node: _Node, words: Sequence[str]) -> Iterator[_Node]:
     """All nodes that fit, those with the more words of their own first."""
     if words and (child := node.by_word.get(words[0])):
         yield from _fitting(child, words[1:])
+    for shape, child in node.by_shape.items():
+        if words and shape.fullmatch(words[0]):
+            yield from _fitting(child, words[1:])
     if words and words[0] and node.parameter:
         yield from _fitting(node.parameter, words[1:])
     if node.template and bool(words) is node.is_mount:
@@ -118,7 +127,7 @@ def _fitting(node: _Node, words: Sequence[str]) -> Iterator[_Node]:
 
 def _walk(node: _Node) -> Iterator[_Node]:
     yield node
-    for child in (*node.by_word.values(), *filter(None, [node.parameter])):
+    for child in (*node.by_word.values(), *node.by_shape.values(), *filter(None, [node.parameter])):
         yield from _walk(child)
 
 

@@ -85,6 +85,4 @@ class ArchivedUser(_Entry):
     name: Name
     is_active: bool
     deleted_at: Annotated[AwareDatetime | None, Field(strict=False)]
-    version: int
     created_at: Annotated[AwareDatetime, Field(strict=False)]
-    updated_at: Annotated[AwareDatetime, Field(strict=False)]

@@ -3,11 +3,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, ForeignKeyConstraint, Index, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ARRAY, Computed, ForeignKey, ForeignKeyConstraint, Index, Uuid
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base, TenantEntity
+from glasswork.features.tasks.models import SEARCH_CONFIG
 
 
 class Reaction(StrEnum):
@@ -36,6 +37,11 @@ class Comment(TenantEntity):
     """Made when it is written: a page of them costs no more than its length."""
     mentions: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
     external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(f"to_tsvector('{SEARCH_CONFIG}', coalesce(body, ''))", persisted=True),
+        deferred=True,
+    )
     edited_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
@@ -58,6 +64,8 @@ class Comment(TenantEntity):
             postgresql_where=reply_to_id.is_not(None),
         ),
         Index(None, "author_id", "id"),
+        Index("ix_comments_search", "search", postgresql_using="gin"),
+        Index(None, "workspace_id", "created_at", "id"),
         Index(
             "uq_comments_external",
             "workspace_id",

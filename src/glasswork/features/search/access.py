@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     SQLColumnExpression,
     and_,
+    any_,
     bindparam,
     false,
     func,
@@ -26,11 +27,15 @@ from glasswork.core.local_time import Amount, Moments
 from glasswork.core.query_language import Term, Value
 from glasswork.core.query_values import NONE
 from glasswork.features.accounts.models import User
+from glasswork.features.comments.models import Comment
 from glasswork.features.projects.models import Category, Label, Project, Status
 from glasswork.features.relations.models import Kind, Relation
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last
 
 Condition = ColumnElement[bool]
+
+COMMENTED: Final = 1_000
+"""So many comments that have the words tell of their tasks, the newest."""
 
 LABELS = select(TaskLabel.label_id).where(
     TaskLabel.workspace_id == Task.workspace_id, TaskLabel.task_id == Task.id
@@ -101,12 +106,14 @@ _PAST: Final = {"created", "updated", "completed"}
 class Asker:
     user_id: UUID
     zone: str
+    home: Any
+    """The id of the workspace, or what selects it."""
 
 
 def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:
     words = [term for term in terms if term.field is None]
     if words:
-        yield has_words(" ".join(map(_quoted, words)))
+        yield has_words(" ".join(map(_quoted, words)), asker.home)
     for term in terms:
         if term.field is not None:
             any_holds = or_(*(_holds(term.field, value, asker) for value in term.values))
@@ -118,8 +125,27 @@ def websearch(words: str) -> ColumnElement[str]:
     return func.websearch_to_tsquery(SEARCH_CONFIG, words)
 
 
-def has_words(words: str) -> Condition:
+def has_words(words: str, home: Any) -> Condition:
+    """In the task itself or in one of its comments."""
+    newest = (
+        select(Comment.task_id)
+        .where(Comment.workspace_id == home, are_said(words))
+        .order_by(Comment.created_at.desc(), Comment.id.desc())
+        .limit(COMMENTED)
+    )
+    # What is in an array is looked up in the index; for the rows of a list all tasks would be read.
+    is_said = Task.id == any_(func.array(newest.scalar_subquery()))
+    return or_(are_written(words), is_said)
+
+
+def are_written(words: str) -> Condition:
+    """In a task."""
     return and_(Task.search.op("@@")(websearch(words)), _IS_PLANNED_ANEW)
+
+
+def are_said(words: str) -> Condition:
+    """In a comment."""
+    return and_(Comment.search.op("@@")(websearch(words)), Comment.deleted_at.is_(None), _IS_PLANNED_ANEW)
 
 
 def is_between(name: str, first: Any | None, end: Any | None) -> Condition:

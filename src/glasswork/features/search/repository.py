@@ -5,19 +5,25 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, TypeAdapter
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
     Float,
     Select,
     SQLColumnExpression,
+    Uuid,
+    and_,
     case,
+    cast,
     func,
     literal,
+    null,
     or_,
     select,
     true,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -26,13 +32,26 @@ from glasswork.core.filtering import ME, NULL, any_of
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
 from glasswork.core.schemas import Int32, Text
+from glasswork.features.comments.models import Comment
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import LISTED
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last, rank_of
 from glasswork.features.workspaces.access import access as workspace_access
 
-from .access import IS_OVERDUE, LABELS, MOMENTS, WATCHERS, Asker, conditions, has_words, is_between, websearch
+from .access import (
+    IS_OVERDUE,
+    LABELS,
+    MOMENTS,
+    WATCHERS,
+    Asker,
+    are_said,
+    are_written,
+    conditions,
+    has_words,
+    is_between,
+    websearch,
+)
 from .schemas import RANKED, Archived, Due, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
@@ -74,24 +93,35 @@ class SearchRepository:
         home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
         is_visible = select(access.c.role).where(access.c.project_id == project_id).exists()
         inside = [is_visible, Task.workspace_id == home, Task.project_id == project_id]
-        return await self._page(actor, query, inside, [Status.project_id == project_id])
+        return await self._page(actor, query, home, inside, [Status.project_id == project_id])
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
     ) -> Page[AnyRow]:
         inside = [*_inside(workspace_id), *any_of(Task.project_id, project_ids)]
         statuses = [Status.workspace_id == workspace_id, *any_of(Status.project_id, project_ids)]
-        return await self._page(actor, query, inside, statuses)
+        return await self._page(actor, query, workspace_id, inside, statuses)
 
     async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
-        """Rows of `LISTED` with `rank`, `marked_title` and `marked_text`, with MARKS around words found."""
+        """Rows of `LISTED` with `rank`, `marked_title`, `marked_text`, `comment_id` and `marked_comment`.
+
+        There are MARKS around words found; the comment is the one that has them best, or none.
+        """
         inside = [*_inside(workspace_id), *any_of(Task.project_id, query.project_id)]
         hits = _hits(query.q, inside)
-        statement = LISTED.add_columns(
-            hits.c.rank,
-            _headline(Task.title, query.q, _WHOLE).label("marked_title"),
-            _headline(func.left(Task.description, _READ_CHARACTERS), query.q, _SNIPPET).label("marked_text"),
-        ).join(hits, hits.c.id == Task.id)
+        statement = (
+            LISTED.add_columns(
+                hits.c.rank,
+                hits.c.comment_id,
+                _headline(Task.title, query.q, _WHOLE).label("marked_title"),
+                _snippet(Task.description, query.q).label("marked_text"),
+                _snippet(Comment.body, query.q).label("marked_comment"),
+            )
+            .join(hits, hits.c.id == Task.id)
+            .outerjoin(
+                Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.id == hits.c.comment_id)
+            )
+        )
         keys = {"rank": SortKey.of(hits.c.rank, float)}
         return await fetch_page(self._session, statement, query, keys, Task.id, actor.binds)
 
@@ -99,10 +129,11 @@ class SearchRepository:
         self,
         actor: Actor,
         query: TaskQuery,
+        home: Any,
         inside: Sequence[ColumnElement[bool]],
         statuses: Sequence[ColumnElement[bool]],
     ) -> Page[AnyRow]:
-        filters, shown = list(_filters(actor, query)), list(_archived(query))
+        filters, shown = list(_filters(actor, query, home)), list(_archived(query))
         statement = LISTED.where(*inside, *filters, *shown)
         # With a filter few tasks may be left, and to look for them status by status could take longer.
         is_status = not filters and query.sort in {"status", "-status"}
@@ -151,10 +182,10 @@ def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool
     return Task.id > end
 
 
-def _filters(actor: Actor, query: TaskQuery) -> Iterator[ColumnElement[bool]]:
+def _filters(actor: Actor, query: TaskQuery, home: Any) -> Iterator[ColumnElement[bool]]:
     if query.q is not None:
-        yield has_words(query.q)
-    yield from conditions(query.terms(), Asker(actor.user_id, query.time_zone))
+        yield has_words(query.q, home)
+    yield from conditions(query.terms(), Asker(actor.user_id, query.time_zone, home))
     yield from any_of(Status.key, query.status)
     yield from any_of(Status.category, query.category)
     yield from any_of(Task.priority, query.priority)
@@ -214,27 +245,46 @@ def _due(days: Due, zone: str) -> ColumnElement[bool]:
 
 
 def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
-    """`id` and `rank` of the newest matches, and of the task whose key it is."""
+    """`id` and `rank` of the newest matches, and of the task whose key it is; and the best `comment_id`."""
     visible = LISTED.with_only_columns(Task.id).where(*inside)
-    rank = func.ts_rank(Task.search, websearch(q), type_=Float()).label("rank")
+    no_comment = cast(null(), Uuid()).label("comment_id")
     newest = (
-        visible.add_columns(rank)
-        .where(has_words(q))
+        visible.add_columns(_rank(Task.search, q), no_comment)
+        .where(are_written(q))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(RANKED)
     )
-    key = _KEY.fullmatch(q)
-    if key is None:
-        return newest.cte("hits")
-    named = visible.add_columns(literal(_BY_KEY, Float()).label("rank")).where(
-        Project.key == key[1].upper(), Task.number == int(key[2])
+    said = (
+        visible.add_columns(_rank(Comment.search, q), Comment.id.label("comment_id"))
+        .join(Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.task_id == Task.id))
+        .where(are_said(q))
+        .order_by(Comment.created_at.desc(), Comment.id.desc())
+        .limit(RANKED)
     )
-    either = union_all(newest, named).subquery()
+    found = [newest, said]
+    if key := _KEY.fullmatch(q):
+        is_named = and_(Project.key == key[1].upper(), Task.number == int(key[2]))
+        found.append(visible.add_columns(literal(_BY_KEY, Float()).label("rank"), no_comment).where(is_named))
+    either = union_all(*found).subquery()
+    best = aggregate_order_by(either.c.comment_id, either.c.rank.desc(), either.c.comment_id)
+    comments = func.array_agg(best, type_=ARRAY(Uuid())).filter(either.c.comment_id.is_not(None))
     return (
-        select(either.c.id, func.max(either.c.rank, type_=Float()).label("rank"))
+        select(
+            either.c.id,
+            func.max(either.c.rank, type_=Float()).label("rank"),
+            comments[1].label("comment_id"),
+        )
         .group_by(either.c.id)
         .cte("hits")
     )
+
+
+def _rank(search: SQLColumnExpression[str], q: str) -> ColumnElement[float]:
+    return func.ts_rank(search, websearch(q), type_=Float()).label("rank")
+
+
+def _snippet(text: SQLColumnExpression[Any], q: str) -> ColumnElement[str]:
+    return _headline(func.left(text, _READ_CHARACTERS), q, _SNIPPET)
 
 
 def _headline(text: SQLColumnExpression[str], q: str, options: str) -> ColumnElement[str]:

@@ -8,7 +8,18 @@ from pydantic_core import PydanticCustomError
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.query_language import FilterSyntaxError, Reader, Term, parse
 from glasswork.core.query_values import choice, days, key, minutes, name, rank
-from glasswork.core.schemas import LabelId, Output, ProjectId, TaskId, Text, Timestamp, TimeZone, UserId, Who
+from glasswork.core.schemas import (
+    CommentId,
+    LabelId,
+    Output,
+    ProjectId,
+    TaskId,
+    Text,
+    Timestamp,
+    TimeZone,
+    UserId,
+    Who,
+)
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
 from glasswork.features.tasks.schemas import TaskRead
@@ -16,7 +27,7 @@ from glasswork.features.workflow.schemas import StatusKey
 
 RANKED: Final = 2_000
 """So many matches are ranked, the newest: a word of every task takes no longer where there are more tasks."""
-WORDS: Final = 'Words of title and description: `port "exact phrase" -without or`.'
+WORDS: Final = 'Words of the title and the description, or of a comment: `port "exact phrase" -without or`.'
 SORT_KEYS = (
     "number",
     "title",
@@ -60,7 +71,7 @@ All terms must hold, `-` turns one round, a comma means any of; in quotes nothin
 - `estimate`: `30m`, `2h`, `1h30m` or `none`, with `<`, `<=`, `>`, `>=`
 - `is`: `archived` (which also shows them), `overdue`, `subtask`, `blocked`
 
-A name that nothing has matches nothing. Other words must stand in title or description."""
+A name that nothing has matches nothing. Other words must stand in title or description, or in one comment."""
 
 
 class Archived(StrEnum):
@@ -144,10 +155,16 @@ class SearchQuery(PageQuery):
     sort: str = sort_by("rank", default="-rank")
 
 
+class FoundComment(Output):
+    id: CommentId
+    snippet: str = Field(examples=["Is the <mark>port</mark> open?"])
+
+
 class FoundTask(Output):
-    """`title` and `snippet` are HTML: the words found are in `<mark>`, and everything else is escaped."""
+    """`title` and snippets are HTML: the words found are in `<mark>`, and everything else is escaped."""
 
     task: TaskRead
     rank: float = Field(description="Among the answers to one query; words of the title weigh more.")
     title: str = Field(examples=["Open <mark>port</mark>"])
     snippet: str = Field(description="Of the description.", examples=["The <mark>port</mark> is &lt;1024"])
+    comment: FoundComment | None = Field(description="The comment that has the words best.")

@@ -11,7 +11,7 @@ from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.access import role_in
 
 from .repository import MARKS, SearchRepository
-from .schemas import FoundTask, SearchQuery, TaskQuery, WorkspaceTaskQuery
+from .schemas import FoundComment, FoundTask, SearchQuery, TaskQuery, WorkspaceTaskQuery
 
 
 class SearchService:
@@ -44,7 +44,14 @@ class SearchService:
 
 def _found(row: AnyRow) -> FoundTask:
     task = TaskRead.model_validate(row)
-    return FoundTask(task=task, rank=row.rank, title=_html(row.marked_title), snippet=_html(row.marked_text))
+    comment = row.comment_id and FoundComment(id=row.comment_id, snippet=_html(row.marked_comment))
+    return FoundTask(
+        task=task,
+        rank=row.rank,
+        title=_html(row.marked_title),
+        snippet=_html(row.marked_text),
+        comment=comment,
+    )
 
 
 def _html(text: str) -> str:
