@@ -51,7 +51,7 @@ SYSTEM = {
     ("features/archives/service.py", "give_up"),
     ("features/attachments/service.py", "_show"),
     ("features/delivering/service.py", "_transaction"),
-    ("features/importing/service.py", "give_up"),
+    ("features/importing/service.py", "_change"),
     ("features/invitations/router.py", "register_invited"),
     ("features/invitations/router.py", "accept_invitation"),
     ("features/notifications/router.py", "unsubscribe"),

@@ -146,6 +146,19 @@ class TestDemoAndImport:
         assert "issues[0].title" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("csv", "nowhere.csv"), 2, "there is no file 'nowhere.csv'"),
+        (("github", "no-repository"), 1, "repository"),
+    ],
+)
+def test_import_says_what_it_cannot_read(arguments: tuple[str, ...], exit_code: int, words: str) -> None:
+    ended = run("import", *arguments, "--workspace", "acme", "--as", "keeper", COLUMNS="200")
+    assert ended.returncode == exit_code
+    assert words in ended.stderr
+
+
 def test_migrate_finds_the_schema_as_the_models_say(serving: Serving) -> None:
     ended = run("migrate", "--check", data_dir=serving.data_dir)
     assert ended.returncode == 0, ended.stderr

@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 _STATUSES = ("awaiting_file", "queued", "checking", "storing", "checked", "completed", "failed")
+_FORMATS = ("csv", "github_archive", "todoist", "trello", "github")
 _COUNTS = ("highest", "done", "tasks", "tasks_there", "comments", "comments_there", "labels", "faults")
 
 
@@ -20,13 +21,14 @@ def upgrade() -> None:
         "imports",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("format", _enum("format", "csv", "github_archive"), nullable=False),
+        sa.Column("format", _enum("format", *_FORMATS), nullable=False),
         sa.Column("options", postgresql.JSONB(), nullable=False),
         sa.Column("project_id", sa.Uuid()),
         sa.Column("project_key", sa.Text()),
         sa.Column("on_error", _enum("onerror", "skip", "stop"), nullable=False),
         sa.Column("dry_run", sa.Boolean(), nullable=False),
         sa.Column("object_id", sa.Uuid()),
+        sa.Column("secret", sa.Text()),
         sa.Column("sha256", sa.Text()),
         sa.Column("size", sa.Integer()),
         sa.Column("status", _enum("importstatus", *_STATUSES), nullable=False),
@@ -37,6 +39,7 @@ def upgrade() -> None:
         sa.Column("error_code", sa.Text()),
         sa.Column("error", sa.Text()),
         sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("waiting_until", sa.DateTime(timezone=True)),
         sa.Column("started_at", sa.DateTime(timezone=True)),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
         sa.Column("version", sa.Integer(), nullable=False),

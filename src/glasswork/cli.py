@@ -22,6 +22,9 @@ class ImportFormat(StrEnum):
     ARCHIVE = "archive"
     CSV = "csv"
     GITHUB_ARCHIVE = "github-archive"
+    TODOIST = "todoist"
+    TRELLO = "trello"
+    GITHUB = "github"
 
 
 app = typer.Typer(
@@ -234,10 +237,17 @@ def _read_json(text: str) -> object:
         raise typer.BadParameter(f"is no JSON: {error}") from error
 
 
+def _existing(path: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {path!r}", param_hint="FILE")
+    return file
+
+
 @app.command("import")
 def import_(
     source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to load.")],
+    what: Annotated[str, typer.Argument(metavar="FILE", help="What to load; of `github`, OWNER/NAME.")],
     workspace: Annotated[
         str | None, typer.Option(help="The workspace's slug; an archive has its own.")
     ] = None,
@@ -248,6 +258,9 @@ def import_(
     options: Annotated[
         dict[str, object] | None,
         typer.Option(metavar="JSON", parser=_read_json, help="Of the format, as the API takes them."),
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="GITHUB_TOKEN", help="For `github`.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     *,
@@ -262,7 +275,7 @@ def import_(
             raise typer.BadParameter(
                 "An archive says itself whose it is: leave out --workspace, --as, --project."
             )
-        _import_archive(file, data_dir)
+        _import_archive(_existing(what), data_dir)
         return
     if workspace is None or as_ is None:
         raise typer.BadParameter("--workspace and --as say where it goes, and who imports.")
@@ -274,13 +287,17 @@ def import_(
     from glasswork.installation import installation
 
     fields = {"format": source.replace("-", "_"), "project_key": project, "dry_run": dry_run}
+    file = None if source is ImportFormat.GITHUB else _existing(what)
+    if file is None:
+        options = {"repository": what, "token": token or None} | (options or {})
     given = {"options": options} if options is not None else {}
     new = IMPORT_CREATE.validate_python(fields | given | {"on_error": "skip" if skip else "stop"})
     with installation(data_dir) as settings, Progress(transient=True) as progress:
         bar = progress.add_task("Importing", total=None)
 
         def show(seen: ImportRead) -> None:
-            progress.update(bar, total=seen.total, completed=seen.done, description=f"{seen.status}")
+            doing = f"waiting until {seen.waiting_until:%H:%M} UTC" if seen.waiting_until else seen.status
+            progress.update(bar, total=seen.total, completed=seen.done, description=doing)
 
         report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
     for fault in faults:

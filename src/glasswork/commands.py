@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from anyio import to_thread
@@ -12,6 +12,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.outbox import NO_SUBSCRIBERS
+from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.storage import open_storage
 from glasswork.core.tokens import Keys
@@ -22,10 +23,12 @@ from glasswork.features.accounts.service import AccountService, SessionService
 from glasswork.features.importing.service import Importer, ImportWatch
 from glasswork.features.imports.schemas import FaultQuery, ImportCreate, ImportRead
 from glasswork.features.imports.service import ImportFileService, ImportService
+from glasswork.features.intake.errors import PostponedError
 from glasswork.features.jobs.service import JobService
 from glasswork.features.restoring.schemas import RestoreReport
 from glasswork.features.restoring.service import OnProgress, RestoreService
 from glasswork.features.setup.service import SetupService
+from glasswork.features.sources.service import Sources
 from glasswork.features.workspaces.service import WorkspaceService
 from glasswork.worker import SUBSCRIBERS
 
@@ -48,30 +51,37 @@ async def issue_setup_token(settings: Settings) -> str | None:
 async def import_file(
     settings: Settings,
     new: ImportCreate,
-    file: Path,
+    file: Path | None,
     slug: str,
     login: str,
     on_progress: Callable[[ImportRead], None],
 ) -> tuple[ImportRead, Sequence[AnyRow]]:
     """Carry an import out, here or where a worker has taken it; return it, and the first of its faults."""
+    keys = Keys.of(settings)
     async with (
         open_database(settings, SUBSCRIBERS) as database,
+        open_outgoing(settings.outgoing_allowed, None) as outgoing,
         acting_as(database, settings, login, "glasswork import") as actor,
     ):
         storage = open_storage(settings.storage_url, settings.data_dir)
         async with database.reading() as session:
             workspace_id = await WorkspaceService(session).id_of(actor, slug)
         async with database.transaction(actor) as session:
-            import_id = (await ImportService(session).create(actor, workspace_id, new)).id
-        await ImportFileService(database, storage).put(actor, import_id, _chunks(file))
-        importer = Importer(database, Keys.of(settings), storage)
-        watch = ImportWatch(database, actor, import_id)
+            import_id = (await ImportService(session, keys).create(actor, workspace_id, new)).id
+        if file is not None:
+            await ImportFileService(database, storage).put(actor, import_id, _chunks(file))
+        importer = Importer(database, Sources(keys, storage, outgoing, settings.github_api_url))
+        watch = ImportWatch(database, keys, actor, import_id)
         while (seen := await watch.look()).status.is_under_way:
             on_progress(seen)
-            if not await importer.advance(import_id, TOLD_EVERY_SECONDS):
-                await asyncio.sleep(TOLD_EVERY_SECONDS)  # a worker has it
+            with suppress(PostponedError):
+                if await importer.advance(import_id, TOLD_EVERY_SECONDS):
+                    continue
+            # A worker has it, or the source asks to be left alone.
+            await asyncio.sleep(TOLD_EVERY_SECONDS)
         async with database.reading() as session:
-            faults = await ImportService(session).faults(actor, import_id, FaultQuery(limit=MOST_FAULTS_TOLD))
+            query = FaultQuery(limit=MOST_FAULTS_TOLD)
+            faults = await ImportService(session, keys).faults(actor, import_id, query)
     return seen, faults.items
 
 

@@ -48,6 +48,7 @@ BEYOND_SCHEMA = {
     "not_of_kind",
     "position_out_of_range",
     "scope_beyond_workspace",
+    "token_not_taken",
     "too_deep",
     "too_long",
     "too_many",

@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,13 @@ class TestTransaction:
         with pytest.raises(ConflictError):
             await refuse()
         assert await jobs_of(database) == []
+
+    async def test_a_job_may_be_ordered_for_later(self, database: Database) -> None:
+        async with database.transaction() as session:
+            Outbox(session).order(JOB, HELLO, delay=timedelta(hours=1))
+            Outbox(session).order(JOB, HELLO)
+        query = "SELECT execute_after - created AS delay FROM jobs.pgqueuer ORDER BY id"
+        assert [job["delay"] for job in await fetch(database, query)] == [timedelta(hours=1), timedelta()]
 
     async def test_a_job_that_is_the_first_statement_is_rolled_back_too(self, database: Database) -> None:
         async with database.transaction() as session:

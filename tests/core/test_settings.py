@@ -124,6 +124,22 @@ class TestProviders:
         assert read(monkeypatch, ENVIRONMENT="production", OIDC_PROVIDERS=secure).oidc_providers
 
 
+class TestGithub:
+    @pytest.mark.parametrize(
+        "url", ["api.github.com", "ftp://x", "https://x/?a=b", "https://a@x", "https://x#a"]
+    )
+    def test_is_called_at_an_address(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        with pytest.raises(ValidationError, match="https"):
+            read(monkeypatch, GITHUB_API_URL=url)
+        assert read(monkeypatch, GITHUB_API_URL="http://x/api/v3/").github_api_url == "http://x/api/v3"
+
+    def test_is_called_encrypted_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ValidationError, match="https"):
+            read(monkeypatch, ENVIRONMENT="production", GITHUB_API_URL="http://x")
+        secure = read(monkeypatch, ENVIRONMENT="production", GITHUB_API_URL="https://x")
+        assert secure.github_api_url == "https://x"
+
+
 class TestSources:
     def test_the_environment_is_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = read(monkeypatch)

@@ -6,9 +6,11 @@ from fastapi import FastAPI
 
 from glasswork.core.db import Database
 from glasswork.features.importing.jobs import RUN_IMPORT
+from glasswork.features.importing.service import Importer
+from glasswork.features.sources.service import Sources
 
 from .callers import Caller
-from .work import work_off
+from .work import outgoing_of, work_off
 
 
 async def make_import(caller: Caller, workspace: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -49,3 +51,9 @@ async def faults_of(caller: Caller, import_: dict[str, Any]) -> list[tuple[str, 
     """The place, code and message of each, the first hundred of them."""
     items = (await caller.get(f"/imports/{import_['id']}/faults", limit=100)).json()["items"]
     return [(fault["place"], fault["code"], fault["message"]) for fault in items]
+
+
+def make_importer(app: FastAPI, database: Database) -> Importer:
+    settings, state = app.state.settings, app.state
+    sources = Sources(state.keys, state.storage, outgoing_of(settings), settings.github_api_url)
+    return Importer(database, sources)

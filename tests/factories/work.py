@@ -31,7 +31,7 @@ def make_work(
         database=database,
         keys=app.state.keys,
         mailer=Mailer(None, settings.mail_from),
-        outgoing=_outgoing(),
+        outgoing=outgoing_of(settings),
         storage=app.state.storage,
         api_url=API_URL,
         metrics=metrics or Metrics(),
@@ -40,9 +40,9 @@ def make_work(
 
 
 async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
-    """Carry out what waits of these jobs, by default of all, and what they order, as a worker would."""
+    """Carry out what may run now of these jobs, by default of all, and what they order, as a worker would."""
     by_name: dict[str, Job[Any]] = {job.name: job for job in jobs or JOBS}
-    oldest = "SELECT min(id) FROM jobs.pgqueuer WHERE entrypoint = ANY(:names)"
+    oldest = "SELECT min(id) FROM jobs.pgqueuer WHERE entrypoint = ANY(:names) AND execute_after <= now()"
     taken = text(f"DELETE FROM jobs.pgqueuer WHERE id = ({oldest}) RETURNING id, entrypoint, payload")
     while True:
         async with database.system_transaction() as session:
@@ -53,7 +53,11 @@ async def work_off(app: FastAPI, database: Database, *jobs: Job[Any]) -> None:
         await job.run(make_work(app, database, row.id), job.payload.model_validate_json(row.payload))
 
 
+def outgoing_of(settings: Settings) -> Outgoing:
+    return _outgoing(settings.outgoing_allowed)
+
+
 @cache
-def _outgoing() -> Outgoing:
+def _outgoing(allowed: tuple[str, ...]) -> Outgoing:
     """It takes 40 ms to make, for the certificates of all authorities; no letter needs it."""
-    return Outgoing(())
+    return Outgoing(allowed)

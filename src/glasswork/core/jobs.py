@@ -71,6 +71,8 @@ class Order:
     job: Job[Any]
     payload: BaseModel
     dedupe_key: str | None = None
+    delay: timedelta | None = None
+    """How long it waits at least."""
 
 
 class EventRef(BaseModel):
@@ -186,6 +188,7 @@ async def _store_orders(session: AsyncSession, orders: Sequence[Order], request_
         [order.job.name for order in orders],
         payloads,
         [order.job.priority for order in orders],
+        [order.delay for order in orders],
         dedupe_key=[order.dedupe_key for order in orders],
         headers=all_headers,
         on_conflict="skip",

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -96,8 +97,10 @@ class Outbox:
         yield
         self.record(actor, event.between(before, entity))
 
-    def order(self, job: Job[P], payload: P, dedupe_key: str | None = None) -> None:
-        self._append(Order(job, payload, dedupe_key))
+    def order(
+        self, job: Job[P], payload: P, dedupe_key: str | None = None, delay: timedelta | None = None
+    ) -> None:
+        self._append(Order(job, payload, dedupe_key, delay))
 
     def _append(self, what: _Happened | Order) -> None:
         transaction = self._session.get_nested_transaction() or self._session.get_transaction()

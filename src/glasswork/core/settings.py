@@ -147,6 +147,7 @@ class Settings(LocalSettings):
     outgoing_allowed: Separated = ()
     webhook_allow_cidrs: Separated = ()
     webhook_retry_seconds: float = Field(default=86_400, ge=1, le=604_800)
+    github_api_url: str = "https://api.github.com"
     oidc_providers: Annotated[Mapping[str, OidcClient], NoDecode] = Field(default_factory=dict)
     smtp_url: SecretStr | None = None
     mail_from: str = "Glasswork <glasswork@localhost>"
@@ -231,6 +232,14 @@ class Settings(LocalSettings):
             if not url.startswith(schemes) or not url.endswith(DISCOVERY_PATH):
                 raise ValueError(f"{name}: discovery_url must look like https://host{DISCOVERY_PATH}")
         return value
+
+    @field_validator("github_api_url")
+    @classmethod
+    def _is_address(cls, value: str, info: ValidationInfo) -> str:
+        schemes = ("https://",) if info.data.get("environment") is Environment.PRODUCTION else _SCHEMES
+        if not value.startswith(schemes) or set(value) & set("?#@ "):
+            raise ValueError("must look like https://host/path")
+        return value.rstrip("/")
 
     @field_validator("rate_limit_global", "rate_limit_token")
     @classmethod

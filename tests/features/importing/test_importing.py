@@ -12,7 +12,7 @@ from glasswork.features.importing import jobs, service
 from glasswork.features.importing.service import Importer
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.imports import faults_of, load, make_import, send_file, shown
+from tests.factories.imports import faults_of, load, make_import, make_importer, send_file, shown
 from tests.factories.tracker import make_project, make_workspace
 from tests.factories.work import work_off
 
@@ -29,7 +29,7 @@ LONG = 60.0
 
 @pytest.fixture
 def importer(app: FastAPI, database: Database) -> Importer:
-    return Importer(database, app.state.keys, app.state.storage)
+    return make_importer(app, database)
 
 
 async def titles(caller: Caller, workspace: dict[str, Any]) -> list[str]:
@@ -141,8 +141,7 @@ class TestTurns:
         workspace = await make_workspace(owner)
         made = await make_import(owner, workspace, project_key="OPS")
         await send_file(owner, made, b"title\n" + b"One\n" * 10)
-        state = committing_app.state
-        importer = Importer(state.database, state.keys, state.storage)
+        importer = make_importer(committing_app, committing_app.state.database)
         async with asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(until_it_rests(importer, UUID(made["id"])))

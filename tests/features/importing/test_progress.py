@@ -10,11 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from glasswork.features.importing import service
-from glasswork.features.importing.service import Importer
 from glasswork.features.realtime.service import Hub
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.imports import make_import, send_file
+from tests.factories.imports import make_import, make_importer, send_file
 from tests.streams import Events
 
 pytestmark = pytest.mark.anyio
@@ -53,8 +52,7 @@ async def test_moves_until_it_ends(
 ) -> None:
     monkeypatch.setattr(service, "BATCH", 1)
     monkeypatch.setattr(service, "LOOK_SECONDS", 0.01)
-    state = committing_app.state
-    importer = Importer(state.database, state.keys, state.storage)
+    importer = make_importer(committing_app, committing_app.state.database)
     async with progress_of(url, owner, import_) as events:
         first = await events.next()
         assert (first.type, first.data["status"], first.data["done"]) == ("progress", "queued", 0)

@@ -1,6 +1,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from glasswork.features.intake.schemas import CommentRecord, TaskRecord
@@ -46,10 +47,10 @@ def _comments(source: str, issue: ArchivedIssue) -> Iterator[CommentRecord]:
     """The archive gives them no ids: one is known by when it was written and by whom."""
     seen: Counter[str] = Counter()
     for comment in issue.comments:
-        mark = f"{issue.number}/{comment.created_at:%Y-%m-%dT%H:%M:%SZ}/{comment.author or ''}"
+        mark = mark_of(issue.number, comment.created_at, comment.author)
         seen[mark] += 1
         yield CommentRecord(
-            id=mark if seen[mark] == 1 else f"{mark}/{seen[mark]}",
+            id=id_of(mark, seen[mark]),
             task=str(issue.number),
             body=comment.body,
             url=_url(source, issue),
@@ -57,6 +58,15 @@ def _comments(source: str, issue: ArchivedIssue) -> Iterator[CommentRecord]:
             created_at=comment.created_at,
             updated_at=comment.updated_at,
         )
+
+
+def mark_of(number: int, created_at: datetime, author: str | None) -> str:
+    return f"{number}/{created_at:%Y-%m-%dT%H:%M:%SZ}/{author or ''}"
+
+
+def id_of(mark: str, count: int) -> str:
+    """Of the comment that is the `count`th with its mark, from 1 on."""
+    return mark if count == 1 else f"{mark}/{count}"
 
 
 def _url(source: str, issue: ArchivedIssue) -> str:

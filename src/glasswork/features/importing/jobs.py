@@ -1,6 +1,10 @@
+from datetime import timedelta
+
 from glasswork.core.jobs import EventRef, Job, Work
 from glasswork.core.outbox import Outbox
 from glasswork.features.imports.policy import is_ordered
+from glasswork.features.intake.errors import PostponedError
+from glasswork.features.sources.service import Sources
 
 from .errors import AbandonedError
 from .service import Importer
@@ -10,15 +14,24 @@ TURN_SECONDS = 5
 
 
 async def run_import(work: Work, event: EventRef) -> None:
-    given = work.resources
-    if await Importer(given.database, given.keys, given.storage).advance(event.subject_id, TURN_SECONDS):
+    rest = None
+    try:
+        has_more = await _importer(work).advance(event.subject_id, TURN_SECONDS)
+    except PostponedError as asked:
+        has_more, rest = True, timedelta(seconds=asked.seconds)
+    if has_more:
         async with work.once() as session:
-            Outbox(session).order(RUN_IMPORT, event)
+            Outbox(session).order(RUN_IMPORT, event, delay=rest)
 
 
 async def give_up(work: Work, event: EventRef) -> None:
+    await _importer(work).give_up(event.subject_id, AbandonedError())
+
+
+def _importer(work: Work) -> Importer:
     given = work.resources
-    await Importer(given.database, given.keys, given.storage).give_up(event.subject_id, AbandonedError())
+    sources = Sources(given.keys, given.storage, given.outgoing, given.settings.github_api_url)
+    return Importer(given.database, sources)
 
 
 RUN_IMPORT = Job(

@@ -69,8 +69,9 @@ def _event(seen: ImportRead) -> bytes:
 
 
 async def follow(request: Request, import_id: ImportId, actor: Reader) -> AsyncIterator[ProgressStream]:
-    watch = ImportWatch(request.app.state.database, actor, import_id)
-    with request.app.state.hub.streaming("sse", actor) as stream:
+    state = request.app.state
+    watch = ImportWatch(state.database, state.keys, actor, import_id)
+    with state.hub.streaming("sse", actor) as stream:
         yield ProgressStream(stream, watch, await watch.look())
 
 

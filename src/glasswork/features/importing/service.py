@@ -1,8 +1,9 @@
 """Carries imports out, a batch at a time: what is stored and how far that is are committed together."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from functools import partial
+from datetime import UTC, datetime
+from math import ceil
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -13,21 +14,19 @@ from uuid_utils.compat import uuid7
 from glasswork.core.actor import Actor
 from glasswork.core.db import Database
 from glasswork.core.errors import AppError, ServiceUnavailableError
-from glasswork.core.storage import Storage
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.service import SessionService
-from glasswork.features.csv_files.schemas import CsvOptions
-from glasswork.features.csv_files.service import CsvFile
-from glasswork.features.github_archives.service import GithubArchive
 from glasswork.features.imports.errors import BrokenRecordsError
-from glasswork.features.imports.models import Format, Import, ImportStatus, OnError
+from glasswork.features.imports.models import Import, ImportStatus, OnError
 from glasswork.features.imports.policy import project_for
 from glasswork.features.imports.schemas import ImportRead
 from glasswork.features.imports.service import ImportService, ProgressService
+from glasswork.features.intake.errors import PostponedError
 from glasswork.features.intake.schemas import Item, Source, Survey
 from glasswork.features.intake.service import IntakeService
 from glasswork.features.projects.service import ProjectService
 from glasswork.features.realtime.schemas import LiveStream
+from glasswork.features.sources.service import Sources
 from glasswork.features.workspaces.access import role_in
 
 from .errors import ProjectDeletedError
@@ -40,19 +39,29 @@ HEARTBEAT_SECONDS: Final = 15
 
 
 class Importer:
-    def __init__(self, database: Database, keys: Keys, storage: Storage) -> None:
+    def __init__(self, database: Database, sources: Sources) -> None:
         self._database = database
-        self._keys = keys
-        self._storage = storage
+        self._sources = sources
 
     async def advance(self, import_id: UUID, seconds: float) -> bool:
         """Go on for so long; return whether there is more to do.
 
         Whoever was killed, or whom a neighbour failed, is followed by another one, who begins behind the last
-        batch. Raises ServiceUnavailableError; all other refusals end the import, which says why.
+        batch. Raises PostponedError where it is to go on later, and other ServiceUnavailableErrors; all other
+        refusals end the import, which says why.
         """
+        async with self._database.reading() as session:
+            seen = await ProgressService(session).find(import_id)
+        if seen is not None and seen.waiting_until is not None:
+            rest = ceil((seen.waiting_until - datetime.now(UTC)).total_seconds())
+            if rest > 0:
+                raise PostponedError(rest)
         try:
-            return await self._advance(import_id, monotonic() + seconds)
+            return await self._advance(seen, monotonic() + seconds)
+        except PostponedError as asked:
+            rest = asked.seconds
+            await self._change(import_id, lambda progress, import_: progress.wait(import_, rest))
+            raise
         except ServiceUnavailableError:
             raise
         except AppError as refusal:
@@ -61,17 +70,21 @@ class Importer:
 
     async def give_up(self, import_id: UUID, refusal: AppError) -> None:
         """It can be started again."""
+        await self._change(import_id, lambda progress, import_: progress.fail(None, import_, refusal))
+
+    async def _change(
+        self, import_id: UUID, change: Callable[[ProgressService, Import], Awaitable[None]]
+    ) -> None:
+        """As nobody in particular, if it is still under way."""
         async with self._database.system_transaction() as session:
             progress = ProgressService(session)
             import_ = await progress.lock(import_id)
             if import_ is not None and import_.status.is_under_way:
-                await progress.fail(None, import_, refusal)
+                await change(progress, import_)
 
-    async def _advance(self, import_id: UUID, until: float) -> bool:
-        async with self._database.reading() as session:
-            seen = await ProgressService(session).find(import_id)
+    async def _advance(self, seen: Import | None, until: float) -> bool:
         while seen is not None and seen.status.is_under_way:
-            source = _source(seen, self._storage)
+            source = self._sources.of(seen)
             if seen.position is None:
                 seen = await self._begin(seen, await source.survey())
             if seen is not None:
@@ -133,7 +146,7 @@ class Importer:
         actor = Actor(seen.created_by, uuid7())
         async with (
             self._database.transaction(actor) as session,
-            SessionService(session, self._keys).lending(actor),
+            SessionService(session, self._sources.keys).lending(actor),
         ):
             await role_in(session, actor, seen.workspace_id)
             import_ = await ProgressService(session).lock(seen.id)
@@ -144,14 +157,16 @@ class Importer:
 class ImportWatch:
     """Looks at an import, with the rights that the actor has at that moment."""
 
-    def __init__(self, database: Database, actor: Actor, import_id: UUID) -> None:
+    def __init__(self, database: Database, keys: Keys, actor: Actor, import_id: UUID) -> None:
         self._database = database
+        self._keys = keys
         self._actor = actor
         self._import_id = import_id
 
     async def look(self) -> ImportRead:
         async with self._database.reading() as session:
-            return ImportRead.model_validate(await ImportService(session).get(self._actor, self._import_id))
+            imports = ImportService(session, self._keys)
+            return ImportRead.model_validate(await imports.get(self._actor, self._import_id))
 
     async def changes(self, stream: LiveStream, seen: ImportRead) -> AsyncIterator[ImportRead | None]:
         """Yield it as it is each time that it has moved, until it rests; None when long nothing has come."""
@@ -194,29 +209,20 @@ async def _find_project(session: AsyncSession, actor: Actor, import_: Import, su
     return import_.project_id
 
 
-def _source(import_: Import, storage: Storage) -> Source:
-    assert import_.object_id is not None and import_.size is not None  # noqa: S101, PT018 (else nothing begins)
-    open_at = partial(_open, storage, import_.object_id, import_.size)
-    if import_.format is Format.CSV:
-        return CsvFile(open_at, import_.sha256 or "", CsvOptions.model_validate(import_.options))
-    return GithubArchive(open_at)
-
-
-async def _open(storage: Storage, object_id: UUID, size: int, start: int) -> AsyncGenerator[bytes]:
-    return _all(await storage.open(object_id, start, size))
-
-
-async def _all(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    async for chunk in chunks:
-        yield chunk
-
-
 async def _batches(items: AsyncIterator[Item]) -> AsyncGenerator[tuple[list[Item], bool]]:
-    """Yield them together, and whether they are the last; one batch at least, be it empty."""
+    """Yield them together, and whether they are the last; one batch at least, be it empty.
+
+    What a source has given before it fails is not asked for again.
+    """
     batch: list[Item] = []
-    async for item in items:
-        if len(batch) == BATCH:
+    try:
+        async for item in items:
+            if len(batch) == BATCH:
+                yield batch, False
+                batch = []
+            batch.append(item)
+    except ServiceUnavailableError:
+        if batch:
             yield batch, False
-            batch = []
-        batch.append(item)
+        raise
     yield batch, True

@@ -40,6 +40,13 @@ class BrokenRecordsError(ValidationError):
         super().__init__(f"{count} records are broken; nothing is imported.")
 
 
+class TokenLostError(ValidationError):
+    code = "TOKEN_LOST"
+
+    def __init__(self) -> None:
+        super().__init__("The token cannot be read any more; start again with it.")
+
+
 def project_needed() -> ValidationError:
     message = "one of project_id and project_key is needed"
     return ValidationError.at(["body", "project_id"], message, "project_needed")
@@ -51,3 +58,7 @@ def one_project() -> ValidationError:
 
 def unknown_project() -> ValidationError:
     return ValidationError.at(["body", "project_id"], "must be a project of the workspace", "unknown_project")
+
+
+def token_not_taken() -> ValidationError:
+    return ValidationError.at(["body", "token"], "is for `github` alone", "token_not_taken")

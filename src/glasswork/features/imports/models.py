@@ -16,6 +16,13 @@ MOST_FAULTS: Final = 1_000
 class Format(StrEnum):
     CSV = "csv"
     GITHUB_ARCHIVE = "github_archive"
+    TODOIST = "todoist"
+    TRELLO = "trello"
+    GITHUB = "github"
+
+    @property
+    def has_file(self) -> bool:
+        return self is not Format.GITHUB
 
 
 class OnError(StrEnum):
@@ -65,13 +72,15 @@ class Import(TenantEntity):
     on_error: Mapped[OnError] = mapped_column()
     dry_run: Mapped[bool]
     object_id: Mapped[UUID | None] = mapped_column(ForeignKey("stored_objects.id"), unique=True)
+    secret: Mapped[str | None]
+    """The token of whoever asks the source, sealed; gone when the import has ended."""
     sha256: Mapped[str | None]
     size: Mapped[int | None]
     """Bytes."""
     status: Mapped[ImportStatus] = mapped_column()
     source: Mapped[str | None]
     position: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """Behind the last record that is done, as the source puts it."""
+    """Behind the last record that is done, as the source puts it; empty ahead of the first one."""
     highest: Mapped[int] = mapped_column(default=0)
     total: Mapped[int | None]
     done: Mapped[int] = mapped_column(default=0)
@@ -84,6 +93,8 @@ class Import(TenantEntity):
     error_code: Mapped[str | None]
     error: Mapped[str | None]
     created_by: Mapped[UUID]
+    waiting_until: Mapped[datetime | None]
+    """When the source may be asked again."""
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 

@@ -1,10 +1,15 @@
 import re
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from glasswork.core.events import Fields
+from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.tokens import Keys
 from glasswork.features.projects.schemas import ProjectCreate
 from glasswork.features.workspaces.models import Role
 
+from .errors import TokenLostError
 from .models import ImportStatus
 
 
@@ -19,6 +24,25 @@ def can_manage(role: Role, user_id: UUID, created_by: UUID) -> bool:
 def is_ordered(_before: Fields | None, after: Fields | None) -> bool:
     """Whether there is something to do now."""
     return after is not None and after.get("status") == ImportStatus.QUEUED
+
+
+def seal_token(keys: Keys, import_id: UUID, token: SecretStr | None) -> str | None:
+    if token is None:
+        return None
+    return seal(keys, purpose_of(import_id), token.get_secret_value().encode()).decode()
+
+
+def unseal_token(keys: Keys, import_id: UUID, sealed: str) -> str:
+    """Raise TokenLostError where JWT_SECRET is another one by now."""
+    try:
+        return unseal(keys, purpose_of(import_id), sealed.encode()).decode()
+    except BrokenSealError as error:
+        raise TokenLostError from error
+
+
+def purpose_of(import_id: UUID) -> str:
+    """Of the seal: it is the import's, so that in no other one's row it opens."""
+    return f"import:{import_id}"
 
 
 def project_for(key: str | None, name: str | None, description: str) -> ProjectCreate:

@@ -30,8 +30,8 @@ INSIDE = (*AUTHORIZED, WorkspaceNotFoundError, PermissionDeniedError)
 OF_ONE = (*AUTHORIZED, ImportNotFoundError, PermissionDeniedError)
 
 
-async def get_imports(session: Session) -> ImportService:
-    return ImportService(session)
+async def get_imports(request: Request, session: Session) -> ImportService:
+    return ImportService(session, request.app.state.keys)
 
 
 async def get_files(request: Request) -> ImportFileService:
@@ -54,7 +54,7 @@ Imports = Annotated[ImportService, Depends(get_imports)]
 async def create_import(
     workspace_id: WorkspaceId, new: ImportCreate, actor: Writer, imports: Imports, response: Response
 ) -> Any:
-    """Say what is to come from another tracker; it begins when its file is there.
+    """Say what is to come from another tracker; it begins when its file is there, or at once if it has none.
 
     What was imported before is known by its id there, and is not imported again.
     """

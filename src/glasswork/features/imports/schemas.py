@@ -6,7 +6,10 @@ from pydantic import Field, TypeAdapter
 from glasswork.core.paging import PageQuery, sort_by
 from glasswork.core.schemas import ImportId, Input, Output, ProjectId, UserId, WorkspaceId
 from glasswork.features.csv_files.schemas import CsvOptions
+from glasswork.features.github_issues.schemas import GithubOptions, GithubToken
 from glasswork.features.projects.schemas import Key
+from glasswork.features.todoist_exports.schemas import TodoistOptions
+from glasswork.features.trello_boards.schemas import TrelloOptions
 
 from .models import MOST_FAULTS, Format, ImportStatus, OnError
 
@@ -39,13 +42,54 @@ class GithubArchiveImportCreate(_ImportCreate):
     format: Literal[Format.GITHUB_ARCHIVE]
 
 
-ImportCreate = Annotated[CsvImportCreate | GithubArchiveImportCreate, Field(discriminator="format")]
+class TodoistImportCreate(_ImportCreate):
+    """The CSV that Todoist exports of a project, or the ZIP of a backup, which has one for each.
+
+    Its file follows. All of a backup goes into one project; names of Todoist's projects become labels.
+    """
+
+    format: Literal[Format.TODOIST]
+    options: TodoistOptions = TodoistOptions()
+
+
+class TrelloImportCreate(_ImportCreate):
+    """What "Export as JSON" writes of a board of Trello. Its file follows.
+
+    Without `project_id` and `project_key` it goes where the board's name says.
+    """
+
+    format: Literal[Format.TRELLO]
+    options: TrelloOptions = TrelloOptions()
+
+
+class GithubImportCreate(_ImportCreate):
+    """Issues and pull requests of a GitHub repository, with their comments. It begins at once.
+
+    Without `project_id` and `project_key` it goes where the repository's name says. Where GitHub asks to be
+    left alone for a while, the import waits.
+    """
+
+    format: Literal[Format.GITHUB]
+    options: GithubOptions
+
+
+ImportCreate = Annotated[
+    CsvImportCreate
+    | GithubArchiveImportCreate
+    | TodoistImportCreate
+    | TrelloImportCreate
+    | GithubImportCreate,
+    Field(discriminator="format"),
+]
 IMPORT_CREATE: TypeAdapter[ImportCreate] = TypeAdapter(ImportCreate)
 
 
 class ImportStart(Input):
     on_error: OnError | None = Field(None, description="Null: as before.")
     dry_run: bool = False
+    token: GithubToken | None = Field(
+        None, description="For GitHub, where one is needed: the one before is not kept."
+    )
 
 
 class ImportRead(Output):
@@ -71,6 +115,9 @@ class ImportRead(Output):
     faults: int = Field(description=f"Of them {MOST_FAULTS:,} at most are kept.")
     error_code: str | None = Field(description="Why it has failed.")
     error: str | None
+    waiting_until: datetime | None = Field(
+        description="The source has asked not to be called until then; the import goes on by itself."
+    )
     version: int
     created_by: UserId
     created_at: datetime

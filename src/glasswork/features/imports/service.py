@@ -1,10 +1,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
@@ -14,6 +15,7 @@ from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.receiving import discard, receive
 from glasswork.core.storage import Storage, announce
+from glasswork.core.tokens import Keys
 from glasswork.features.intake.schemas import Fault, Item, Stored, Survey
 from glasswork.features.workspaces.access import role_in
 
@@ -24,6 +26,7 @@ from .errors import (
     TooManyImportsError,
     one_project,
     project_needed,
+    token_not_taken,
     unknown_project,
 )
 from .events import ImportCreated, ImportDeleted, ImportUpdated
@@ -49,13 +52,16 @@ _BEGINNING: Final = {
     "started_at": None,
     "ended_at": None,
 }
+_NEEDS_PROJECT: Final = frozenset({Format.CSV, Format.TODOIST})
+"""Their files have no name that a project could be made with."""
 
 
 class ImportService:
     """What is to come from another tracker; the slice `importing` carries it out."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, keys: Keys) -> None:
         self._session = session
+        self._keys = keys
         self._imports = ImportRepository(session)
         self._outbox = Outbox(session)
 
@@ -64,11 +70,16 @@ class ImportService:
         await self._check_project(actor, workspace_id, new)
         if await self._imports.open_count(workspace_id) >= MOST_OPEN:
             raise TooManyImportsError(MOST_OPEN)
+        import_id = uuid7()
+        options = new.model_dump(mode="json", include={"options"}, exclude={"options": {"token"}})
+        token = new.options.token if new.format is Format.GITHUB else None
         import_ = Import(
+            id=import_id,
             workspace_id=workspace_id,
             project_id=new.project_id,
-            options=new.model_dump(mode="json", include={"options"}).get("options", {}),
-            status=ImportStatus.AWAITING_FILE,
+            options=options.get("options", {}),
+            secret=policy.seal_token(self._keys, import_id, token),
+            status=ImportStatus.AWAITING_FILE if new.format.has_file else ImportStatus.QUEUED,
             created_by=actor.user_id,
             **new.model_dump(mode="json", include={"format", "project_key", "on_error", "dry_run"}),
         )
@@ -91,35 +102,33 @@ class ImportService:
 
     async def start(self, actor: Actor, import_id: UUID, start: ImportStart) -> Import:
         """From the beginning: what is stored already is there, and stays."""
-        import_ = await self.lock(actor, import_id)
+        import_ = await _lock(self._imports, actor, import_id)
         if import_.status is ImportStatus.AWAITING_FILE:
             raise NoFileError
         if not import_.status.is_startable:
             raise ImportUnderWayError
+        if start.token is not None and import_.format is not Format.GITHUB:
+            raise token_not_taken()
         with self._outbox.updating(actor, ImportUpdated, import_):
             await self._imports.forget_faults(import_)
             on_error = start.on_error or import_.on_error
             queued = {"status": ImportStatus.QUEUED, "on_error": on_error, "dry_run": start.dry_run}
+            import_.secret = policy.seal_token(self._keys, import_id, start.token)
             import_.change(_BEGINNING | queued)
             await self._imports.flush()
         return import_
 
     async def delete(self, actor: Actor, import_id: UUID, precondition: Precondition) -> None:
         """What is under way ends; what it has stored stays."""
-        import_ = await self.lock(actor, import_id)
+        import_ = await _lock(self._imports, actor, import_id)
         precondition.check(import_)
         self._outbox.record(actor, ImportDeleted.of(import_))
         await self._imports.delete(import_)
 
-    async def lock(self, actor: Actor, import_id: UUID) -> Import:
-        import_, role = await self._imports.lock(actor, import_id)
-        require(policy.can_manage(role, actor.user_id, import_.created_by))
-        return import_
-
     async def _check_project(self, actor: Actor, workspace_id: UUID, new: ImportCreate) -> None:
         if new.project_id is not None and new.project_key is not None:
             raise one_project()
-        if new.format is Format.CSV and new.project_id is None and new.project_key is None:
+        if new.format in _NEEDS_PROJECT and new.project_id is None and new.project_key is None:
             raise project_needed()
         if new.project_id and not await self._imports.has_project(actor, workspace_id, new.project_id):
             raise unknown_project()
@@ -153,7 +162,7 @@ class ImportFileService:
             raise
 
     async def _find(self, session: AsyncSession, actor: Actor, import_id: UUID) -> Import:
-        import_ = await ImportService(session).lock(actor, import_id)
+        import_ = await _lock(ImportRepository(session), actor, import_id)
         if import_.status is not ImportStatus.AWAITING_FILE:
             raise ImportUnderWayError
         return import_
@@ -174,8 +183,11 @@ class ProgressService:
         return await self._imports.find_locked(import_id)
 
     async def begin(self, import_: Import, phase: ImportStatus, survey: Survey) -> None:
+        """Whoever follows goes on from the first record, and does not survey once more."""
         found = {"source": survey.source, "total": survey.total, "highest": survey.highest}
-        import_.change({"status": phase, "started_at": import_.started_at or datetime.now(UTC), **found})
+        started_at = import_.started_at or datetime.now(UTC)
+        begun = {"status": phase, "started_at": started_at, "waiting_until": None, "position": {}}
+        import_.change(begun | found)
         await self._count(import_, survey.faults)
 
     async def note(self, import_: Import, items: Sequence[Item], became: Stored) -> None:
@@ -188,7 +200,11 @@ class ProgressService:
         import_.comments += became.comments
         import_.comments_there += became.comments_there
         import_.labels += became.labels
+        import_.waiting_until = None
         await self._count(import_, became.faults)
+
+    async def wait(self, import_: Import, seconds: int) -> None:
+        await self._tell(None, import_, {"waiting_until": datetime.now(UTC) + timedelta(seconds=seconds)})
 
     async def restart(self, import_: Import, phase: ImportStatus) -> None:
         """From the first record on."""
@@ -196,17 +212,16 @@ class ProgressService:
         await self._imports.forget_faults(import_)
 
     async def end(self, actor: Actor, import_: Import, status: ImportStatus) -> None:
-        """A file that has served its purpose is let go."""
-        fields = {"status": status, "ended_at": datetime.now(UTC)}
+        """A file that has served its purpose is let go, and a token always."""
+        fields = {"status": status, "ended_at": datetime.now(UTC), "secret": None}
         if status is ImportStatus.COMPLETED:
             fields["object_id"] = None
         await self._tell(actor, import_, fields)
 
     async def fail(self, actor: Actor | None, import_: Import, refusal: AppError) -> None:
         reason = {"error_code": refusal.code, "error": refusal.message}
-        await self._tell(
-            actor, import_, {"status": ImportStatus.FAILED, "ended_at": datetime.now(UTC), **reason}
-        )
+        ended = {"ended_at": datetime.now(UTC), "waiting_until": None, "secret": None}
+        await self._tell(actor, import_, {"status": ImportStatus.FAILED, **ended, **reason})
 
     async def flush(self) -> None:
         await self._imports.flush()
@@ -219,3 +234,9 @@ class ProgressService:
         with self._outbox.updating(actor, ImportUpdated, import_):
             import_.change(fields)
             await self._imports.flush()
+
+
+async def _lock(imports: ImportRepository, actor: Actor, import_id: UUID) -> Import:
+    import_, role = await imports.lock(actor, import_id)
+    require(policy.can_manage(role, actor.user_id, import_.created_by))
+    return import_

@@ -5,7 +5,7 @@ from typing import Protocol
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import MAX_LEVELS, Task
 
-from .schemas import CommentRecord, Fault, Item, TaskRecord
+from .schemas import MOST_TITLE, CommentRecord, Fault, Item, TaskRecord
 
 UNKNOWN_STATUS = "UNKNOWN_STATUS"
 PARENT_NOT_THERE = "PARENT_NOT_THERE"
@@ -43,22 +43,47 @@ def place(items: Iterable[Item], statuses: Sequence[Status]) -> Batch:
     for item in items:
         batch.faults += item.faults
         if item.task is not None:
-            status = status_of(item.task, statuses)
+            status, task = settle(item.task, statuses)
             if status is None:
                 keys = ", ".join(each.key for each in statuses)
                 batch.faults.append(Fault(item.place, UNKNOWN_STATUS, f"status: must be one of {keys}"))
                 continue
-            batch.tasks.append(Placed(item.place, item.task, status))
+            batch.tasks.append(Placed(item.place, task, status))
         batch.comments += [(item.place, comment) for comment in item.comments]
     return batch
 
 
-def status_of(task: TaskRecord, statuses: Sequence[Status]) -> str | None:
-    if task.status is None:
-        category = Category.DONE if task.is_done else Category.TODO
-        return next(each.key for each in statuses if each.category is category)
-    wanted = task.status.strip().casefold()
-    return next((each.key for each in statuses if wanted in {each.key, each.name.casefold()}), None)
+def settle(task: TaskRecord, statuses: Sequence[Status]) -> tuple[str | None, TaskRecord]:
+    """The key of its status, None where it names one that is not there; its section may become a label."""
+    wanted = task.section if task.status is None else task.status
+    found = _find(wanted, statuses) if wanted is not None else None
+    if task.status is not None and found is None:
+        return None, task
+    category = Category.DONE if task.is_done else Category.TODO
+    default = next(each.key for each in statuses if each.category is category)
+    if task.section is None:
+        return (default if found is None else found.key), task
+    if found is None or (task.is_done and found.category is not Category.DONE):
+        return default, task.model_copy(update={"labels": [*task.labels, task.section]})
+    return found.key, task
+
+
+def _find(name: str, statuses: Sequence[Status]) -> Status | None:
+    wanted = name.strip().casefold()
+    return next((each for each in statuses if wanted in {each.key, each.name.casefold()}), None)
+
+
+def fit(title: str, description: str) -> dict[str, str]:
+    """What is too long for a title is cut there, and stands as a whole ahead of the description."""
+    if len(title) <= MOST_TITLE:
+        return {"title": title, "description": description}
+    return {"title": f"{title[: MOST_TITLE - 1]}…", "description": f"{title}\n\n{description}".rstrip()}
+
+
+def link(name: str, url: str) -> str:
+    """In Markdown."""
+    words = name.replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
+    return f"[{words}](<{url.replace('<', '%3C').replace('>', '%3E')}>)"
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ Open = Callable[[int], Awaitable[AsyncGenerator[bytes]]]
 
 MOST_NUMBER: Final = 999_999_999
 """Of a task."""
+MOST_TITLE: Final = 256
+"""Characters."""
 INVALID: Final = "INVALID_RECORD"
 
 
@@ -35,6 +37,8 @@ class TaskRecord(Input):
     description: Description = ""
     status: Text | None = None
     """Key or name of a status of the project; None: the first one, or the first of those that are done."""
+    section: LabelName | None = None
+    """Of the list that it stands in: the status of that name, and where there is none a label."""
     is_done: bool = False
     priority: Priority = Priority.NONE
     assignee: Person | None = None
@@ -61,8 +65,11 @@ class CommentRecord(Input):
     body: Annotated[Text, Field(max_length=MAX_LENGTH)]
     url: Text = ""
     author: Person | None = None
-    created_at: Timestamp
-    updated_at: Timestamp
+    created_at: Timestamp | None = None
+    """None: when it is imported."""
+    updated_at: Timestamp | None = None
+    may_be_alone: bool = False
+    """Whether nothing is wrong where its task is not there: nobody has asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,10 @@ class Source(Protocol):
     """Reads as it goes, and holds little: it may be as large as it likes."""
 
     async def survey(self) -> Survey:
-        """Raise an AppError that people understand where it is not what it should be."""
+        """Raise an AppError that people understand where it is not what it should be.
+
+        A ServiceUnavailableError: it may be so later; a PostponedError: it says when.
+        """
 
     def items(self, source: str, after: Position | None, /) -> AsyncIterator[Item]:
         """Begin behind a position, or with the first record; raise as `survey` does, which named `source`."""

@@ -83,7 +83,7 @@ class IntakeService:
         stored.labels = await self._label(project_id, new, tasks)
         for row in await self._intake.shown_tasks(self._actor, tasks):
             self._outbox.record(self._actor, TaskCreated.of(row))
-        await self._store_comments(project.workspace_id, batch, family, stored)
+        await self._store_comments(project, batch, family, stored)
         return stored
 
     async def _writable(self, project_id: UUID) -> AnyRow:
@@ -174,7 +174,7 @@ class IntakeService:
             ids[name] = (await self._labels.create(self._actor, project_id, label)).id
         return ids, len(new)
 
-    async def _store_comments(self, workspace_id: UUID, batch: Batch, family: Family, stored: Stored) -> None:
+    async def _store_comments(self, project: AnyRow, batch: Batch, family: Family, stored: Stored) -> None:
         if not batch.comments:
             return
         tasks = {record.task: family.tasks.get(record.task) for _, record in batch.comments}
@@ -182,11 +182,13 @@ class IntakeService:
         comments = []
         for where, record in batch.comments:
             task = tasks[record.task]
-            if task is None:
+            if task is None and not record.may_be_alone:
                 stored.faults.append(Fault(where, TASK_NOT_THERE, "task: it is not there"))
+            elif task is None:
+                continue
             elif (task.id, record.id) not in known and task.deleted_at is None:
                 known.add((task.id, record.id))
-                comments.append(self._comment(workspace_id, task, record))
+                comments.append(self._comment(project, task, record))
             else:
                 stored.comments_there += 1
         stored.comments = len(comments)
@@ -194,22 +196,23 @@ class IntakeService:
         for row in await self._intake.shown_comments(self._actor, comments):
             self._outbox.record(self._actor, CommentCreated.of(row))
 
-    def _comment(self, workspace_id: UUID, task: Task, record: CommentRecord) -> Comment:
+    def _comment(self, project: AnyRow, task: Task, record: CommentRecord) -> Comment:
         """Whom it names is somebody there, and not who has the same name here."""
         external = ExternalComment(source=self._source, id=record.id, url=record.url, author=record.author)
-        is_edited = record.updated_at > record.created_at
+        created_at = record.created_at or project.now
+        updated_at = max(record.updated_at or created_at, created_at)
         return Comment(
             id=uuid7(),
-            workspace_id=workspace_id,
+            workspace_id=project.workspace_id,
             task_id=task.id,
             author_id=self._actor.user_id,
             body=record.body,
             body_html=markdown.read(record.body).html,
             mentions=[],
             external=external.model_dump(),
-            created_at=record.created_at,
-            updated_at=record.updated_at,
-            edited_at=record.updated_at if is_edited else None,
+            created_at=created_at,
+            updated_at=updated_at,
+            edited_at=updated_at if updated_at > created_at else None,
         )
 
 

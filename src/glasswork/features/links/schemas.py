@@ -10,7 +10,7 @@ from glasswork.core.schemas import Input, Line, LinkId, Output, TaskId, UserId, 
 
 from .models import LinkKind
 
-MAX_TITLE = 256
+MOST_TITLE = 256
 
 Url = Annotated[
     str,
@@ -21,7 +21,7 @@ Url = Annotated[
         examples=["https://example.com/minutes"],
     ),
 ]
-Title = Annotated[Line, Field(max_length=MAX_TITLE, examples=["Minutes of Monday"])]
+Title = Annotated[Line, Field(max_length=MOST_TITLE, examples=["Minutes of Monday"])]
 
 
 class TaskLinkCreate(Input):

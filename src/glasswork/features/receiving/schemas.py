@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from glasswork.core.schemas import Output, Text
 from glasswork.features.links.models import LinkKind
-from glasswork.features.links.schemas import MAX_TITLE, Url
+from glasswork.features.links.schemas import MOST_TITLE, Url
 
 _KEY: Final = r"(?<!\w)[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}(?!\w)"
 _KEYS = re.compile(_KEY)
@@ -136,4 +136,4 @@ class MessageTaken(Output):
 
 
 def _title(text: str) -> str | None:
-    return text.strip().partition("\n")[0].strip()[:MAX_TITLE].strip() or None
+    return text.strip().partition("\n")[0].strip()[:MOST_TITLE].strip() or None

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.db import AnyRow
 from glasswork.features.hooks.models import Hook
 from glasswork.features.hooks.policy import purpose_of as purpose_of_hook
+from glasswork.features.imports.models import Import
+from glasswork.features.imports.policy import purpose_of as purpose_of_import
 from glasswork.features.second_factors.models import TotpSecret
 from glasswork.features.second_factors.policy import purpose_of as purpose_of_totp
 from glasswork.features.webhooks.models import Webhook
@@ -30,6 +32,7 @@ SEALED = (
     Sealed(Webhook.id, Webhook.previous_secret, purpose_of_webhook),
     Sealed(Hook.id, Hook.secret, purpose_of_hook),
     Sealed(Hook.id, Hook.previous_secret, purpose_of_hook),
+    Sealed(Import.id, Import.secret, purpose_of_import),
 )
 
 
