@@ -124,13 +124,15 @@ class TestDemoAndImport:
         where = ["--workspace", workspace["slug"], "--as", f"{words['Username']}@example.com"]
         command = ["import", "github-archive", str(archive), *where]
         first = run(*command, data_dir=serving.data_dir)
-        assert said(first) == "Project PANES New tasks 1 Already there 0 New labels 1 New comments 1"
+        assert said(first) == "Project PANES New tasks 1 Already there 0 New labels 1 New comments 1 Faults 0"
         task = get(serving, f"{tasks}/PANES-7", headers)
         assert task["title"] == "Pane rattles"
         comment = get(serving, f"/tasks/{task['id']}/comments", headers)["items"][0]
         assert (comment["body"], comment["external"]["author"]) == ("Putty?", "bob")
         second = run(*command, data_dir=serving.data_dir)
-        assert said(second) == "Project PANES New tasks 0 Already there 1 New labels 0 New comments 0"
+        assert (
+            said(second) == "Project PANES New tasks 0 Already there 1 New labels 0 New comments 0 Faults 0"
+        )
         assert get(serving, f"{tasks}/PANES-7", headers) == task
 
         command[command.index("--workspace") + 1] = "nowhere"
@@ -138,18 +140,18 @@ class TestDemoAndImport:
         assert lost.returncode == 1
         assert "There is no workspace nowhere." in lost.stderr
 
-    def test_broken_file_names_the_place(self, serving: Serving, archive: Path) -> None:
         archive.write_text(archive.read_text().replace('"Pane rattles"', "null"))
-        where = ["--workspace", "nowhere", "--as", "nobody"]
-        ended = run("import", "github-archive", str(archive), *where, data_dir=serving.data_dir)
-        assert ended.returncode == 1
-        assert "issues[0].title" in ended.stderr
+        command[command.index("--workspace") + 1] = workspace["slug"]
+        broken = run(*command, data_dir=serving.data_dir)
+        assert broken.returncode == 1
+        assert "issues[0]: title: " in broken.stderr
+        assert "Broken records: 1. Nothing is imported." in broken.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
-        (("csv", "nowhere.csv"), 2, "there is no file 'nowhere.csv'"),
+        (("csv", "nowhere.csv", "--project", "OPS"), 2, "'nowhere.csv' does not exist"),
         (("github", "no-repository"), 1, "repository"),
     ],
 )

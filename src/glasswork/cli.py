@@ -5,27 +5,13 @@ import asyncio
 import gc
 import sys
 from contextlib import suppress
-from enum import StrEnum
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Where the embedded database and the secrets are kept.", show_default="the user's"),
-]
-
-
-class ImportFormat(StrEnum):
-    ARCHIVE = "archive"
-    CSV = "csv"
-    GITHUB_ARCHIVE = "github-archive"
-    TODOIST = "todoist"
-    TRELLO = "trello"
-    GITHUB = "github"
-
+from glasswork.import_commands import imports
+from glasswork.options import DataDir
 
 app = typer.Typer(
     help="A task-tracker API that shows its workings.",
@@ -35,6 +21,7 @@ app = typer.Typer(
 )
 jobs = typer.Typer(help="Look after the jobs.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
+app.add_typer(imports, name="import")
 
 
 def main() -> None:
@@ -226,127 +213,6 @@ def demo(data_dir: DataDir = None) -> None:
     with installation(data_dir) as settings:
         slug, login, password = asyncio.run(make_demo(settings))
     typer.echo(f"Workspace  {slug}\nUsername   {login}\nPassword   {password}")
-
-
-def _read_json(text: str) -> object:
-    import json
-
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"is no JSON: {error}") from error
-
-
-def _existing(path: str) -> Path:
-    file = Path(path)
-    if not file.is_file():
-        raise typer.BadParameter(f"there is no file {path!r}", param_hint="FILE")
-    return file
-
-
-@app.command("import")
-def import_(
-    source: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help=", ".join(ImportFormat))],
-    what: Annotated[str, typer.Argument(metavar="FILE", help="What to load; of `github`, OWNER/NAME.")],
-    workspace: Annotated[
-        str | None, typer.Option(help="The workspace's slug; an archive has its own.")
-    ] = None,
-    as_: Annotated[
-        str | None, typer.Option("--as", metavar="EMAIL", help="The member who imports; not of an archive.")
-    ] = None,
-    project: Annotated[str | None, typer.Option(help="Key; by default made of the source's name.")] = None,
-    options: Annotated[
-        dict[str, object] | None,
-        typer.Option(metavar="JSON", parser=_read_json, help="Of the format, as the API takes them."),
-    ] = None,
-    token: Annotated[
-        str | None, typer.Option(envvar="GITHUB_TOKEN", help="For `github`.", show_default=False)
-    ] = None,
-    data_dir: DataDir = None,
-    *,
-    skip: Annotated[bool, typer.Option("--skip", help="Leave out what is broken.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be, and store nothing.")
-    ] = False,
-) -> None:
-    """Load tasks of another tracker, or a whole workspace; twice is once. Without --skip, all or nothing."""
-    if source is ImportFormat.ARCHIVE:
-        if workspace or as_ or project:
-            raise typer.BadParameter(
-                "An archive says itself whose it is: leave out --workspace, --as, --project."
-            )
-        _import_archive(_existing(what), data_dir)
-        return
-    if workspace is None or as_ is None:
-        raise typer.BadParameter("--workspace and --as say where it goes, and who imports.")
-    from rich.progress import Progress
-
-    from glasswork import commands
-    from glasswork.features.imports.models import ImportStatus
-    from glasswork.features.imports.schemas import IMPORT_CREATE, ImportRead
-    from glasswork.installation import installation
-
-    fields = {"format": source.replace("-", "_"), "project_key": project, "dry_run": dry_run}
-    file = None if source is ImportFormat.GITHUB else _existing(what)
-    if file is None:
-        options = {"repository": what, "token": token or None} | (options or {})
-    given = {"options": options} if options is not None else {}
-    new = IMPORT_CREATE.validate_python(fields | given | {"on_error": "skip" if skip else "stop"})
-    with installation(data_dir) as settings, Progress(transient=True) as progress:
-        bar = progress.add_task("Importing", total=None)
-
-        def show(seen: ImportRead) -> None:
-            doing = f"waiting until {seen.waiting_until:%H:%M} UTC" if seen.waiting_until else seen.status
-            progress.update(bar, total=seen.total, completed=seen.done, description=doing)
-
-        report, faults = asyncio.run(commands.import_file(settings, new, file, workspace, as_, show))
-    for fault in faults:
-        typer.echo(f"{fault.place}: {fault.message}", err=True)
-    if report.status is ImportStatus.FAILED:
-        _fail(report.error or "")
-    typer.echo(
-        f"Project        {report.project_key}\n"
-        f"New tasks      {report.tasks}\n"
-        f"Already there  {report.tasks_there}\n"
-        f"New labels     {report.labels}\n"
-        f"New comments   {report.comments}\n"
-        f"Faults         {report.faults}"
-    )
-
-
-def _import_archive(file: Path, data_dir: Path | None) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from glasswork import commands
-    from glasswork.installation import installation, refuse_other_schema
-
-    with (
-        installation(data_dir) as settings,
-        Progress(console=Console(stderr=True), transient=True) as progress,
-    ):
-        bar = progress.add_task("Importing", total=None)
-        asyncio.run(refuse_other_schema(settings))
-        report = asyncio.run(
-            commands.import_archive(
-                settings, file, lambda done, total: progress.update(bar, completed=done, total=total)
-            )
-        )
-    if not report.is_new:
-        typer.echo(f"The workspace {report.slug} came of this archive already: nothing has changed.")
-        return
-    counts = {
-        "Workspace": report.slug,
-        "New users": report.users_created,
-        "Known users": report.users_matched,
-        "Files": report.files,
-        **report.rows,
-    }
-    width = max(map(len, counts)) + 2
-    typer.echo("\n".join(f"{name:<{width}}{count}" for name, count in counts.items()))
-    if report.renamed:
-        typer.echo(f"Renamed, since others have their usernames: {', '.join(report.renamed)}")
-    typer.echo("New users have no password: they ask for one by POST /api/v1/auth/forgot-password.")
 
 
 @app.command()

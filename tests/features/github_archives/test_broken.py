@@ -100,7 +100,7 @@ class TestRecord:
         content = encode(make_archive(pulls=[make_issue(1, state="a secret"), make_issue(7)]))
         ended = await bring(content, on_error="stop")
         assert (ended["status"], ended["error_code"]) == ("failed", "BROKEN_RECORDS")
-        assert ended["error"] == "1 records are broken; nothing is imported."
+        assert ended["error"] == "Broken records: 1. Nothing is imported."
         [(place, _, message)] = await faults_of(owner, ended)
         assert place == "pulls[0]"
         assert "a secret" not in message

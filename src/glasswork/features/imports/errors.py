@@ -37,7 +37,7 @@ class BrokenRecordsError(ValidationError):
     code = "BROKEN_RECORDS"
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"{count} records are broken; nothing is imported.")
+        super().__init__(f"Broken records: {count}. Nothing is imported.")
 
 
 class TokenLostError(ValidationError):
