@@ -43,6 +43,7 @@ def fresh_data_dir() -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.slow
 def test_serves_on_a_fresh_machine_and_again_tomorrow(fresh_data_dir: Path) -> None:
     with Serving(fresh_data_dir) as today:
         assert today.client.get("/ready").json()["status"] == "ok"

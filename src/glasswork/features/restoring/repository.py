@@ -68,7 +68,7 @@ class RestoreRepository:
 
     async def add_user(self, user: ArchivedUser, username: str) -> User:
         """As they were, and without a password."""
-        values = user.model_dump() | {"username": username}
+        values = user.model_dump() | {"username": username, "version": 1}
         return (await self._session.scalars(insert(User).values(values).returning(User))).one()
 
     async def load(self, table: Table, names: Collection[str], entry: str, lines: Sequence[Line]) -> None:
