@@ -21,7 +21,7 @@ def upgrade() -> None:
         "imports",
         sa.Column("workspace_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("format", _enum("format", *_FORMATS), nullable=False),
+        sa.Column("format", _enum("importformat", *_FORMATS), nullable=False),
         sa.Column("options", postgresql.JSONB(), nullable=False),
         sa.Column("project_id", sa.Uuid()),
         sa.Column("project_key", sa.Text()),

@@ -177,5 +177,5 @@ def _put(whole: Any, steps: Steps, value: Any) -> Any:
     step, *others = steps
     if isinstance(step, int):
         return [_put(whole[step] if whole else None, tuple(others), value)]
-    whole = whole or {}
+    whole = whole if isinstance(whole, dict) else {}  # it may also be a text, and be told so already
     return whole | {step: _put(whole.get(step), tuple(others), value)}

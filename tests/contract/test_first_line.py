@@ -20,8 +20,8 @@ from .walker import operations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("acme")]
 
-ASKED_TWICE = {"transfer_workspace"}
-"""They also need the caller's own row among the members."""
+ASKED_TWICE = {"transfer_workspace", "get_calendar_feed", "delete_calendar_feed"}
+"""They also need the caller's own row among the members, or are for who has made it."""
 NEEDS_NO_TOTP = {"confirm_totp"}
 
 

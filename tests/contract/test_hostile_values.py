@@ -51,6 +51,7 @@ FITTING: Final[Mapping[str, tuple[str, ...]]] = {
     "integer": NUMBERS,
     "boolean": ("null", "2"),
     "date-time": MOMENTS,
+    "object": ('{"\\u0000": "a"}', '{"a": "\\ud800"}', '{"": {}}', "[]"),
 }
 HEADERS: Final = (
     b"",

@@ -101,6 +101,8 @@ class Traffic:
                 response = await self._client.get(url, params=query, headers=headers)
             except CUT_OFF:
                 continue
+            if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+                continue
             if response.status_code != httpx2.codes.UNAUTHORIZED:
                 assert response.status_code == httpx2.codes.OK, response.text
                 return response.json()

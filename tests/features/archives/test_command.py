@@ -74,9 +74,7 @@ async def test_who_is_killed_in_the_middle_begins_anew(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("archive", "--workspace", "w"), "An archive says itself whose it is"),
-        (("archive", "--as", "a@example.com"), "An archive says itself whose it is"),
-        (("github-archive", "--workspace", "w"), "--workspace and --as say where it goes"),
+        (("archive", "--workspace", "w"), "No such option: --workspace"),
         (("archive",), "The file: File is not a zip file"),
     ],
 )

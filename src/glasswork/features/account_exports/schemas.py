@@ -34,7 +34,7 @@ from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.credentials.models import Purpose
 from glasswork.features.hooks.models import HookKind
 from glasswork.features.hooks.schemas import TaskMapping
-from glasswork.features.imports.models import Format, ImportStatus
+from glasswork.features.imports.models import ImportFormat, ImportStatus
 from glasswork.features.links.models import LinkKind
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.schemas import PreferenceRead
@@ -177,7 +177,7 @@ class ImportExport(Output):
     id: ImportId
     workspace_id: WorkspaceId
     project_id: ProjectId | None
-    format: Format
+    format: ImportFormat
     source: str | None
     status: ImportStatus
     created_at: datetime

@@ -14,19 +14,19 @@ from glasswork.features.comments.schemas import CommentStored
 from glasswork.features.tasks.schemas import TaskRead
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     CSV = "csv"
     JSONL = "jsonl"
 
 
 MEDIA_TYPES: Final = {
-    Format.CSV: "text/csv; charset=utf-8; header=present",
-    Format.JSONL: "application/jsonl",
+    ExportFormat.CSV: "text/csv; charset=utf-8; header=present",
+    ExportFormat.JSONL: "application/jsonl",
 }
 
 
 class ExportQuery(BaseModel):
-    format: Format = Format.CSV
+    format: ExportFormat = ExportFormat.CSV
     archived: Literal["false", "true", "all"] = Field(
         "all", description="Whether they are in it too, or alone."
     )
@@ -38,7 +38,7 @@ class ExportStored(Output):
     id: Annotated[UUID, Reference("export")]
     workspace_id: WorkspaceId
     project_id: ProjectId | None
-    format: Format
+    format: ExportFormat
 
 
 @dataclass(frozen=True, slots=True)

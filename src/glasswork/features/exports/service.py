@@ -17,9 +17,9 @@ from .schemas import (
     CommentRecord,
     EndRecord,
     Export,
+    ExportFormat,
     ExportQuery,
     ExportStored,
-    Format,
     TaskLine,
     TaskRecord,
     cells,
@@ -51,11 +51,11 @@ class ExportService:
 
     def _file(self, actor: Actor, place: Place, name: str, query: ExportQuery) -> Export:
         data = ExportRepository(self._database, actor, place)
-        parts = _write_csv(data, query) if query.format is Format.CSV else _write_jsonl(data, query)
+        parts = _write_csv(data, query) if query.format is ExportFormat.CSV else _write_jsonl(data, query)
         return Export(f"{name}.{query.format}", MEDIA_TYPES[query.format], parts)
 
 
-def _taken(place: Place, format_: Format) -> ExportCreated:
+def _taken(place: Place, format_: ExportFormat) -> ExportCreated:
     return ExportCreated.of(
         ExportStored(id=uuid7(), workspace_id=place.workspace_id, project_id=place.project_id, format=format_)
     )

@@ -13,7 +13,7 @@ MOST_FAULTS: Final = 1_000
 """That are kept of an import; all are counted."""
 
 
-class Format(StrEnum):
+class ImportFormat(StrEnum):
     CSV = "csv"
     GITHUB_ARCHIVE = "github_archive"
     TODOIST = "todoist"
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
     @property
     def has_file(self) -> bool:
-        return self is not Format.GITHUB
+        return self is not ImportFormat.GITHUB
 
 
 class OnError(StrEnum):
@@ -62,7 +62,7 @@ class Import(TenantEntity):
 
     __tablename__ = "imports"
 
-    format: Mapped[Format] = mapped_column()
+    format: Mapped[ImportFormat] = mapped_column()
     options: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Of the format."""
     project_id: Mapped[UUID | None]

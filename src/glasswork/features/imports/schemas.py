@@ -11,7 +11,7 @@ from glasswork.features.projects.schemas import Key
 from glasswork.features.todoist_exports.schemas import TodoistOptions
 from glasswork.features.trello_boards.schemas import TrelloOptions
 
-from .models import MOST_FAULTS, Format, ImportStatus, OnError
+from .models import MOST_FAULTS, ImportFormat, ImportStatus, OnError
 
 
 class _ImportCreate(Input):
@@ -29,7 +29,7 @@ class _ImportCreate(Input):
 class CsvImportCreate(_ImportCreate):
     """A table of tasks, whose first line names the columns. Its file follows."""
 
-    format: Literal[Format.CSV]
+    format: Literal[ImportFormat.CSV]
     options: CsvOptions = CsvOptions()
 
 
@@ -39,7 +39,7 @@ class GithubArchiveImportCreate(_ImportCreate):
     Without `project_id` and `project_key` it goes where the repository's name says.
     """
 
-    format: Literal[Format.GITHUB_ARCHIVE]
+    format: Literal[ImportFormat.GITHUB_ARCHIVE]
 
 
 class TodoistImportCreate(_ImportCreate):
@@ -48,7 +48,7 @@ class TodoistImportCreate(_ImportCreate):
     Its file follows. All of a backup goes into one project; names of Todoist's projects become labels.
     """
 
-    format: Literal[Format.TODOIST]
+    format: Literal[ImportFormat.TODOIST]
     options: TodoistOptions = TodoistOptions()
 
 
@@ -58,7 +58,7 @@ class TrelloImportCreate(_ImportCreate):
     Without `project_id` and `project_key` it goes where the board's name says.
     """
 
-    format: Literal[Format.TRELLO]
+    format: Literal[ImportFormat.TRELLO]
     options: TrelloOptions = TrelloOptions()
 
 
@@ -69,7 +69,7 @@ class GithubImportCreate(_ImportCreate):
     left alone for a while, the import waits.
     """
 
-    format: Literal[Format.GITHUB]
+    format: Literal[ImportFormat.GITHUB]
     options: GithubOptions
 
 
@@ -97,7 +97,7 @@ class ImportRead(Output):
     workspace_id: WorkspaceId
     project_id: ProjectId | None = Field(description="Null while it is not made.")
     project_key: str | None = Field(description="Of the one that is made if there is none.")
-    format: Format
+    format: ImportFormat
     on_error: OnError
     dry_run: bool
     status: ImportStatus

@@ -30,7 +30,7 @@ from .errors import (
     unknown_project,
 )
 from .events import ImportCreated, ImportDeleted, ImportUpdated
-from .models import Format, Import, ImportStatus
+from .models import Import, ImportFormat, ImportStatus
 from .repository import ImportRepository
 from .schemas import FaultQuery, ImportCreate, ImportQuery, ImportStart
 
@@ -52,7 +52,7 @@ _BEGINNING: Final = {
     "started_at": None,
     "ended_at": None,
 }
-_NEEDS_PROJECT: Final = frozenset({Format.CSV, Format.TODOIST})
+_NEEDS_PROJECT: Final = frozenset({ImportFormat.CSV, ImportFormat.TODOIST})
 """Their files have no name that a project could be made with."""
 
 
@@ -72,7 +72,7 @@ class ImportService:
             raise TooManyImportsError(MOST_OPEN)
         import_id = uuid7()
         options = new.model_dump(mode="json", include={"options"}, exclude={"options": {"token"}})
-        token = new.options.token if new.format is Format.GITHUB else None
+        token = new.options.token if new.format is ImportFormat.GITHUB else None
         import_ = Import(
             id=import_id,
             workspace_id=workspace_id,
@@ -107,7 +107,7 @@ class ImportService:
             raise NoFileError
         if not import_.status.is_startable:
             raise ImportUnderWayError
-        if start.token is not None and import_.format is not Format.GITHUB:
+        if start.token is not None and import_.format is not ImportFormat.GITHUB:
             raise token_not_taken()
         with self._outbox.updating(actor, ImportUpdated, import_):
             await self._imports.forget_faults(import_)

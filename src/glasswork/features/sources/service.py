@@ -11,7 +11,7 @@ from glasswork.features.csv_files.service import CsvFile
 from glasswork.features.github_archives.service import GithubArchive
 from glasswork.features.github_issues.schemas import GithubOptions
 from glasswork.features.github_issues.service import GithubIssues
-from glasswork.features.imports.models import Format, Import
+from glasswork.features.imports.models import Import, ImportFormat
 from glasswork.features.imports.policy import unseal_token
 from glasswork.features.intake.schemas import Source
 from glasswork.features.todoist_exports.schemas import TodoistOptions
@@ -31,7 +31,7 @@ class Sources:
 
     def of(self, import_: Import) -> Source:
         """Raise TokenLostError."""
-        if import_.format is Format.GITHUB:
+        if import_.format is ImportFormat.GITHUB:
             token = unseal_token(self.keys, import_.id, import_.secret) if import_.secret else None
             options = GithubOptions.model_validate(import_.options)
             return GithubIssues(self.outgoing, self.github_api_url, token, options)
@@ -39,13 +39,13 @@ class Sources:
         open_at = partial(_open, self.storage, import_.object_id, import_.size)
         sha256 = import_.sha256 or ""
         match import_.format:
-            case Format.CSV:
+            case ImportFormat.CSV:
                 return CsvFile(open_at, sha256, CsvOptions.model_validate(import_.options))
-            case Format.TODOIST:
+            case ImportFormat.TODOIST:
                 return TodoistExport(open_at, sha256, TodoistOptions.model_validate(import_.options))
-            case Format.TRELLO:
+            case ImportFormat.TRELLO:
                 return TrelloBoard(open_at, TrelloOptions.model_validate(import_.options))
-            case Format.GITHUB_ARCHIVE:
+            case ImportFormat.GITHUB_ARCHIVE:
                 return GithubArchive(open_at)
 
 
