@@ -23,7 +23,7 @@ KNOWN = (*ROLES, "outsider", "operator")
 NAMELESS = {
     *("get_member", "get_project_summary", "list_members"),
     *("download_attachment", "get_thumbnail", "get_link", "stream_changes", "list_calendar_feeds"),
-    "download_archive",
+    *("download_archive", "list_imports", "get_import", "list_import_faults", "follow_import"),
     *("list_project_reports", "list_workspace_reports", "get_report"),
 }
 """They show nothing that the workspace's people have named."""

@@ -33,8 +33,6 @@ ROLE_FIRST = dict.fromkeys(
             "list_webhooks",
             "list_deliveries",
             "list_hooks",
-            "list_imports",
-            "list_import_faults",
             "list_archives",
         ),
     ),

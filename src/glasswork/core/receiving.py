@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -49,12 +49,12 @@ async def receive(storage: Storage, object_id: UUID, chunks: AsyncIterator[bytes
     return Received(size, digest.hexdigest(), media_type_of(head))
 
 
-async def discard(database: Database, storage: Storage, object_id: UUID) -> None:
+async def discard(database: Database, storage: Storage, object_ids: Collection[UUID]) -> None:
     """Delete what nothing refers to; what cannot be reached now is swept away later."""
     with suppress(AppError):
-        await storage.delete([object_id])
+        await storage.delete(object_ids)
         async with database.transaction() as session:
-            await forget(session, [object_id])
+            await forget(session, object_ids)
 
 
 async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -108,9 +108,10 @@ class TestDryRun:
     ) -> None:
         project = await make_project(owner, workspace, key="OPS")
         await load(app, database, owner, workspace, GOOD, project_id=project["id"])
-        fields = {"project_id": project["id"], "dry_run": True}
-        ended = await load(app, database, owner, workspace, GOOD, **fields)
-        assert ended == ended | {"status": "checked", "tasks": 0, "tasks_there": 2}
+        for place in ({"project_id": project["id"]}, {"project_key": "OPS"}):
+            ended = await load(app, database, owner, workspace, GOOD, dry_run=True, **place)
+            assert ended == ended | {"status": "checked", "tasks": 0, "tasks_there": 2}
+            assert ended["project_id"] == project["id"]
 
 
 class TestTurns:

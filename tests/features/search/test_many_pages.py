@@ -16,6 +16,8 @@ from tests.factories.tracker import make_project, make_task, make_workspace
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(600)]
 
 TASKS = 10_000
+FIRST = 1_000_000
+"""Number of a task: those that are made meanwhile count from 1."""
 
 
 async def fill(callers: Callers, owner: Caller, project: dict[str, Any]) -> list[str]:
@@ -26,8 +28,8 @@ async def fill(callers: Callers, owner: Caller, project: dict[str, Any]) -> list
         Task(
             workspace_id=UUID(project["workspace_id"]),
             project_id=UUID(project["id"]),
-            number=1_000 + n,
-            position=key_of(1_000 + n),
+            number=FIRST + n,
+            position=key_of(FIRST + n),
             title=f"Task {n * 7919 % 500}",
             description="",
             status_id=UUID(statuses[n % 3]["id"]),

@@ -139,10 +139,10 @@ class MakingService:
         except OutcomeUnknownError:
             raise  # perhaps it is there now
         except BaseException:
-            await asyncio.shield(discard(self._database, self._storage, object_id))
+            await asyncio.shield(discard(self._database, self._storage, [object_id]))
             raise
         if not is_kept:
-            await discard(self._database, self._storage, object_id)
+            await discard(self._database, self._storage, [object_id])
 
     async def give_up(self, archive_id: UUID) -> None:
         async with self._database.system_transaction() as session:

@@ -7,7 +7,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from glasswork.core.actor import Actor, Scope
-from glasswork.core.errors import BrokenOffError, PermissionDeniedError, RateLimitError
+from glasswork.core.errors import BrokenOffError, RateLimitError
 from glasswork.core.http.errors import declare
 from glasswork.core.schemas import ImportId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -80,12 +80,12 @@ async def follow(request: Request, import_id: ImportId, actor: Reader) -> AsyncI
     response_class=StreamingResponse,
     responses=_STREAM
     | declare(
-        *(*AUTHORIZED, ImportNotFoundError, PermissionDeniedError),
+        *(*AUTHORIZED, ImportNotFoundError),
         *(RateLimitError, TooManyStreamsError, StreamsExhaustedError),
     ),
 )
 async def follow_import(progress: Annotated[ProgressStream, Depends(follow)]) -> ProgressStream:
-    """Follow an import as it moves on, as Server-Sent Events: each is the import as it is then. For members.
+    """Follow an import as it moves on, as Server-Sent Events: each is the import as it is then.
 
     The stream ends with the import. Where it breaks off, open it again: it begins with what is.
     """

@@ -103,9 +103,13 @@ class Importer:
             is_checked = import_.dry_run or import_.on_error is OnError.STOP
             if import_.status is ImportStatus.QUEUED and is_checked:
                 await progress.begin(import_, ImportStatus.CHECKING, survey)
+                await _find_project(session, actor, import_, survey)
+                await progress.flush()
                 return import_
             await progress.begin(import_, ImportStatus.STORING, survey)
-            project_id = await _find_project(session, actor, import_, survey)
+            project_id = await _find_project(session, actor, import_, survey) or (
+                await _make_project(session, actor, import_, survey)
+            )
             intake = IntakeService(session, actor, survey.source)
             import_.labels = await intake.add_labels(project_id, survey.labels)
             await progress.flush()
@@ -198,14 +202,18 @@ async def _end_phase(progress: ProgressService, actor: Actor, import_: Import) -
         await progress.restart(import_, ImportStatus.STORING)
 
 
-async def _find_project(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID:
-    """The one that is meant, or one that is made."""
+async def _find_project(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID | None:
+    """The one that is meant, if it is there."""
     if import_.project_id is None:
-        new = project_for(import_.project_key, survey.name, survey.description)
+        import_.project_key = project_for(import_.project_key, survey.name, survey.description).key
         projects = ProjectService(session)
-        known = await projects.find_by_key(actor, import_.workspace_id, new.key)
-        import_.project_id = known or (await projects.create(actor, import_.workspace_id, new)).id
-        import_.project_key = new.key
+        import_.project_id = await projects.find_by_key(actor, import_.workspace_id, import_.project_key)
+    return import_.project_id
+
+
+async def _make_project(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID:
+    new = project_for(import_.project_key, survey.name, survey.description)
+    import_.project_id = (await ProjectService(session).create(actor, import_.workspace_id, new)).id
     return import_.project_id
 
 

@@ -13,12 +13,12 @@ from .errors import TokenLostError
 from .models import ImportStatus
 
 
-def can_see(role: Role) -> bool:
+def can_make(role: Role) -> bool:
     return role.reaches(Role.MEMBER)
 
 
 def can_manage(role: Role, user_id: UUID, created_by: UUID) -> bool:
-    return role.reaches(Role.ADMIN) or (can_see(role) and user_id == created_by)
+    return role.reaches(Role.ADMIN) or (can_make(role) and user_id == created_by)
 
 
 def is_ordered(_before: Fields | None, after: Fields | None) -> bool:

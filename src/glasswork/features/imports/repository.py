@@ -3,7 +3,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
@@ -20,7 +20,7 @@ from .models import MOST_FAULTS, Import, ImportFault, ImportStatus
 from .schemas import ImportRead
 
 _COLUMNS = tuple(getattr(Import, name) for name in ImportRead.model_fields)
-_IMPORTS = select(*_COLUMNS, access.c.role).join(access, access.c.workspace_id == Import.workspace_id)
+_IMPORTS = select(*_COLUMNS).join(access, access.c.workspace_id == Import.workspace_id)
 _STANDING = (
     select(Import).join(Workspace, Workspace.id == Import.workspace_id).where(Workspace.deleted_at.is_(None))
 )
@@ -33,7 +33,6 @@ class ImportRepository:
         self._session = session
 
     async def get(self, actor: Actor, import_id: UUID) -> AnyRow:
-        """It, and the actor's `role` there."""
         row = (await self._session.execute(_IMPORTS.where(Import.id == import_id), actor.binds)).one_or_none()
         return row if row is not None else await self._miss(actor, import_id)
 
@@ -41,10 +40,15 @@ class ImportRepository:
         statement = _IMPORTS.where(Import.workspace_id == workspace_id)
         return await fetch_page(self._session, statement, query, _SORT_KEYS, Import.id, actor.binds)
 
-    async def faults(self, import_id: UUID, query: PageQuery) -> Page[AnyRow]:
-        statement = select(ImportFault.number, ImportFault.place, ImportFault.code, ImportFault.message)
-        of_one = statement.where(ImportFault.import_id == import_id)
-        return await fetch_page(self._session, of_one, query, _FAULT_KEYS, ImportFault.number, {})
+    async def faults(self, actor: Actor, import_id: UUID, query: PageQuery) -> Page[AnyRow]:
+        of_import = and_(ImportFault.workspace_id == Import.workspace_id, ImportFault.import_id == Import.id)
+        statement = (
+            select(ImportFault.number, ImportFault.place, ImportFault.code, ImportFault.message)
+            .join(Import, of_import)
+            .join(access, access.c.workspace_id == Import.workspace_id)
+            .where(Import.id == import_id)
+        )
+        return await fetch_page(self._session, statement, query, _FAULT_KEYS, ImportFault.number, actor.binds)
 
     async def lock(self, actor: Actor, import_id: UUID) -> Row[Import, Role]:
         statement = (

@@ -26,8 +26,8 @@ FILE_PATH = "/imports/{import_id}/file"
 Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
 Writer = Annotated[Actor, acting(Scope.TASKS_WRITE)]
 
-INSIDE = (*AUTHORIZED, WorkspaceNotFoundError, PermissionDeniedError)
-OF_ONE = (*AUTHORIZED, ImportNotFoundError, PermissionDeniedError)
+INSIDE = (*AUTHORIZED, WorkspaceNotFoundError)
+OF_ONE = (*AUTHORIZED, ImportNotFoundError)
 
 
 async def get_imports(request: Request, session: Session) -> ImportService:
@@ -49,7 +49,7 @@ Imports = Annotated[ImportService, Depends(get_imports)]
     "/workspaces/{workspace_id}/imports",
     status_code=201,
     response_model=ImportRead,
-    responses=CREATED | declare(*INSIDE, TooManyImportsError),
+    responses=CREATED | declare(*INSIDE, PermissionDeniedError, TooManyImportsError),
 )
 async def create_import(
     workspace_id: WorkspaceId, new: ImportCreate, actor: Writer, imports: Imports, response: Response
@@ -64,7 +64,7 @@ async def create_import(
 @router.put(
     FILE_PATH,
     response_model=ImportRead,
-    responses=TAGGED | declare(*OF_ONE, ImportUnderWayError, RequestTimeoutError),
+    responses=TAGGED | declare(*OF_ONE, PermissionDeniedError, ImportUnderWayError, RequestTimeoutError),
     openapi_extra=BODY,
 )
 async def put_import_file(
@@ -84,7 +84,7 @@ async def put_import_file(
 async def list_imports(
     workspace_id: WorkspaceId, query: Annotated[ImportQuery, Query()], actor: Reader, imports: Imports
 ) -> Page[Any]:
-    """List the imports of a workspace. For members."""
+    """List the imports of a workspace."""
     return await imports.page(actor, workspace_id, query)
 
 
@@ -92,7 +92,7 @@ async def list_imports(
 async def get_import(
     import_id: ImportId, actor: Reader, imports: Imports, response: Response, if_none_match: IfNoneMatch
 ) -> Any:
-    """Show an import: how far it is, and what became of its records. For members."""
+    """Show an import: how far it is, and what became of its records."""
     return shown(response, await imports.get(actor, import_id), if_none_match)
 
 
@@ -107,7 +107,7 @@ async def list_import_faults(
 @router.post(
     "/imports/{import_id}/start",
     response_model=ImportRead,
-    responses=TAGGED | declare(*OF_ONE, ImportUnderWayError, NoFileError),
+    responses=TAGGED | declare(*OF_ONE, PermissionDeniedError, ImportUnderWayError, NoFileError),
 )
 async def start_import(
     import_id: ImportId, start: ImportStart, actor: Writer, imports: Imports, response: Response
@@ -116,7 +116,11 @@ async def start_import(
     return tagged(response, await imports.start(actor, import_id, start))
 
 
-@router.delete("/imports/{import_id}", status_code=204, responses=declare(*OF_ONE, StaleVersionError))
+@router.delete(
+    "/imports/{import_id}",
+    status_code=204,
+    responses=declare(*OF_ONE, PermissionDeniedError, StaleVersionError),
+)
 async def delete_import(import_id: ImportId, actor: Writer, imports: Imports, if_match: IfMatch) -> None:
     """Delete an import, which ends it; the tasks that it has made stay. For who has made it, and admins."""
     await imports.delete(actor, import_id, if_match)

@@ -3,7 +3,6 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +12,10 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import Database
-from glasswork.core.errors import AppError, OutcomeUnknownError
+from glasswork.core.errors import OutcomeUnknownError
 from glasswork.core.outbox import Outbox
-from glasswork.core.storage import Storage, announce, forget
+from glasswork.core.receiving import discard
+from glasswork.core.storage import Storage, announce
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.archives.events import ArchiveImported
 from glasswork.features.archives.schemas import (
@@ -100,7 +100,7 @@ class RestoreService:
         except OutcomeUnknownError:
             raise  # perhaps something refers to them now
         except BaseException:
-            await asyncio.shield(self._discard(objects))
+            await asyncio.shield(discard(self._database, self._storage, objects.values()))
             raise
         return RestoreReport(
             slug=manifest.workspace.slug,
@@ -203,13 +203,6 @@ class RestoreService:
                     lines = [(row.number, people.put_into(row.text)) for row in rows]
                     await here.link(table, name, entry, lines)
         await here.count_events(archive.manifest.workspace.id)
-
-    async def _discard(self, objects: Mapping[str, UUID]) -> None:
-        """What cannot be reached now is swept away later."""
-        with suppress(AppError):
-            await self._storage.delete(objects.values())
-            async with self._database.transaction() as session:
-                await forget(session, objects.values())
 
 
 async def _free_username(here: RestoreRepository, wanted: str) -> str:

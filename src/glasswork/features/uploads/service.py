@@ -69,10 +69,10 @@ class UploadService:
         except OutcomeUnknownError:
             raise  # perhaps something refers to it now
         except BaseException:
-            await asyncio.shield(discard(self._database, self._storage, object_id))
+            await asyncio.shield(discard(self._database, self._storage, [object_id]))
             raise
         if attachment.object_id != object_id:  # the same bytes were there
-            await discard(self._database, self._storage, object_id)
+            await discard(self._database, self._storage, [object_id])
         return attachment, is_new
 
     async def _check(self, session: AsyncSession, actor: Actor, upload: Upload) -> None:
