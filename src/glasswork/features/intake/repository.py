@@ -41,11 +41,12 @@ class IntakeRepository:
         rows = await self._session.execute(statement)
         return {name: row[2] for row in rows for name in row[:2]}
 
-    async def tasks(self, project_id: UUID, source: str, ids: Collection[str]) -> dict[str, Task]:
-        """Those that came from the source, deleted or not, by their ids there."""
+    async def tasks(self, project: AnyRow, source: str, ids: Collection[str]) -> dict[str, Task]:
+        """Those of a project that came from the source, deleted or not, by their ids there."""
         there = Task.external["id"].astext
         statement = select(there, Task).where(
-            Task.project_id == project_id,
+            Task.workspace_id == project.workspace_id,  # as the index has it
+            Task.project_id == project.project_id,
             Task.external.is_not(None),
             Task.external["source"].astext == source,
             there == any_(literal(list(ids), ARRAY(Text()))),

@@ -49,9 +49,9 @@ class IntakeService:
             ]
             batch, known = place(items, new), dict[str, Task]()
         else:
-            await self._writable(project_id)
+            project = await self._writable(project_id)
             batch = place(items, await self._intake.statuses(project_id))
-            known = await self._intake.tasks(project_id, self._source, {each.task.id for each in batch.tasks})
+            known = await self._intake.tasks(project, self._source, {each.task.id for each in batch.tasks})
         there = sum(each.task.id in known for each in batch.tasks)
         return Stored(len(batch.tasks) - there, there, len(batch.comments), faults=batch.faults)
 
@@ -68,7 +68,7 @@ class IntakeService:
         statuses = await self._intake.statuses(project_id)
         batch = place(items, statuses)
         last_number = await self._intake.lock_numbers(project_id)
-        family = await self._family(project_id, batch)
+        family = await self._family(project, batch)
         new = _first_of_each(batch.tasks, family)
         stored = Stored(len(new), len(batch.tasks) - len(new), faults=batch.faults)
         people = await self._people(project.workspace_id, new)
@@ -91,13 +91,13 @@ class IntakeService:
         require(can_write(project.role))
         return project
 
-    async def _family(self, project_id: UUID, batch: Batch) -> Family:
+    async def _family(self, project: AnyRow, batch: Batch) -> Family:
         """Those of the batch, or named in it, that are there already."""
         parents = {each.task.parent for each in batch.tasks if each.task.parent}
         ids = (
             parents | {each.task.id for each in batch.tasks} | {comment.task for _, comment in batch.comments}
         )
-        tasks = await self._intake.tasks(project_id, self._source, ids)
+        tasks = await self._intake.tasks(project, self._source, ids)
         family = Family(tasks)
         for parent in parents & tasks.keys():
             ancestry = await self._intake.ancestry(tasks[parent].id)
