@@ -5,12 +5,10 @@ database clients; the text of a statement has placeholders, and values are never
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter, time_ns
-from typing import Any
+from typing import Any, Self
 
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, get_current_span
 from sqlalchemy import Engine, event
@@ -34,6 +32,11 @@ _SUBQUERY = re.compile(
 )
 _COMMENT = re.compile(r"--[^\n]*")
 _CHANGE = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b", re.IGNORECASE)
+
+_COMMIT = ("COMMIT", "COMMIT")
+
+Summary = tuple[str, str]
+"""The operation, and what `db.query.summary` says."""
 
 
 @dataclass(slots=True)
@@ -96,58 +99,39 @@ class DatabaseSignals:
         event.listen(engine, "checkout", self._checked_out)
         event.listen(engine, "checkin", self._checked_in)
 
-    @contextmanager
-    def commit(self) -> Iterator[None]:
+    def statement(self, summary: Summary, text: str) -> "Statement":
+        """Begin one, whose `summarise` is known; end it by `finish`, or at the end of a `with`."""
+        return Statement(self, summary, self._start_span(summary, text))
+
+    def commit(self) -> "Statement":
         """Around a COMMIT, which the events of the engine only announce."""
-        began, span = perf_counter(), self._start_span("COMMIT", "COMMIT", "COMMIT")
-        outcome = "error"
-        try:
-            yield
-            outcome = "ok"
-        finally:
-            self._finish("COMMIT", outcome, began, span)
+        return self.statement(_COMMIT, "COMMIT")
 
     def _begin(self, _: Any, __: Any, statement: str, ___: Any, context: Any, ____: bool) -> None:
-        operation, summary = summarise(statement)
-        context.glasswork = (
-            operation,
-            perf_counter(),
-            self._start_span(operation, summary, statement[:_LONGEST_TEXT]),
-        )
+        context.glasswork = self.statement(summarise(statement), statement)
 
     def _end(self, _: Any, __: Any, ___: str, ____: Any, context: Any, _____: bool) -> None:
-        operation, began, span = context.glasswork
-        self._finish(operation, "ok", began, span)
+        context.glasswork.finish()
 
     def _fail(self, failure: Any) -> None:
-        if failure.execution_context is None or not hasattr(failure.execution_context, "glasswork"):
-            return
-        operation, began, span = failure.execution_context.glasswork
-        error = failure.original_exception
-        if span is not None:
-            cause = error.__cause__ or error  # the driver's own, not SQLAlchemy's wrapper of it
-            span.set_attribute("error.type", type(cause).__qualname__)
-            if state := getattr(error, "sqlstate", None):
-                span.set_attribute("db.response.status_code", state)
-            span.set_status(StatusCode.ERROR)
-        self._finish(operation, "error", began, span)
+        statement = getattr(failure.execution_context, "glasswork", None)
+        if statement is not None:
+            error = failure.original_exception
+            statement.finish(error.__cause__ or error)  # the driver's own, not SQLAlchemy's wrapper of it
 
-    def _start_span(self, operation: str, summary: str, text: str) -> Span | None:
+    def _start_span(self, summary: Summary, text: str) -> Span | None:
         """None outside of a trace: what only looks around, such as a check of readiness, begins none."""
         if not get_current_span().is_recording():
             return None
         attributes = {
             **self._attributes,
-            "db.operation.name": operation,
-            "db.query.summary": summary,
-            "db.query.text": text,
+            "db.operation.name": summary[0],
+            "db.query.summary": summary[1],
+            "db.query.text": text[:_LONGEST_TEXT],
         }
-        return self._tracer.start_span(summary, kind=SpanKind.CLIENT, attributes=attributes)
+        return self._tracer.start_span(summary[1], kind=SpanKind.CLIENT, attributes=attributes)
 
-    def _finish(self, operation: str, outcome: str, began: float, span: Span | None) -> None:
-        seconds = perf_counter() - began
-        if span is not None:
-            span.end()
+    def finish(self, operation: str, outcome: str, seconds: float) -> None:
         self._seconds[operation, outcome].observe(seconds)
         if request := find_request():
             request.db_seconds += seconds
@@ -184,8 +168,42 @@ class DatabaseSignals:
         self._idle.inc()
 
 
+class Statement:
+    """One that runs."""
+
+    __slots__ = ("_began", "_operation", "_signals", "_span")
+
+    def __init__(self, signals: DatabaseSignals, summary: Summary, span: Span | None) -> None:
+        self._signals = signals
+        self._operation = summary[0]
+        self._span = span
+        self._began = perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.finish(error)
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """`error` is the driver's."""
+        seconds = perf_counter() - self._began
+        if self._span is not None:
+            if error is not None:
+                _tell_error(self._span, error)
+            self._span.end()
+        self._signals.finish(self._operation, "error" if error else "ok", seconds)
+
+
+def _tell_error(span: Span, error: BaseException) -> None:
+    span.set_attribute("error.type", type(error).__qualname__)
+    if state := getattr(error, "sqlstate", None):
+        span.set_attribute("db.response.status_code", state)
+    span.set_status(StatusCode.ERROR)
+
+
 @lru_cache(maxsize=2000)
-def summarise(statement: str) -> tuple[str, str]:
+def summarise(statement: str) -> Summary:
     """Return the operation, and with its tables what `db.query.summary` says of it."""
     statement = _COMMENT.sub("", statement)
     word = statement.split(None, 1)[0].upper() if statement.strip() else OTHER
