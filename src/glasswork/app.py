@@ -25,6 +25,7 @@ from glasswork.core.health import Health
 from glasswork.core.http import access, docs, document, errors, health, internal, metrics, peers
 from glasswork.core.http.callers import Callers
 from glasswork.core.http.dependencies import refuse_unknown_query
+from glasswork.core.http.dispatch import Dispatcher
 from glasswork.core.http.errors import InternalError, declare
 from glasswork.core.http.middleware.body_limit import BodyLimitMiddleware
 from glasswork.core.http.middleware.cors import CorsMiddleware
@@ -299,6 +300,7 @@ def _include_routers(app: FastAPI) -> None:
 def _observe(app: FastAPI, settings: Settings) -> None:
     signals: Signals = app.state.signals
     routes = app.state.routes = Routes(app)
+    app.router.middleware_stack = Dispatcher(app.router.middleware_stack, routes)
     tells_database = settings.environment is not Environment.PRODUCTION
     app.add_middleware(
         RequestMetricsMiddleware, routes=routes, metrics=signals.metrics, recorder=signals.recorder

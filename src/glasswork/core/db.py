@@ -1,6 +1,6 @@
 """The way to the database: connections and transactions."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,8 @@ from glasswork.core.actor import Actor
 from glasswork.core.database_errors import NO_ANSWER, outcome_told, refusal_of
 from glasswork.core.errors import AppError, ServiceUnavailableError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
+from glasswork.core.read_connections import ReadConnections, connecting
+from glasswork.core.reads import READS
 from glasswork.core.row_security import (
     NOBODY,
     SETTINGS,
@@ -56,6 +58,11 @@ SERVER_SETTINGS = {
     "client_connection_check_interval": "1s",
 }
 """Of every connection of the API and of the worker."""
+CONNECTION: Mapping[str, Any] = {
+    "timeout": CONNECT_SECONDS,
+    "command_timeout": ANSWER_SECONDS,
+    "server_settings": SERVER_SETTINGS,
+}
 
 BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENT_SECONDS}s'")
 """To the end of the transaction."""
@@ -68,6 +75,7 @@ class Database:
         subscribers: Subscribers = NO_SUBSCRIBERS,
         signals: Signals | None = None,
         tell: Callable[[Collection[UUID]], None] = lambda _: None,
+        reads: ReadConnections | None = None,
     ) -> None:
         """`tell` is called after each commit with the workspaces in which something has happened."""
         self.engine = engine
@@ -77,7 +85,9 @@ class Database:
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
         self._reads = async_sessionmaker(
-            engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+            engine.execution_options(isolation_level="AUTOCOMMIT"),
+            expire_on_commit=False,
+            info={} if reads is None else {READS: reads},
         )
         self._snapshots = async_sessionmaker(
             engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
@@ -110,9 +120,13 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        with self._translated():
-            async with self._reads() as session:
+        session = self._reads()
+        try:
+            with self._translated():
                 yield session
+        finally:
+            if session.in_transaction():  # else it has no connection: what was read, `Read`s have read
+                await session.close()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -165,10 +179,18 @@ async def open_database(
     signals: Signals | None = None,
     tell: Callable[[Collection[UUID]], None] = lambda _: None,
 ) -> AsyncIterator[Database]:
-    engine = create_engine(settings.database_url.get_secret_value(), settings.database_pool_size, signals)
+    url, pool_size = settings.database_url.get_secret_value(), settings.database_pool_size
+    engine = create_engine(url, pool_size, signals)
+    reads = ReadConnections(
+        connecting(url, **CONNECTION),
+        (pool_size + 1) // 2,
+        POOL_WAIT_SECONDS,
+        signals.database if signals else None,
+    )
     try:
-        yield Database(engine, subscribers, signals, tell)
+        yield Database(engine, subscribers, signals, tell, reads)
     finally:
+        await reads.aclose()
         await engine.dispose()
 
 
@@ -180,12 +202,7 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
-        connect_args={
-            "connection_class": TellingConnection,
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": ANSWER_SECONDS,
-            "server_settings": SERVER_SETTINGS,
-        },
+        connect_args={"connection_class": TellingConnection, **CONNECTION},
     )
     event.listen(engine.sync_engine, "checkout", _prepare)
     event.listen(engine.sync_engine, "handle_error", _drop_silent_connection)

@@ -5,6 +5,8 @@ database clients; the text of a statement has placeholders, and values are never
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter, time_ns
@@ -146,26 +148,54 @@ class DatabaseSignals:
             began = now - int(seconds * 1e9)
             self._tracer.start_span(WAIT, attributes=self._attributes, start_time=began).end(now)
 
-    def _connected(self, *_: Any) -> None:
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around the wait for a connection that another one has."""
+        began = perf_counter()
+        self.pool.waiting += 1
+        self._metrics.connections_pending.inc()
+        try:
+            yield
+        except TimeoutError:
+            self._metrics.connection_timeouts.inc()
+            raise
+        finally:
+            self.pool.waiting -= 1
+            self._metrics.connections_pending.dec()
+            self._wait_ended(perf_counter() - began)
+
+    def connected(self) -> None:
         self._idle.inc()
 
-    def _closed(self, *_: Any) -> None:
+    def closed(self) -> None:
         self._idle.dec()
 
-    def _checked_out(self, _: Any, record: ConnectionPoolEntry, __: Any) -> None:
-        record.info["glasswork.since"] = perf_counter()
+    def taken(self) -> None:
         self.pool.used += 1
         self._idle.dec()
         self._used.inc()
+
+    def given_back(self, seconds: float) -> None:
+        self._metrics.connection_use_seconds.observe(seconds)
+        self.pool.used -= 1
+        self._used.dec()
+        self._idle.inc()
+
+    def _connected(self, *_: Any) -> None:
+        self.connected()
+
+    def _closed(self, *_: Any) -> None:
+        self.closed()
+
+    def _checked_out(self, _: Any, record: ConnectionPoolEntry, __: Any) -> None:
+        record.info["glasswork.since"] = perf_counter()
+        self.taken()
 
     def _checked_in(self, _: Any, record: ConnectionPoolEntry) -> None:
         since = record.info.pop("glasswork.since", None)
         if since is None:
             return  # it was refused at its checkout
-        self._metrics.connection_use_seconds.observe(perf_counter() - since)
-        self.pool.used -= 1
-        self._used.dec()
-        self._idle.inc()
+        self.given_back(perf_counter() - since)
 
 
 class Statement:

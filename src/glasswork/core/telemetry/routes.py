@@ -1,11 +1,11 @@
 """Which route a request is for, found once for all signals, in a time that does not grow with the routes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Scope
@@ -34,6 +34,10 @@ class Place:
     """As it was asked for, without values that are not ids."""
     workspace_id: str | None = None
 
+    operation: RouteContext | None = None
+    """What answers, where it is one of FastAPI's operations for the method, and each parameter is a word."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
     @property
     def is_shown(self) -> bool:
         """Whether the operations page tells of it; of itself it does not."""
@@ -48,6 +52,7 @@ class _Node:
     parameter: "_Node | None" = None
     template: str | None = None
     methods: set[str] = field(default_factory=set)
+    operations: dict[str, RouteContext] = field(default_factory=dict)
     is_mount: bool = False
     """All that is below it, too."""
 
@@ -85,7 +90,7 @@ class Routes:
                 break
         if first is None or first.template is None:
             return Place(None, UNMATCHED)
-        return _place(first.template, words)
+        return _place(first.template, words, first.operations.get(method))
 
     @cached_property
     def _root(self) -> _Node:
@@ -98,6 +103,9 @@ class Routes:
                 node = _child(node, word)
             node.template = route.path
             node.methods |= route.methods or set()
+            if isinstance(route.original_route, APIRoute) and _is_plain(route.path):
+                for method in node.methods:
+                    node.operations.setdefault(method, route)
             node.is_mount = isinstance(route.original_route, Mount)
         return root
 
@@ -131,7 +139,14 @@ def _walk(node: _Node) -> Iterator[_Node]:
         yield from _walk(child)
 
 
-def _place(template: str, words: Sequence[str]) -> Place:
+def _is_plain(template: str) -> bool:
+    """Whether a part of the path is a word of its own, or one whole parameter."""
+    return all("{" not in word or _PARAMETER.fullmatch(word) for word in template.split("/")) and (
+        ":" not in template
+    )
+
+
+def _place(template: str, words: Sequence[str], operation: RouteContext | None) -> Place:
     named = template.split("/")[1:]
     told = [
         word if name == word or _TOLD.fullmatch(word) else _HIDDEN
@@ -139,7 +154,8 @@ def _place(template: str, words: Sequence[str]) -> Place:
     ]
     rest = [_HIDDEN] if len(words) > len(named) else []
     workspace_id = dict(zip(named, told, strict=False)).get("{workspace_id}")
-    return Place(template, "/" + "/".join(told + rest), workspace_id)
+    parameters = {name[1:-1]: word for name, word in zip(named, words, strict=False) if name[:1] == "{"}
+    return Place(template, "/" + "/".join(told + rest), workspace_id, operation, parameters)
 
 
 def is_of_page(template: str | None) -> bool:

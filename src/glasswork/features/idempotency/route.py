@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
+from starlette.types import Scope
 
 from glasswork.core.actor import Actor
 from glasswork.core.errors import ValidationError
@@ -74,6 +75,10 @@ class KeyedRoute(APIRoute):
         self.responses = _with_refusals(route)
         self._secrets = marked(route.response_model, SHOWN_ONCE)
         self._workspace_field = next(iter(marked(route.response_model, Reference("workspace"))), None)
+
+    def is_usual(self, scope: Scope) -> bool:
+        """Whether the request names no key: then it is carried out like any other."""
+        return all(name != b"idempotency-key" for name, _ in scope["headers"])
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

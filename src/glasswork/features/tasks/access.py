@@ -78,7 +78,7 @@ def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
         Task.title,
         Task.description,
         Status.key.label("status"),
-        Task.priority,
+        type_coerce(Task.priority, String).label("priority"),
         Task.assignee_id,
         LABEL_IDS.label("label_ids"),
         Task.due_at,

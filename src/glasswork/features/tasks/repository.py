@@ -25,6 +25,7 @@ from sqlalchemy.orm import aliased
 from glasswork.core.actor import Actor
 from glasswork.core.db import AnyRow, violated_constraint
 from glasswork.core.ordering import key_of
+from glasswork.core.reads import Read
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.errors import ProjectNotFoundError
@@ -35,8 +36,7 @@ from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, 
 from .errors import StatusRemovedError, TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel, Watcher
 
-# Made once: for each new object the whole of it is looked through for what it is kept by, for a millisecond.
-_TASK = TASKS.where(Task.id == bindparam("task_id"))
+_TASK = Read(TASKS.where(Task.id == bindparam("task_id")))
 _Parent = aliased(Task)
 
 
@@ -46,7 +46,7 @@ class TaskRepository:
 
     async def get(self, actor: Actor, task_id: UUID) -> AnyRow:
         binds = actor.binds | {"task_id": task_id}
-        row = (await self._session.execute(_TASK, binds)).one_or_none()
+        row = await _TASK.find(self._session, binds)
         if row is None:
             await ensure_signed_in(self._session, actor)
             raise TaskNotFoundError(task_id)

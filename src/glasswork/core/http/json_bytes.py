@@ -1,0 +1,22 @@
+"""What was read, as JSON."""
+
+from typing import Any
+
+import msgspec
+
+from glasswork.core.paging import Page
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_bytes(result: Any) -> bytes | None:
+    """Return the JSON of what `Read`s have read, or None of anything else.
+
+    The rows of such a statement have the columns of the response's schema, and nothing has to look at them again;
+    `tests/contract` compares the answers with the schema.
+    """
+    if isinstance(result, msgspec.Struct):
+        return _encode(result)
+    if isinstance(result, Page) and (not result.items or isinstance(result.items[0], msgspec.Struct)):
+        return _encode(result)
+    return None

@@ -1,0 +1,142 @@
+"""Connections for single reads, each of which has one for as long as the database takes to answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
+from time import perf_counter
+from typing import Any
+
+import asyncpg
+import msgspec
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from glasswork.core.database_errors import NO_ANSWER, refusal_of
+from glasswork.core.errors import ServiceUnavailableError, TransientError
+from glasswork.core.telemetry.database import DatabaseSignals, Summary
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+class ReadConnections:
+    """At most `size`; who waits for one is served in turn, and the last one used is the next.
+
+    SQLAlchemy's pool would cost a read more than its statement does, and a driver's pool resets a connection
+    that nothing was set on: another trip.
+    """
+
+    def __init__(
+        self, connect: Connect, size: int, wait_seconds: float, signals: DatabaseSignals | None = None
+    ) -> None:
+        self._connect = connect
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection] = []
+        self._wait_seconds = wait_seconds
+        self._signals = signals
+
+    async def fetch(self, sql: str, summary: Summary, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Run one statement outside of a transaction."""
+        connection, began = await self._take(), perf_counter()
+        try:
+            if self._signals is None:
+                return await connection.fetch(sql, *arguments)
+            with self._signals.statement(summary, sql):
+                return await connection.fetch(sql, *arguments)
+        except asyncpg.PostgresError as error:
+            refusal = refusal_of(error)
+            if isinstance(refusal, TransientError) and connection.is_closed():
+                self._drop_idle()  # the server has ended, and they ended with it
+            if refusal is None:
+                raise
+            raise refusal from error
+        except (asyncpg.InterfaceError, ConnectionError) as error:
+            self._drop_idle()
+            connection.terminate()
+            raise TransientError("connection") from error
+        except (TimeoutError, OSError) as error:
+            connection.terminate()
+            raise ServiceUnavailableError(NO_ANSWER) from error
+        except BaseException:
+            connection.terminate()  # its answer is still to come
+            raise
+        finally:
+            self._give_back(connection, perf_counter() - began)
+
+    async def aclose(self) -> None:
+        self._drop_idle()
+
+    async def _take(self) -> asyncpg.Connection:
+        if self._free.locked():
+            await self._wait()
+        else:
+            await self._free.acquire()  # at once
+        try:
+            connection = self._find_idle() or await self._open()
+        except BaseException:
+            self._free.release()
+            raise
+        if self._signals is not None:
+            self._signals.taken()
+        return connection
+
+    async def _wait(self) -> None:
+        try:
+            with self._signals.waiting() if self._signals else nullcontext():
+                async with asyncio.timeout(self._wait_seconds):
+                    await self._free.acquire()
+        except TimeoutError as error:
+            raise ServiceUnavailableError(NO_ANSWER) from error
+
+    def _find_idle(self) -> asyncpg.Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            self._forget()
+        return None
+
+    async def _open(self) -> asyncpg.Connection:
+        try:
+            connection = await self._connect()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise ServiceUnavailableError(NO_ANSWER) from error
+        if self._signals is not None:
+            self._signals.connected()
+        return connection
+
+    def _give_back(self, connection: asyncpg.Connection, seconds: float) -> None:
+        if self._signals is not None:
+            self._signals.given_back(seconds)
+        if connection.is_closed():
+            self._forget()
+        else:
+            self._idle.append(connection)
+        self._free.release()
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().terminate()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._signals is not None:
+            self._signals.closed()
+
+
+def connecting(url: str, **options: Any) -> Connect:
+    """Return what makes a connection to the database of an URL as SQLAlchemy takes it."""
+    _, place = PGDialect_asyncpg().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]
+
+    async def connect() -> asyncpg.Connection:
+        connection: asyncpg.Connection = await asyncpg.connect(**place, **options)
+        for type_ in ("json", "jsonb"):
+            await connection.set_type_codec(
+                type_, schema="pg_catalog", encoder=_write_json, decoder=msgspec.json.decode
+            )
+        return connection
+
+    return connect
+
+
+def _write_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,103 @@
+"""Single reads: statements that are made once, and run as they are on a connection of the driver.
+
+To make a statement, to look up how it is written and to open a session for it costs several times what the
+database and its driver do (docs/performance.md). So what is read often is kept as a `Read`, made of
+SQLAlchemy's models as any other statement; in a transaction it is one of the session's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, cast
+
+import msgspec
+from sqlalchemy import ARRAY, Enum, Row, Select
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
+
+from glasswork.core.read_connections import ReadConnections
+from glasswork.core.telemetry.database import Summary, summarise
+
+READS: Final = "reads"
+"""The key in a session's `info` of the connections for its single reads."""
+
+Rows = Sequence[Row[*tuple[Any, ...]]]
+"""Their columns are attributes, by name; those of a `Read` can also be written as JSON as they are."""
+
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A statement as the driver takes it."""
+
+    sql: str
+    summary: Summary
+    names: tuple[str, ...]
+    """Of the parameters, in their order."""
+    constants: Mapping[str, Any]
+    row: Callable[..., Any]
+    converters: Sequence[tuple[int, Callable[[Any], Any]]]
+    """Of columns that are something else in Python, by their place."""
+
+    def arguments(self, binds: Mapping[str, Any]) -> list[Any]:
+        values = {**self.constants, **binds}
+        return [values[name] for name in self.names]
+
+    def rows(self, records: Sequence[Any]) -> list[Any]:
+        row = self.row
+        if not self.converters:
+            return [row(*record) for record in records]
+        return [row(*self._converted(record)) for record in records]
+
+    def _converted(self, record: Any) -> list[Any]:
+        values = list(record)
+        for place, convert in self.converters:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        return values
+
+
+class Read:
+    """A statement that only reads; the binds that it is run with are all that differs."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        self.statement = statement
+
+    async def all(self, session: AsyncSession, binds: Mapping[str, Any]) -> Rows:
+        connections: ReadConnections | None = session.info.get(READS)
+        if connections is None:
+            return (await session.execute(self.statement, dict(binds))).all()
+        written = self.written
+        records = await connections.fetch(written.sql, written.summary, written.arguments(binds))
+        return written.rows(records)
+
+    async def find(self, session: AsyncSession, binds: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
+        """The row of a statement that has one at most."""
+        rows = await self.all(session, binds)
+        return rows[0] if rows else None
+
+    @cached_property
+    def written(self) -> _Written:
+        compiled = self.statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        columns = compiled._result_columns  # noqa: SLF001 (SQLAlchemy tells the types nowhere else)
+        converters = ((place, _converter(column.type)) for place, column in enumerate(columns))
+        return _Written(
+            sql=compiled.string,
+            summary=summarise(compiled.string),
+            names=tuple(compiled.positiontup or ()),
+            constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
+            row=msgspec.defstruct("Row", [column.keyname for column in columns]),
+            converters=[(place, convert) for place, convert in converters if convert is not None],
+        )
+
+
+def _converter(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """Return what makes a value of Python of one of the driver, which knows all types but ours."""
+    if isinstance(type_, ARRAY):
+        convert = _converter(type_.item_type)
+        return None if convert is None else lambda values: [convert(value) for value in values]
+    if isinstance(type_, Enum) and type_.enum_class is not None:
+        return cast("Callable[[Any], Any]", type_.enum_class)
+    return type_.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
