@@ -9,10 +9,11 @@ from anyio import to_thread
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, Database, open_database
+from glasswork.core.db import Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.outbox import NO_SUBSCRIBERS
 from glasswork.core.outgoing import open_outgoing
+from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
 from glasswork.core.storage import open_storage
 from glasswork.core.tokens import Keys

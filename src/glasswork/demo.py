@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.commands import acting_as
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, Database, open_database
+from glasswork.core.db import Database, open_database
+from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration

@@ -1,13 +1,13 @@
 """The way to the database: connections and transactions."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ExceptionContext, Row, event, text
+from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -30,9 +30,6 @@ from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import Signals
 
 log = structlog.get_logger()
-
-AnyRow = Row[*tuple[Any, ...]]
-"""What a read returns: its columns are attributes, by name."""
 
 POOL_WAIT_SECONDS = 1.75
 CONNECT_SECONDS = 2
@@ -58,11 +55,6 @@ SERVER_SETTINGS = {
     "client_connection_check_interval": "1s",
 }
 """Of every connection of the API and of the worker."""
-CONNECTION: Mapping[str, Any] = {
-    "timeout": CONNECT_SECONDS,
-    "command_timeout": ANSWER_SECONDS,
-    "server_settings": SERVER_SETTINGS,
-}
 
 BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENT_SECONDS}s'")
 """To the end of the transaction."""
@@ -182,7 +174,7 @@ async def open_database(
     url, pool_size = settings.database_url.get_secret_value(), settings.database_pool_size
     engine = create_engine(url, pool_size, signals)
     reads = ReadConnections(
-        connecting(url, **CONNECTION),
+        connecting(url, **_connect_options()),
         (pool_size + 1) // 2,
         POOL_WAIT_SECONDS,
         signals.database if signals else None,
@@ -202,13 +194,21 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
-        connect_args={"connection_class": TellingConnection, **CONNECTION},
+        connect_args={"connection_class": TellingConnection, **_connect_options()},
     )
     event.listen(engine.sync_engine, "checkout", _prepare)
     event.listen(engine.sync_engine, "handle_error", _drop_silent_connection)
     if signals:
         signals.database.observe(engine.sync_engine, pool_size)
     return engine
+
+
+def _connect_options() -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": ANSWER_SECONDS,
+        "server_settings": SERVER_SETTINGS,
+    }
 
 
 def violated_constraint(error: IntegrityError) -> str | None:

@@ -1,10 +1,12 @@
 """Typed filters of lists: what a query parameter means in a WHERE."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, bindparam, or_
 
 NULL: Literal["null"] = "null"
 ME: Literal["me"] = "me"
@@ -24,3 +26,48 @@ def between(column: Any, after: datetime | None, before: datetime | None) -> Ite
         yield column >= after
     if before is not None:
         yield column < before
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a list asks for; asked again with other values it is the same clause."""
+
+    clause: ColumnElement[bool]
+    binds: Mapping[str, Any]
+    """The values of its parameters, by their names."""
+
+
+class AnyOf:
+    """A filter whose parameter may be repeated, as `any_of`, with the clauses of a `Listing`.
+
+    Each value has a parameter of its own: an index that has the rows in order is of use for one value, and of
+    none for an array of them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        column: Any,
+        holds: Callable[[ColumnElement[bool]], ColumnElement[bool]] = lambda is_one: is_one,
+        is_absent: ColumnElement[bool] | None = None,
+    ) -> None:
+        """`holds`: what follows from the column having one of the values; that it is in the row itself."""
+        self._name = name
+        self._column = column
+        self._holds = holds
+        self._is_absent = column.is_(None) if is_absent is None else is_absent
+        self._clause = lru_cache(maxsize=16)(self._make_clause)
+
+    def of(self, values: Sequence[Any], me: Any = None) -> Iterator[Condition]:
+        if values:
+            known = [me if value == ME else value for value in values if value != NULL]
+            binds = {f"{self._name}_{n}": value for n, value in enumerate(known)}
+            yield Condition(self._clause(len(known), NULL in values), binds)
+
+    def _make_clause(self, count: int, or_absent: bool) -> ColumnElement[bool]:
+        if not count:
+            return self._is_absent
+        one = [bindparam(f"{self._name}_{n}", type_=self._column.type) for n in range(count)]
+        has_one = self._column == one[0] if count == 1 else self._column.in_(one)
+        present = self._holds(has_one)
+        return or_(present, self._is_absent) if or_absent else present

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import ValidationError
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Output
 
 _INVALID_CURSOR = ValidationError.at(
@@ -77,7 +77,7 @@ class SortKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class Order:
     expression: ColumnElement[Any]
     adapter: TypeAdapter[Any]
     down: bool
@@ -96,48 +96,59 @@ async def fetch_page(
 
     The narrowing spares to sort everything where no index has the order.
     """
-    orders = _orders(query.sort, keys, id_column)
-    place = None if query.cursor is None else _read_cursor(query.cursor, query, orders)
+    orders = orders_of(query.sort, keys, id_column)
+    place = None if query.cursor is None else read_cursor(query.cursor, query, orders)
     rows_wanted = (
         statement.add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
         .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
         .limit(query.limit + 1)
     )
     if place is not None:
-        rows_wanted = rows_wanted.where(_after(orders, place))
+        rows_wanted = rows_wanted.where(after(orders, _bound(orders, place)))
     if narrowing is not None:
         rows_wanted = rows_wanted.where(narrowing(place, query.limit + 1))
     rows = (await session.execute(rows_wanted, binds)).all()
     items = rows[: query.limit]
     return Page(
         items=items,
-        next_cursor=_write_cursor(query, orders, items[-1]) if len(rows) > query.limit else None,
-        total=await _count(session, statement, binds) if query.total else None,
+        next_cursor=write_cursor(query, orders, _place(orders, items[-1]))
+        if len(rows) > query.limit
+        else None,
+        total=await count(session, statement, binds) if query.total else None,
     )
 
 
 def cursor_behind(query: PageQuery, keys: Mapping[str, SortKey], id_column: Any, row: Any) -> str:
     """Return the cursor of a page that ends with this row; `sort_0` and so on are what it is sorted by."""
-    return _write_cursor(query, _orders(query.sort, keys, id_column), row)
+    orders = orders_of(query.sort, keys, id_column)
+    return write_cursor(query, orders, _place(orders, row))
 
 
-async def _count(session: AsyncSession, statement: AnySelect, binds: dict[str, Any]) -> int:
+async def count(session: AsyncSession, statement: AnySelect, binds: dict[str, Any]) -> int:
     everything = select(func.count()).select_from(statement.subquery())
     return (await session.execute(everything, binds)).scalar_one()
 
 
-def _orders(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[_Order]:
-    orders: dict[str, _Order] = {}
+def orders_of(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[Order]:
+    orders: dict[str, Order] = {}
     for item in sort.split(","):
         name, down = item.removeprefix("-"), item.startswith("-")
         key = keys[name]
-        orders.setdefault(name, _Order(key.descending if down else key.ascending, key.adapter, down))
+        orders.setdefault(name, Order(key.descending if down else key.ascending, key.adapter, down))
     last = list(orders.values())[-1]
-    return [*orders.values(), _Order(id_column, TypeAdapter(id_column.type.python_type), last.down)]
+    return [*orders.values(), Order(id_column, TypeAdapter(id_column.type.python_type), last.down)]
 
 
-def _after(orders: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[bool]:
-    bound = [literal(value, order.expression.type) for order, value in zip(orders, values, strict=True)]
+def _place(orders: Sequence[Order], row: Any) -> list[Any]:
+    return [getattr(row, f"sort_{n}") for n, _ in enumerate(orders)]
+
+
+def _bound(orders: Sequence[Order], values: Sequence[Any]) -> list[ColumnElement[Any]]:
+    return [literal(value, order.expression.type) for order, value in zip(orders, values, strict=True)]
+
+
+def after(orders: Sequence[Order], bound: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """What stands behind a place, which has a value for each of the orders."""
     expressions = [order.expression for order in orders]
     if len({order.down for order in orders}) == 1:
         place, here = tuple_(*expressions), tuple_(*bound)
@@ -153,15 +164,16 @@ def _after(orders: Sequence[_Order], values: Sequence[Any]) -> ColumnElement[boo
     return and_(first, or_(*beyond))  # `first` follows from the rest, and lets an index find the start
 
 
-def _write_cursor(query: PageQuery, orders: Sequence[_Order], row: Any) -> str:
+def write_cursor(query: PageQuery, orders: Sequence[Order], place: Sequence[Any]) -> str:
+    """`place`: what the last row of the page is sorted by."""
     values = [
-        order.adapter.dump_python(getattr(row, f"sort_{n}"), mode="json") for n, order in enumerate(orders)
+        order.adapter.dump_python(value, mode="json") for order, value in zip(orders, place, strict=True)
     ]
     text = json.dumps([_fingerprint(query), *values], separators=(",", ":"))
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str, query: PageQuery, orders: Sequence[_Order]) -> list[Any]:
+def read_cursor(cursor: str, query: PageQuery, orders: Sequence[Order]) -> list[Any]:
     try:
         fingerprint, *values = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         position = [order.adapter.validate_python(value) for order, value in zip(orders, values, strict=True)]

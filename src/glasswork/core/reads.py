@@ -22,10 +22,15 @@ from glasswork.core.telemetry.database import Summary, summarise
 READS: Final = "reads"
 """The key in a session's `info` of the connections for its single reads."""
 
-Rows = Sequence[Row[*tuple[Any, ...]]]
-"""Their columns are attributes, by name; those of a `Read` can also be written as JSON as they are."""
+AnyRow = Row[*tuple[Any, ...]]
+"""What a read returns: its columns are attributes, by name. Those of a `Read` are also JSON, nearly."""
+Rows = Sequence[AnyRow]
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+
+Record = Sequence[Any]
+"""Of the values of a row, in the order of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,7 @@ class _Written:
         values = {**self.constants, **binds}
         return [values[name] for name in self.names]
 
-    def rows(self, records: Sequence[Any]) -> list[Any]:
-        row = self.row
-        if not self.converters:
-            return [row(*record) for record in records]
-        return [row(*self._converted(record)) for record in records]
-
-    def _converted(self, record: Any) -> list[Any]:
+    def converted(self, record: Record) -> Record:
         values = list(record)
         for place, convert in self.converters:
             if values[place] is not None:
@@ -62,24 +61,34 @@ class _Written:
 class Read:
     """A statement that only reads; the binds that it is run with are all that differs."""
 
-    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]], shown: int | None = None) -> None:
+        """`shown`: how many columns, from the first, its rows have; a page is sorted by the others."""
         self.statement = statement
+        self.shown = shown
 
     async def all(self, session: AsyncSession, binds: Mapping[str, Any]) -> Rows:
-        connections: ReadConnections | None = session.info.get(READS)
-        if connections is None:
-            return (await session.execute(self.statement, dict(binds))).all()
-        written = self.written
-        records = await connections.fetch(written.sql, written.summary, written.arguments(binds))
-        return written.rows(records)
+        return self.rows(await self.records(session, binds))
 
-    async def find(self, session: AsyncSession, binds: Mapping[str, Any]) -> Row[*tuple[Any, ...]] | None:
+    async def find(self, session: AsyncSession, binds: Mapping[str, Any]) -> AnyRow | None:
         """The row of a statement that has one at most."""
         rows = await self.all(session, binds)
         return rows[0] if rows else None
 
+    async def records(self, session: AsyncSession, binds: Mapping[str, Any]) -> Sequence[Record]:
+        """All columns, shown or not."""
+        connections: ReadConnections | None = session.info.get(READS)
+        if connections is None:
+            return (await session.execute(self.statement, dict(binds))).all()
+        written = self._written
+        records = await connections.fetch(written.sql, written.summary, written.arguments(binds))
+        return [written.converted(record) for record in records] if written.converters else records
+
+    def rows(self, records: Sequence[Record]) -> Rows:
+        row, shown = self._written.row, self.shown
+        return [row(*(record if shown is None else record[:shown])) for record in records]
+
     @cached_property
-    def written(self) -> _Written:
+    def _written(self) -> _Written:
         compiled = self.statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         columns = compiled._result_columns  # noqa: SLF001 (SQLAlchemy tells the types nowhere else)
         converters = ((place, _converter(column.type)) for place, column in enumerate(columns))
@@ -88,7 +97,7 @@ class Read:
             summary=summarise(compiled.string),
             names=tuple(compiled.positiontup or ()),
             constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
-            row=msgspec.defstruct("Row", [column.keyname for column in columns]),
+            row=msgspec.defstruct("Row", [column.keyname for column in columns[: self.shown]]),
             converters=[(place, convert) for place, convert in converters if convert is not None],
         )
 

@@ -10,7 +10,7 @@ from glasswork.core.telemetry.routes import Routes
 
 
 class Dispatcher:
-    """Stands before FastAPI's router, which would try every route in turn; what it does not know is left to it."""
+    """Stands before FastAPI's router, which tries every route in turn, and leaves to it what is no operation."""
 
     def __init__(self, router: ASGIApp, routes: Routes) -> None:
         self._router = router

@@ -12,9 +12,10 @@ from uuid_utils.compat import uuid7
 from glasswork.core import passwords, tokens
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.tokens import InvalidTokenError, Keys
 
 from .access import ensure_signed_in, require_admin

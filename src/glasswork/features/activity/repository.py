@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment

@@ -9,11 +9,12 @@ from uuid import UUID, uuid5
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import AppError, require
 from glasswork.core.mail import Connection, Letter, Mailer, Outcome
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.workspaces.access import role_in
 

@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.tokens import digest, new_api_token
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.accounts.models import ApiToken

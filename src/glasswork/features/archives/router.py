@@ -4,7 +4,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import PermissionDeniedError, RangeNotSatisfiableError
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
@@ -12,6 +11,7 @@ from glasswork.core.http.files import CONTENT, Asked, File, serve
 from glasswork.core.http.rate_limits import rated
 from glasswork.core.http.resources import CREATED, SHOWN, created, shown
 from glasswork.core.paging import Page, PageRead
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import ArchiveId, WorkspaceId
 from glasswork.core.storage import Storage
 from glasswork.features.accounts.auth import AUTHORIZED, acting

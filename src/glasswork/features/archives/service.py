@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core import migrations
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.receiving import discard
 from glasswork.core.storage import Storage, announce
 from glasswork.core.zips import write_zip

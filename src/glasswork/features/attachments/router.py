@@ -5,7 +5,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import PermissionDeniedError, RangeNotSatisfiableError
 from glasswork.core.http.access import PUBLIC
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, NotCached, Session
@@ -14,6 +13,7 @@ from glasswork.core.http.files import CONTENT, Asked, File, serve
 from glasswork.core.http.resources import API_PREFIX, SHOWN, shown
 from glasswork.core.images import MEDIA_TYPE
 from glasswork.core.paging import Page, PageRead
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import AttachmentId, TaskId
 from glasswork.core.storage import Storage
 from glasswork.features.accounts.auth import AUTHORIZED, acting

@@ -7,11 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import require
 from glasswork.core.images import make_thumbnail
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
 from glasswork.core.storage import Storage, announce, find_abandoned, forget
 from glasswork.core.tokens import Keys

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Text as TextValue
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Category, Status

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vDuration, vText
 
-from glasswork.core.db import AnyRow
+from glasswork.core.reads import AnyRow
 
 REFRESHED: Final = timedelta(hours=1)
 """How often a calendar is asked to look again."""

@@ -1,6 +1,6 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
+from glasswork.core.reads import AnyRow
 
 from .access import Lease
 from .repository import FollowingRepository

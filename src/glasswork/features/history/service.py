@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import ConflictError, ValidationError, require
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.features.tasks import policy
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.tasks.events import TaskCreated, TaskDeleted, TaskUpdated

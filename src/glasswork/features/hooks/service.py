@@ -8,10 +8,10 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
 from glasswork.core.signatures import new_secret, read_secret, show_secret
 from glasswork.core.tokens import Keys

@@ -11,11 +11,11 @@ from pydantic import ValidationError as SchemaError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.id_tokens import Claims
 from glasswork.core.oidc import OidcLoginFailedError, Provider
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.access import ensure_signed_in

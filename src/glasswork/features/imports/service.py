@@ -9,10 +9,11 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import AppError, OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.core.receiving import discard, receive
 from glasswork.core.storage import Storage, announce
 from glasswork.core.tokens import Keys

@@ -6,10 +6,10 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core import markdown
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
+from glasswork.core.reads import AnyRow
 from glasswork.features.comments.events import CommentCreated
 from glasswork.features.comments.models import Comment
 from glasswork.features.comments.schemas import ExternalComment

@@ -6,10 +6,10 @@ from sqlalchemy import BigInteger, DateTime, Integer, Text, case, cast, column, 
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
 from glasswork.core.filtering import any_of
 from glasswork.core.jobs import SCHEMA, requeue
 from glasswork.core.paging import Page, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 
 from .errors import JobNotFoundError
 from .schemas import JobQuery, JobState

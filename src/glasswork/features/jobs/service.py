@@ -3,8 +3,8 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import require_admin
 
 from .errors import JobNotDeadError

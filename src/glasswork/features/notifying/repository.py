@@ -19,8 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from glasswork.core.db import AnyRow
 from glasswork.core.events import WorkspaceEvent
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.comments.models import Comment
 from glasswork.features.invitations.models import Invitation

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core import fleet
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.frames import Frames
 from glasswork.core.jobs import queue_state
@@ -14,6 +14,7 @@ from glasswork.core.mail import find_kept
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.peers import Peers, Told
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.accounts.errors import SessionEndedError
 from glasswork.features.delivering.access import delivery_state

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Text
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.models import Label, Project, Status

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from glasswork.core.db import AnyRow
 from glasswork.core.paging import PageQuery, PageRead, sort_by
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Input, Output, ProjectId, TaskId
 from glasswork.features.tasks.schemas import TaskRead
 

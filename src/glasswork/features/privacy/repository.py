@@ -15,10 +15,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
 from glasswork.features.calendars.events import CalendarFeedCreated, CalendarFeedDeleted

@@ -4,8 +4,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, Uuid, bindparam, column, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import AnyRow
 from glasswork.core.events import EventCounter, WorkspaceEvent
+from glasswork.core.reads import AnyRow
 from glasswork.features.activity.access import COLUMNS
 
 _LAST = select(EventCounter.workspace_id, EventCounter.last_seq)

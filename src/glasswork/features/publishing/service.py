@@ -9,9 +9,10 @@ from uuid import UUID
 
 import structlog
 
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.event_stream import Entry, EventStream, StreamAddress, StreamAwayError
+from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
 from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics

@@ -10,8 +10,9 @@ from uuid import UUID
 import structlog
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, Database
+from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
+from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
 from glasswork.core.streams import Ending
 from glasswork.core.tasks import end

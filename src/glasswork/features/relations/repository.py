@@ -21,8 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, violated_constraint
+from glasswork.core.db import violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import TASKS, lock_tasks, task_brief, task_key

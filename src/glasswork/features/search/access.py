@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import eq, ge, gt, le, lt
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    DateTime,
     SQLColumnExpression,
     and_,
     any_,
@@ -23,7 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from glasswork.core.local_time import Amount, Moments
+from glasswork.core.filtering import AnyOf
+from glasswork.core.filtering import Condition as Kept
+from glasswork.core.local_time import Amount, Moments, Period
 from glasswork.core.query_language import Term, Value
 from glasswork.core.query_values import NONE
 from glasswork.features.accounts.models import User
@@ -31,6 +35,8 @@ from glasswork.features.comments.models import Comment
 from glasswork.features.projects.models import Category, Label, Project, Status
 from glasswork.features.relations.models import Kind, Relation
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last
+
+from .schemas import Archived, Due, TaskQuery
 
 Condition = ColumnElement[bool]
 
@@ -108,6 +114,90 @@ class Asker:
     zone: str
     home: Any
     """The id of the workspace, or what selects it."""
+
+
+_FILTERS: Final[Mapping[str, AnyOf]] = {
+    "status": AnyOf("status", Status.key),
+    "category": AnyOf("category", Status.category),
+    "priority": AnyOf("priority", Task.priority),
+    "assignee_id": AnyOf("assignee", Task.assignee_id),
+    "created_by": AnyOf("creator", Task.created_by),
+    "parent_id": AnyOf("parent", Task.parent_id),
+    "label_id": AnyOf(
+        "label", TaskLabel.label_id, lambda is_one: LABELS.where(is_one).exists(), ~LABELS.exists()
+    ),
+    "watcher_id": AnyOf(
+        "watcher", Watcher.user_id, lambda is_one: WATCHERS.where(is_one).exists(), ~WATCHERS.exists()
+    ),
+}
+_BOUNDS: Final[Mapping[str, ColumnElement[bool]]] = {
+    "estimate_min": Task.estimate_minutes >= bindparam("estimate_min"),
+    "estimate_max": Task.estimate_minutes <= bindparam("estimate_max"),
+}
+
+
+def filters_of(query: TaskQuery, me: UUID) -> Iterator[Kept]:
+    """What is asked for by values alone."""
+    for name, filter_ in _FILTERS.items():
+        if values := getattr(query, name):
+            yield from filter_.of(values, me)
+    for name, clause in _BOUNDS.items():
+        if (bound := getattr(query, name)) is not None:
+            yield Kept(clause, {name: bound})
+    for name in MOMENTS:
+        binds = {bound: getattr(query, bound) for bound in (f"{name}_after", f"{name}_before")}
+        if given := {bound: moment for bound, moment in binds.items() if moment is not None}:
+            yield Kept(_between(name, tuple(given)), given)
+
+
+def words_of(query: TaskQuery, asker: Asker) -> Iterator[Condition]:
+    """What is asked for in words, of which each is a clause of its own."""
+    if query.q is not None:
+        yield has_words(query.q, asker.home)
+    yield from conditions(query.terms(), asker)
+    if query.due:
+        yield or_(*(_due(days, query.time_zone) for days in query.due))
+
+
+def archived(query: TaskQuery) -> Iterator[Condition]:
+    if query.archived is Archived.TRUE:
+        yield _IS_ARCHIVED
+    elif query.archived is Archived.FALSE and not _asks_for_archived(query):
+        yield _IS_NOT_ARCHIVED
+
+
+_IS_ARCHIVED, _IS_NOT_ARCHIVED = Task.archived_at.is_not(None), Task.archived_at.is_(None)
+
+
+def _asks_for_archived(query: TaskQuery) -> bool:
+    """In words, while the parameter is silent."""
+    said = any(
+        term.field == "is"
+        and not term.is_negated
+        and any(value.keyword == "archived" for value in term.values)
+        for term in query.terms()
+    )
+    return said and "archived" not in query.model_fields_set
+
+
+def _due(days: Due, zone: str) -> Condition:
+    match days:
+        case Due.NONE:
+            return Task.due_at.is_(None)
+        case Due.OVERDUE:
+            return IS_OVERDUE
+        case _:
+            moments = Moments.of(Period(days.value), zone)
+            return is_between("due", moments.first, moments.end)
+
+
+@cache
+def _between(name: str, bounds: tuple[str, ...]) -> Condition:
+    after, before = (
+        bindparam(bound, type_=DateTime(timezone=True)) if bound in bounds else None
+        for bound in (f"{name}_after", f"{name}_before")
+    )
+    return is_between(name, after, before)
 
 
 def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:

@@ -1,5 +1,6 @@
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,16 +10,15 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Float,
-    Select,
     SQLColumnExpression,
     Uuid,
     and_,
+    bindparam,
     case,
     cast,
     func,
     literal,
     null,
-    or_,
     select,
     true,
     union_all,
@@ -27,32 +27,20 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
-from glasswork.core.filtering import ME, NULL, any_of
-from glasswork.core.local_time import Moments, Period
+from glasswork.core.filtering import AnyOf, Condition, any_of
+from glasswork.core.listings import Listing
 from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Int32, Text
 from glasswork.features.comments.models import Comment
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import LISTED
-from glasswork.features.tasks.models import SEARCH_CONFIG, Task, TaskLabel, Watcher, absent_last, rank_of
+from glasswork.features.tasks.models import SEARCH_CONFIG, Task, absent_last, rank_of
 from glasswork.features.workspaces.access import access as workspace_access
 
-from .access import (
-    IS_OVERDUE,
-    LABELS,
-    MOMENTS,
-    WATCHERS,
-    Asker,
-    are_said,
-    are_written,
-    conditions,
-    has_words,
-    is_between,
-    websearch,
-)
-from .schemas import RANKED, Archived, Due, SearchQuery, TaskQuery
+from .access import Asker, archived, are_said, are_written, filters_of, websearch, words_of
+from .schemas import RANKED, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
 """Around a word that was found; they are taken out of the text itself."""
@@ -90,17 +78,14 @@ class SearchRepository:
         self._session = session
 
     async def page_of_project(self, actor: Actor, project_id: UUID, query: TaskQuery) -> Page[AnyRow]:
-        home = select(Project.workspace_id).where(Project.id == project_id).scalar_subquery()
-        is_visible = select(access.c.role).where(access.c.project_id == project_id).exists()
-        inside = [is_visible, Task.workspace_id == home, Task.project_id == project_id]
-        return await self._page(actor, query, home, inside, [Status.project_id == project_id])
+        return await self._page(_OF_PROJECT, actor, {"project_id": project_id}, query)
 
     async def page_of_workspace(
         self, actor: Actor, workspace_id: UUID, query: TaskQuery, project_ids: Sequence[UUID]
     ) -> Page[AnyRow]:
-        inside = [*_inside(workspace_id), *any_of(Task.project_id, project_ids)]
-        statuses = [Status.workspace_id == workspace_id, *any_of(Status.project_id, project_ids)]
-        return await self._page(actor, query, workspace_id, inside, statuses)
+        place, projects = {"workspace_id": workspace_id}, list(_PROJECTS.of(project_ids))
+        statuses = [condition.clause for condition in _PROJECTS_OF_STATUSES.of(project_ids)]
+        return await self._page(_OF_WORKSPACE, actor, place, query, projects, statuses)
 
     async def page_of_found(self, actor: Actor, workspace_id: UUID, query: SearchQuery) -> Page[AnyRow]:
         """Rows of `LISTED` with `rank`, `marked_title`, `marked_text`, `comment_id` and `marked_comment`.
@@ -127,25 +112,69 @@ class SearchRepository:
 
     async def _page(
         self,
+        place: "_Place",
         actor: Actor,
+        binds: dict[str, Any],
         query: TaskQuery,
-        home: Any,
-        inside: Sequence[ColumnElement[bool]],
-        statuses: Sequence[ColumnElement[bool]],
+        inside: Sequence[Condition] = (),
+        statuses: Sequence[ColumnElement[bool]] = (),
     ) -> Page[AnyRow]:
-        filters, shown = list(_filters(actor, query, home)), list(_archived(query))
-        statement = LISTED.where(*inside, *filters, *shown)
+        binds = actor.binds | binds
+        filters = list(filters_of(query, actor.user_id))
+        words = list(words_of(query, Asker(actor.user_id, query.time_zone, place.home)))
+        shown = list(archived(query))
+        kept = [*inside, *filters, *(Condition(clause, {}) for clause in shown)]
         # With a filter few tasks may be left, and to look for them status by status could take longer.
-        is_status = not filters and query.sort in {"status", "-status"}
-        narrowing = _first_of_each(query.sort, statuses, shown) if is_status else None
-        return await fetch_page(self._session, statement, query, _SORT_KEYS, Task.id, actor.binds, narrowing)
+        if not filters and not words and query.sort in {"status", "-status"}:
+            narrowing = _first_of_each(query.sort, [place.statuses, *statuses], shown)
+            return await place.listing.page_anew(self._session, query, binds, kept, (), narrowing)
+        if words:
+            return await place.listing.page_anew(self._session, query, binds, kept, words)
+        return await place.listing.page(self._session, query, binds, kept)
 
 
-def _inside(workspace_id: UUID) -> Sequence[ColumnElement[bool]]:
+def _inside(workspace_id: Any) -> Sequence[ColumnElement[bool]]:
     is_visible = (
         select(workspace_access.c.role).where(workspace_access.c.workspace_id == workspace_id).exists()
     )
     return is_visible, Task.workspace_id == workspace_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose tasks are listed: a project or a workspace, as a parameter of the statement."""
+
+    listing: Listing
+    home: Any
+    """The id of the workspace, or what selects it."""
+    statuses: ColumnElement[bool]
+    """Of the place."""
+
+
+_PROJECT_ID: ColumnElement[UUID] = bindparam("project_id", type_=Uuid())
+_WORKSPACE_ID: ColumnElement[UUID] = bindparam("workspace_id", type_=Uuid())
+_home = select(Project.workspace_id).where(Project.id == _PROJECT_ID).scalar_subquery()
+_OF_PROJECT = _Place(
+    Listing(
+        LISTED.where(
+            select(access.c.role).where(access.c.project_id == _PROJECT_ID).exists(),
+            Task.workspace_id == _home,
+            Task.project_id == _PROJECT_ID,
+        ),
+        _SORT_KEYS,
+        Task.id,
+    ),
+    _home,
+    Status.project_id == _PROJECT_ID,
+)
+_OF_WORKSPACE = _Place(
+    Listing(LISTED.where(*_inside(_WORKSPACE_ID)), _SORT_KEYS, Task.id),
+    _WORKSPACE_ID,
+    Status.workspace_id == _WORKSPACE_ID,
+)
+_PROJECTS = AnyOf("of_project", Task.project_id)
+_PROJECTS_OF_STATUSES = AnyOf("of_project", Status.project_id)
+"""With the parameters of the same names."""
 
 
 def _first_of_each(
@@ -180,68 +209,6 @@ def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool
         return Task.id < end
     end = case((position > at, literal(UUID(int=0))), (position == at, literal(last)))
     return Task.id > end
-
-
-def _filters(actor: Actor, query: TaskQuery, home: Any) -> Iterator[ColumnElement[bool]]:
-    if query.q is not None:
-        yield has_words(query.q, home)
-    yield from conditions(query.terms(), Asker(actor.user_id, query.time_zone, home))
-    yield from any_of(Status.key, query.status)
-    yield from any_of(Status.category, query.category)
-    yield from any_of(Task.priority, query.priority)
-    yield from any_of(Task.assignee_id, query.assignee_id, me=actor.user_id)
-    yield from any_of(Task.created_by, query.created_by, me=actor.user_id)
-    yield from any_of(Task.parent_id, query.parent_id)
-    yield from _linked(LABELS, TaskLabel.label_id, query.label_id)
-    yield from _linked(WATCHERS, Watcher.user_id, query.watcher_id, me=actor.user_id)
-    if query.due:
-        yield or_(*(_due(days, query.time_zone) for days in query.due))
-    if query.estimate_min is not None:
-        yield Task.estimate_minutes >= query.estimate_min
-    if query.estimate_max is not None:
-        yield Task.estimate_minutes <= query.estimate_max
-    for name in MOMENTS:
-        after, before = getattr(query, f"{name}_after"), getattr(query, f"{name}_before")
-        if after is not None or before is not None:
-            yield is_between(name, after, before)
-
-
-def _linked(
-    links: Select[UUID], column: Any, wanted: Sequence[Any], me: Any = None
-) -> Iterator[ColumnElement[bool]]:
-    if wanted:
-        known = [me if value == ME else value for value in wanted if value != NULL]
-        found = links.where(column.in_(known)).exists()
-        yield or_(found, ~links.exists()) if NULL in wanted else found
-
-
-def _archived(query: TaskQuery) -> Iterator[ColumnElement[bool]]:
-    if query.archived is Archived.TRUE:
-        yield Task.archived_at.is_not(None)
-    elif query.archived is Archived.FALSE and not _asks_for_archived(query):
-        yield Task.archived_at.is_(None)
-
-
-def _asks_for_archived(query: TaskQuery) -> bool:
-    """In words, while the parameter is silent."""
-    said = any(
-        term.field == "is"
-        and not term.is_negated
-        and any(value.keyword == "archived" for value in term.values)
-        for term in query.terms()
-    )
-    return said and "archived" not in query.model_fields_set
-
-
-def _due(days: Due, zone: str) -> ColumnElement[bool]:
-    match days:
-        case Due.NONE:
-            return Task.due_at.is_(None)
-        case Due.OVERDUE:
-            return IS_OVERDUE
-        case _:
-            moments = Moments.of(Period(days.value), zone)
-            return is_between("due", moments.first, moments.end)
 
 
 def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:

@@ -4,8 +4,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.schemas import TaskRead
 from glasswork.features.workspaces.access import role_in

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import RateLimitError
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, refuse
 from glasswork.features.accounts.models import User
 

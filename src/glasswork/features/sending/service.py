@@ -3,8 +3,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from glasswork.core.db import AnyRow
 from glasswork.core.outgoing import Answer, Outgoing, OutgoingCallError
+from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError
 from glasswork.core.signatures import sign
 from glasswork.core.tokens import Keys

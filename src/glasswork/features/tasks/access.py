@@ -27,8 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import ServiceUnavailableError
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow, violated_constraint
+from glasswork.core.db import violated_constraint
 from glasswork.core.ordering import key_of
-from glasswork.core.reads import Read
+from glasswork.core.reads import AnyRow, Read
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.errors import ProjectNotFoundError

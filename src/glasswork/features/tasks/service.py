@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
+from glasswork.core.reads import AnyRow
 from glasswork.core.recurrence import InvalidRecurrenceError
 from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category, Status

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
+from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Int32
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access, lock_projects

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.db import AnyRow
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import ACTOR, Who, ensure_signed_in, is_open_to_token, is_signed_in
 from glasswork.features.accounts.models import User
 

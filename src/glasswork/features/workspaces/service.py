@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
-from glasswork.core.db import AnyRow
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
+from glasswork.core.reads import AnyRow
 from glasswork.features.accounts.access import ensure_open_everywhere, require_recent_login
 
 from . import policy

@@ -1,0 +1,99 @@
+"""Lists that are read often: a statement is made once for each way in which they are asked for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, bindparam, literal_column
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from glasswork.core.filtering import Condition
+from glasswork.core.paging import (
+    AnySelect,
+    Narrowing,
+    Page,
+    PageQuery,
+    SortKey,
+    after,
+    count,
+    fetch_page,
+    orders_of,
+    read_cursor,
+    write_cursor,
+)
+from glasswork.core.reads import AnyRow, Read
+
+KEPT: Final = 500
+"""Statements, of all lists: they differ in sort, limit and filters, and by whether there is a cursor."""
+
+
+class Listing:
+    """Its statement and its conditions have parameters in the place of values."""
+
+    def __init__(self, statement: AnySelect, keys: Mapping[str, SortKey], id_column: Any) -> None:
+        self._statement = statement
+        self._keys = keys
+        self._id_column = id_column
+
+    async def page(
+        self,
+        session: AsyncSession,
+        query: PageQuery,
+        binds: Mapping[str, Any],
+        conditions: Iterable[Condition] = (),
+    ) -> Page[AnyRow]:
+        binds, clauses = dict(binds), []
+        for condition in conditions:
+            clauses.append(condition.clause)
+            binds |= condition.binds
+        orders = orders_of(query.sort, self._keys, self._id_column)
+        if query.cursor is not None:
+            place = read_cursor(query.cursor, query, orders)
+            binds |= {f"place_{n}": value for n, value in enumerate(place)}
+        read = _read(self, tuple(clauses), query.sort, query.limit, query.cursor is not None)
+        records = await read.records(session, binds)
+        last = records[query.limit - 1][read.shown :] if len(records) > query.limit else None
+        return Page(
+            items=read.rows(records[: query.limit]),
+            next_cursor=None if last is None else write_cursor(query, orders, last),
+            total=await count(session, self._statement.where(*clauses), binds) if query.total else None,
+        )
+
+    async def page_anew(
+        self,
+        session: AsyncSession,
+        query: PageQuery,
+        binds: Mapping[str, Any],
+        conditions: Iterable[Condition],
+        further: Iterable[ColumnElement[bool]],
+        narrowing: Narrowing | None = None,
+    ) -> Page[AnyRow]:
+        """With conditions that are the query's own: their statement is not kept."""
+        binds, statement = dict(binds), self._statement.where(*further)
+        for condition in conditions:
+            statement = statement.where(condition.clause)
+            binds |= condition.binds
+        return await fetch_page(session, statement, query, self._keys, self._id_column, binds, narrowing)
+
+    def statement(
+        self, clauses: Sequence[ColumnElement[bool]], sort: str, limit: int, has_cursor: bool
+    ) -> Read:
+        orders = orders_of(sort, self._keys, self._id_column)
+        statement = (
+            self._statement.where(*clauses)
+            .add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
+            .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
+            # The planner must see it: for one that is a parameter it gets ready to show a tenth of all.
+            .limit(literal_column(str(limit + 1), Integer()))
+        )
+        if has_cursor:
+            place = [bindparam(f"place_{n}", type_=order.expression.type) for n, order in enumerate(orders)]
+            statement = statement.where(after(orders, place))
+        return Read(statement, shown=len(self._statement.selected_columns))
+
+
+@lru_cache(maxsize=KEPT)
+def _read(
+    listing: Listing, clauses: tuple[ColumnElement[bool], ...], sort: str, limit: int, has_cursor: bool
+) -> Read:
+    return listing.statement(clauses, sort, limit, has_cursor)
