@@ -89,15 +89,17 @@ class Read:
 
     @cached_property
     def _written(self) -> _Written:
-        compiled = self.statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        compiled = self.statement.compile(dialect=_DIALECT)
+        given = {name for name, bind in compiled.binds.items() if bind.required}
+        expanded = compiled.construct_expanded_state(dict.fromkeys(given))
         columns = compiled._result_columns  # noqa: SLF001 (SQLAlchemy tells the types nowhere else)
         converters = ((place, _converter(column.type)) for place, column in enumerate(columns))
         return _Written(
-            sql=compiled.string,
-            summary=summarise(compiled.string),
-            names=tuple(compiled.positiontup or ()),
-            constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
-            row=msgspec.defstruct("Row", [column.keyname for column in columns[: self.shown]]),
+            sql=expanded.statement,
+            summary=summarise(expanded.statement),
+            names=tuple(expanded.positiontup or ()),
+            constants={name: value for name, value in expanded.parameters.items() if name not in given},
+            row=msgspec.defstruct("Row", [str(column.keyname) for column in columns[: self.shown]]),
             converters=[(place, convert) for place, convert in converters if convert is not None],
         )
 

@@ -10,7 +10,7 @@ from glasswork.core.telemetry.routes import Routes
 
 
 class Dispatcher:
-    """Stands before FastAPI's router, which tries every route in turn, and leaves to it what is no operation."""
+    """Stands before FastAPI's router, which tries every route in turn, and leaves to it what is none."""
 
     def __init__(self, router: ASGIApp, routes: Routes) -> None:
         self._router = router

@@ -12,8 +12,8 @@ _encode = msgspec.json.Encoder().encode
 def json_bytes(result: Any) -> bytes | None:
     """Return the JSON of what `Read`s have read, or None of anything else.
 
-    The rows of such a statement have the columns of the response's schema, and nobody has to look at them again:
-    tests compare what they become with the schema.
+    The rows of such a statement have the columns of the response's schema, and are not looked at again: tests
+    compare what becomes of them with the schema.
     """
     if isinstance(result, msgspec.Struct):
         return _encode(result)

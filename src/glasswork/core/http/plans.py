@@ -1,8 +1,8 @@
 """How an operation is carried out: a plan that is made once, of what FastAPI has found out about the handler.
 
-FastAPI goes through the tree of dependencies anew for each request, which costs a read more than all else that
-is done for it (docs/performance.md). A plan does for valid requests the same in the same order, and leaves all
-others to FastAPI before anything has been done: their refusals are FastAPI's own.
+FastAPI goes through the tree of dependencies anew for each request, which costs a read more than all else
+that is done for it (docs/performance.md). A plan does the same for a valid request, in the same order, and
+leaves all others to FastAPI before anything has been done: their refusals are FastAPI's own.
 """
 
 import inspect

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import (
     CTE,
     JSON,
+    BigInteger,
     ColumnElement,
     String,
     Uuid,
@@ -25,7 +26,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.reads import AnyRow, Read
 from glasswork.features.accounts.models import User
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment
@@ -141,13 +142,20 @@ _OF_TASK = _ACTIVITY.where(
 )
 
 
+_CHANGES_AFTER = Read(
+    _CHANGES.where(
+        WorkspaceEvent.workspace_id == _PLACE, WorkspaceEvent.seq > bindparam("seen", type_=BigInteger())
+    ).limit(bindparam("limit", type_=BigInteger()))
+)
+
+
 class ChangeRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def after(self, actor: Actor, workspace_id: UUID, seq: int, limit: int) -> Sequence[AnyRow]:
-        statement = _CHANGES.where(WorkspaceEvent.workspace_id == workspace_id, WorkspaceEvent.seq > seq)
-        return (await self._session.execute(statement.limit(limit), actor.binds)).all()
+        binds = actor.binds | {"place_id": workspace_id, "seen": seq, "limit": limit}
+        return await _CHANGES_AFTER.all(self._session, binds)
 
 
 class ActivityRepository:

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Select,
     Text,
     Uuid,
     and_,
@@ -25,7 +24,7 @@ from sqlalchemy.orm import aliased
 from glasswork.core.actor import Actor
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
-from glasswork.core.reads import AnyRow
+from glasswork.core.reads import AnyRow, Read
 from glasswork.core.schemas import Text as TextValue
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Category, Status
@@ -75,7 +74,7 @@ _tasks = TASKS.subquery("shown")
 
 
 @cache
-def _board(limit: int) -> Select[*tuple[Any, ...]]:
+def _board(limit: int) -> Read:
     """The planner must see the limit: for one that is a parameter it gets ready to show a tenth of all."""
     places = (
         select(_placed.id, _placed.position)
@@ -84,7 +83,7 @@ def _board(limit: int) -> Select[*tuple[Any, ...]]:
         .limit(literal_column(str(limit), Integer()))
         .lateral("places")
     )
-    return (
+    return Read(
         select(
             *(column.label(f"column_{column.name}") for column in _columns.c),
             *_tasks.c,
@@ -124,7 +123,7 @@ _groups = (
     .group_by(Status.id, Task.priority, Task.assignee_id)
     .cte("groups")
 )
-_SUMMARY = (
+_SUMMARY = Read(
     select(
         # Which of the sets a row is of: 3, 5, 6 or 7.
         func.grouping(Status.id, _groups.c.priority, _groups.c.assignee_id).label("set"),
@@ -156,12 +155,12 @@ class BoardRepository:
     async def board(self, actor: Actor, project_id: UUID, limit: int) -> Sequence[AnyRow]:
         """Return the rows of tasks, up to `limit` of each status, which is in `column_...`; id null: none."""
         binds = actor.binds | {"project_id": project_id}
-        return (await self._session.execute(_board(limit), binds)).all()
+        return await _board(limit).all(self._session, binds)
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Mapping[int, Sequence[AnyRow]]:
         """Return the counts by what they are of, those of statuses in their order."""
         binds = actor.binds | {"project_id": project_id, "time_zone": time_zone}
-        rows = (await self._session.execute(_SUMMARY, binds)).all()
+        rows = await _SUMMARY.all(self._session, binds)
         sets = (BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL)
         return {each: [row for row in rows if row.set == each] for each in sets}
 
