@@ -1,7 +1,12 @@
 """The way to the database: connections and transactions."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any
 from uuid import UUID
 
@@ -109,16 +114,9 @@ class Database:
                     raise
                 await self._commit(session)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    def reading(self) -> "_Reading":
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        session = self._reads()
-        try:
-            with self._translated():
-                yield session
-        finally:
-            if session.in_transaction():  # else it has no connection: what was read, `Read`s have read
-                await session.close()
+        return _Reading(self._reads(), self._translated)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -162,6 +160,26 @@ class Database:
         log.error("row_security.refused", exc_info=error)
         if self._signals is not None:
             self._signals.metrics.row_security_refusals.inc()
+
+
+class _Reading:
+    """Of a session that most often does nothing: its `Read`s have connections of their own."""
+
+    __slots__ = ("_session", "_translated")
+
+    def __init__(self, session: AsyncSession, translated: Callable[[], AbstractContextManager[None]]) -> None:
+        self._session = session
+        self._translated = translated
+
+    async def __aenter__(self) -> AsyncSession:
+        return self._session
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._session.in_transaction():
+            await self._session.close()
+        if error is not None:
+            with self._translated():
+                raise error
 
 
 @asynccontextmanager

@@ -8,15 +8,19 @@ leaves all others to FastAPI before anything has been done: their refusals are F
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.routing import RouteContext, serialize_response
 from fastapi.utils import is_body_allowed_for_status_code
+from starlette.datastructures import QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
 from glasswork.core.http.json_bytes import json_bytes
@@ -24,8 +28,15 @@ from glasswork.core.http.json_bytes import json_bytes
 _JSON = "application/json"
 
 
+KEPT_QUERIES: Final = 1000
+
+
 class _Unplannable(Exception):  # noqa: N818 (no failure: FastAPI carries it out)
-    pass
+    """The operation does what no plan can."""
+
+
+class _NotValid(Exception):  # noqa: N818 (likewise)
+    """FastAPI shall say what is wrong with the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +53,54 @@ class _Step:
     responses: Sequence[str]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Parameters:
     """The parameters of a step that come with the request."""
 
-    path: Sequence[Any]
-    query: Sequence[Any]
-    header: Sequence[Any]
-    body: Sequence[Any]
+    path: Sequence[ModelField]
+    query: Sequence[ModelField]
+    header: Sequence[ModelField]
+    body: Sequence[ModelField]
+    header_names: AbstractSet[bytes]
+    absent: Mapping[str, Any]
+    """What the headers mean that are not there."""
 
-    def read(self, request: Request) -> dict[str, Any] | None:
-        """None where one is not valid."""
+    @classmethod
+    def of(cls, dependant: Dependant) -> "_Parameters":
+        header = dependant.header_params
+        return cls(
+            dependant.path_params,
+            dependant.query_params,
+            header,
+            dependant.body_params,
+            {field.alias.encode() for field in header},
+            request_params_to_args(header, {})[0],
+        )
+
+    def read(self, request: Request, sent: AbstractSet[bytes]) -> dict[str, Any]:
+        """Raise _NotValid where one is not valid; `sent` are the names of the headers."""
         found: dict[str, Any] = {}
-        for fields, source in (
-            (self.path, "path_params"),
-            (self.query, "query_params"),
-            (self.header, "headers"),
-        ):
-            if fields:
-                values, errors = request_params_to_args(fields, getattr(request, source))
-                if errors:
-                    return None
-                found |= values
+        for each in self.path:
+            found[each.name] = _valid(*each.validate(request.path_params[each.alias], {}, loc=()))
+        if self.query:
+            found |= _query(self, request.scope["query_string"])
+        if self.header:
+            present = not self.header_names.isdisjoint(sent) or len(self.absent) < len(self.header)
+            found |= _valid(*request_params_to_args(self.header, request.headers)) if present else self.absent
         return found
+
+
+def _valid(value: Any, errors: Any) -> Any:
+    if errors:
+        raise _NotValid
+    return value
+
+
+@lru_cache(maxsize=KEPT_QUERIES)
+def _query(parameters: _Parameters, text: bytes) -> Mapping[str, Any]:
+    """Most lists are asked for again and again in the same way; nobody changes what they are given."""
+    found: Mapping[str, Any] = _valid(*request_params_to_args(parameters.query, QueryParams(text)))
+    return found
 
 
 @dataclass(slots=True)
@@ -88,8 +124,9 @@ class Plan:
         request = Request(scope, receive, send)
         body = await self._body(request) if self._takes_body else None
         rest = _replaying(body, receive) if body is not None else receive
-        values = await self._read(request, body)
-        if values is None:
+        try:
+            values = await self._read(request, body)
+        except _NotValid:
             return rest
         response = await self._respond(request, values)
         await response(scope, receive, send)
@@ -102,34 +139,25 @@ class Plan:
     async def _body(self, request: Request) -> bytes | None:
         return await request.body() if request.headers.get("content-type") == _JSON else None
 
-    async def _read(self, request: Request, body: bytes | None) -> Sequence[Mapping[str, Any]] | None:
-        """Return the parameters of all steps, or None where one is not valid."""
+    async def _read(self, request: Request, body: bytes | None) -> Sequence[Mapping[str, Any]]:
+        """Return the parameters of all steps."""
+        sent = {name for name, _ in request.scope["headers"]}
         found = []
         for parameters in self.parameters:
-            values = parameters.read(request)
-            if values is None:
-                return None
+            values = parameters.read(request, sent)
             if parameters.body:
-                of_body = await self._of_body(parameters.body, body)
-                if of_body is None:
-                    return None
-                values |= of_body
+                values |= await self._of_body(parameters.body, body)
             found.append(values)
         return found
 
-    async def _of_body(self, fields: Sequence[Any], body: bytes | None) -> dict[str, Any] | None:
-        if not body:
-            return None
+    async def _of_body(self, fields: Sequence[ModelField], body: bytes | None) -> dict[str, Any]:
         try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
-        values, errors = await request_body_to_args(
-            list(fields),
-            content,
-            self.route._embed_body_fields,  # noqa: SLF001 (as its handler is told)
-        )
-        return None if errors else values
+            content = json.loads(body or b"")
+        except (ValueError, RecursionError) as error:
+            raise _NotValid from error
+        embeds = self.route._embed_body_fields  # noqa: SLF001 (as its handler is told)
+        values: dict[str, Any] = _valid(*await request_body_to_args(list(fields), content, embeds))
+        return values
 
     async def _respond(self, request: Request, values: Sequence[Mapping[str, Any]]) -> Response:
         told = Response()
@@ -174,9 +202,7 @@ class Plan:
             return places[dependant.call]
         results = [(inner.name, self._add(inner, places)) for inner in dependant.dependencies]
         call, is_generator = _callable(dependant)
-        fields = _Parameters(
-            dependant.path_params, dependant.query_params, dependant.header_params, dependant.body_params
-        )
+        fields = _Parameters.of(dependant)
         has_parameters = any((fields.path, fields.query, fields.header, fields.body))
         if has_parameters:
             self.parameters.append(fields)
