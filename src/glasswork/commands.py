@@ -13,8 +13,8 @@ from glasswork.core.db import Database, open_database
 from glasswork.core.mail import KeptMail, find_kept
 from glasswork.core.outbox import NO_SUBSCRIBERS
 from glasswork.core.outgoing import open_outgoing
-from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import open_storage
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole

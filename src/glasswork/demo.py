@@ -12,8 +12,8 @@ from glasswork.commands import acting_as
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database, open_database
-from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.policy import PasswordRules
 from glasswork.features.accounts.schemas import Registration
 from glasswork.features.accounts.service import AccountService

@@ -19,10 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from glasswork.core.actor import Actor
 from glasswork.core.database_errors import NO_ANSWER, outcome_told, refusal_of
-from glasswork.core.errors import AppError, ServiceUnavailableError
+from glasswork.core.errors import AppError, ServiceUnavailableError, TransientError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.read_connections import ReadConnections, connecting
-from glasswork.core.reads import READS
 from glasswork.core.row_security import (
     NOBODY,
     SETTINGS,
@@ -32,6 +31,7 @@ from glasswork.core.row_security import (
     settings_of,
 )
 from glasswork.core.settings import Settings
+from glasswork.core.statements import READS, SIGNALS
 from glasswork.core.telemetry.signals import Signals
 
 log = structlog.get_logger()
@@ -78,7 +78,7 @@ class Database:
         self.engine = engine
         self._signals = signals
         self._tell = tell
-        self._info = {SUBSCRIBERS: subscribers}
+        self._info = {SUBSCRIBERS: subscribers, SIGNALS: signals.database if signals else None}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
         self._reads = async_sessionmaker(
@@ -127,7 +127,8 @@ class Database:
                 yield session
 
     async def _commit(self, session: AsyncSession) -> None:
-        await session.flush()
+        if session.new or session.dirty or session.deleted:
+            await session.flush()
         if self._signals is None:
             events = await store_outbox(session)
             with outcome_told():
@@ -152,6 +153,8 @@ class Database:
             if refusal is None:
                 raise
             raise refusal from error
+        except asyncpg.InterfaceError as error:
+            raise TransientError("connection") from error
         except (PoolTimeoutError, TimeoutError, OSError) as error:
             raise ServiceUnavailableError(NO_ANSWER) from error
 

@@ -21,7 +21,7 @@ from glasswork.core.paging import (
     read_cursor,
     write_cursor,
 )
-from glasswork.core.reads import AnyRow, Read
+from glasswork.core.statements import AnyRow, Read
 
 KEPT: Final = 500
 """Statements, of all lists: they differ in sort, limit and filters, and by whether there is a cursor."""

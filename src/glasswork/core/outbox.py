@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 from glasswork.core.actor import Actor
 from glasswork.core.events import Event, Updated
 from glasswork.core.jobs import NO_TRACER, EventRef, Job, Order, P, store_orders
+from glasswork.core.statements import Write
 from glasswork.core.telemetry.context import current_request
 
 SUBSCRIBERS = "subscribers"
@@ -44,7 +45,7 @@ _FIELDS = """
 
 # Writers of a workspace wait for each other from here to the COMMIT that follows at once: so `seq` has no
 # gaps, and is the order of the commits. A reader who has seen a `seq` has seen, or can see, all before it.
-_STORE_IN_WORKSPACE = text(f"""
+_INTO_WORKSPACE = text(f"""
     WITH counter AS (
         INSERT INTO event_counters (workspace_id, last_seq) VALUES (:workspace_id, :count)
         ON CONFLICT (workspace_id) DO UPDATE SET last_seq = event_counters.last_seq + EXCLUDED.last_seq
@@ -53,9 +54,10 @@ _STORE_IN_WORKSPACE = text(f"""
     INSERT INTO workspace_events (workspace_id, seq, {_FIELDS})
     SELECT :workspace_id, counter.last_seq - :count + place, {_FIELDS} FROM counter, {_ROWS}
 """)  # noqa: S608 (our own words)
-_STORE_IN_INSTALLATION = text(f"""
+_INTO_INSTALLATION = text(f"""
     INSERT INTO installation_events ({_FIELDS}) SELECT {_FIELDS} FROM {_ROWS} ORDER BY place
 """)  # noqa: S608 (likewise)
+_STORE_IN_WORKSPACE, _STORE_IN_INSTALLATION = Write(_INTO_WORKSPACE), Write(_INTO_INSTALLATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,10 @@ async def store_outbox(session: AsyncSession, tracer: Tracer = NO_TRACER) -> lis
         happened = by_workspace[workspace_id]
         values: dict[str, Any] = {"events": _as_json(happened)}
         if workspace_id is None:
-            await session.execute(_STORE_IN_INSTALLATION, values)
+            await _STORE_IN_INSTALLATION.records(session, values)
         else:
             counted = values | {"workspace_id": workspace_id, "count": len(happened)}
-            await session.execute(_STORE_IN_WORKSPACE, counted)
+            await _STORE_IN_WORKSPACE.records(session, counted)
     return [row.event for happened in by_workspace.values() for row in happened]
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.errors import ValidationError
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Output
+from glasswork.core.statements import AnyRow
 
 _INVALID_CURSOR = ValidationError.at(
     ["query", "cursor"], "must be the next_cursor of a page with the same sort and filters", "invalid_cursor"

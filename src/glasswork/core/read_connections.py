@@ -15,6 +15,8 @@ from glasswork.core.database_errors import NO_ANSWER, refusal_of
 from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.telemetry.database import DatabaseSignals, Summary
 
+_UNOBSERVED = nullcontext()
+
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
@@ -38,9 +40,7 @@ class ReadConnections:
         """Run one statement outside of a transaction."""
         connection, began = await self._take(), perf_counter()
         try:
-            if self._signals is None:
-                return await connection.fetch(sql, *arguments)
-            with self._signals.statement(summary, sql):
+            with self._signals.statement(summary, sql) if self._signals else _UNOBSERVED:
                 return await connection.fetch(sql, *arguments)
         except asyncpg.PostgresError as error:
             refusal = refusal_of(error)
@@ -81,7 +81,7 @@ class ReadConnections:
 
     async def _wait(self) -> None:
         try:
-            with self._signals.waiting() if self._signals else nullcontext():
+            with self._signals.waiting() if self._signals else _UNOBSERVED:
                 async with asyncio.timeout(self._wait_seconds):
                     await self._free.acquire()
         except TimeoutError as error:
@@ -131,12 +131,8 @@ def connecting(url: str, **options: Any) -> Connect:
         connection: asyncpg.Connection = await asyncpg.connect(**place, **options)
         for type_ in ("json", "jsonb"):
             await connection.set_type_codec(
-                type_, schema="pg_catalog", encoder=_write_json, decoder=msgspec.json.decode
+                type_, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode
             )
         return connection
 
     return connect
-
-
-def _write_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -25,7 +25,7 @@ from glasswork.core.db import Database
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.paging import AnySelect, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import ApiToken, UserSession
 from glasswork.features.archives.models import Archive
 from glasswork.features.attachments.models import Attachment

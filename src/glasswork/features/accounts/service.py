@@ -15,7 +15,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import InvalidTokenError, Keys
 
 from .access import ensure_signed_in, require_admin

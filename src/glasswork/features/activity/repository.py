@@ -26,7 +26,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow, Read
+from glasswork.core.statements import AnyRow, Read
 from glasswork.features.accounts.models import User
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.access import role_in

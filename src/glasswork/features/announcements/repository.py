@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.mail import KeptMail, Outcome
 from glasswork.core.paging import AnySelect, Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import IS_OPEN_EVERYWHERE, ensure_open_everywhere
 from glasswork.features.accounts.models import User
 from glasswork.features.workspaces.access import access, role_in

@@ -14,7 +14,7 @@ from glasswork.core.errors import AppError, require
 from glasswork.core.mail import Connection, Letter, Mailer, Outcome
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.workspaces.access import role_in
 

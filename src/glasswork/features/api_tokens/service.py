@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from glasswork.core.actor import Actor
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import digest, new_api_token
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.accounts.models import ApiToken

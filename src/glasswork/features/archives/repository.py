@@ -24,7 +24,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.models import Base
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.accounts.models import User
 from glasswork.features.announcements.models import Announcement, AnnouncementStatus

@@ -11,8 +11,8 @@ from glasswork.core.http.files import CONTENT, Asked, File, serve
 from glasswork.core.http.rate_limits import rated
 from glasswork.core.http.resources import CREATED, SHOWN, created, shown
 from glasswork.core.paging import Page, PageRead
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import ArchiveId, WorkspaceId
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError

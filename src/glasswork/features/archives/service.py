@@ -16,8 +16,8 @@ from glasswork.core.db import Database
 from glasswork.core.errors import OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.receiving import discard
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage, announce
 from glasswork.core.zips import write_zip
 from glasswork.features.workspaces.access import role_in

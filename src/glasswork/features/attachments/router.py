@@ -13,8 +13,8 @@ from glasswork.core.http.files import CONTENT, Asked, File, serve
 from glasswork.core.http.resources import API_PREFIX, SHOWN, shown
 from glasswork.core.images import MEDIA_TYPE
 from glasswork.core.paging import Page, PageRead
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import AttachmentId, TaskId
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.tasks.errors import TaskNotFoundError

@@ -12,8 +12,8 @@ from glasswork.core.errors import require
 from glasswork.core.images import make_thumbnail
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage, announce, find_abandoned, forget
 from glasswork.core.tokens import Keys
 from glasswork.features.tasks.policy import can_write

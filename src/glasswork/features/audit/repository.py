@@ -9,7 +9,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import ApiToken, User
 
 from .schemas import AuditQuery

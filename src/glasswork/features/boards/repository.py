@@ -24,8 +24,8 @@ from sqlalchemy.orm import aliased
 from glasswork.core.actor import Actor
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
-from glasswork.core.reads import AnyRow, Read
 from glasswork.core.schemas import Text as TextValue
+from glasswork.core.statements import AnyRow, Read
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.search.schemas import TaskQuery

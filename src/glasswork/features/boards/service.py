@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority

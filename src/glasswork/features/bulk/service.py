@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.errors import AppError, require
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.placement.service import PlacementService
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.errors import TaskNotFoundError

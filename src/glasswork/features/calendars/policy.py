@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vDuration, vText
 
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 
 REFRESHED: Final = timedelta(hours=1)
 """How often a calendar is asked to look again."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import AnySelect, Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ACTOR_ID, ensure_signed_in
 from glasswork.features.accounts.models import User
 from glasswork.features.projects.access import access as project_access

@@ -10,7 +10,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import digest, new_calendar_token
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.workspaces.access import role_in

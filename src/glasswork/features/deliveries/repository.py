@@ -11,7 +11,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.webhooks.access import STANDS
 from glasswork.features.webhooks.models import Webhook, WebhookProgress

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.errors import require
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.core.telemetry.context import current_request
 from glasswork.features.activity.service import change_of
 from glasswork.features.webhooks.access import lock_webhook, role_for

@@ -7,7 +7,7 @@ from sqlalchemy import Row, and_, case, false, func, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import EventCounter, WorkspaceEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.deliveries.access import CHANGE, ITS_EVENT
 from glasswork.features.deliveries.models import Delivery, DeliveryAttempt, DeliveryStatus
 from glasswork.features.following.access import Lease

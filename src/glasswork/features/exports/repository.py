@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from glasswork.core.actor import Actor
 from glasswork.core.db import Database
 from glasswork.core.paging import AnySelect
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.comments.access import COMMENTS
 from glasswork.features.comments.models import Comment

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import EventCounter, WorkspaceEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.activity.access import PROJECT_IDS, first
 from glasswork.features.deliveries.models import PING, Delivery, DeliveryStatus
 from glasswork.features.webhooks.models import ALL_OF_KIND, WebhookProgress

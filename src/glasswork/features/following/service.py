@@ -1,6 +1,6 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 
 from .access import Lease
 from .repository import FollowingRepository

@@ -10,7 +10,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import ConflictError, ValidationError, require
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.tasks import policy
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.tasks.events import TaskCreated, TaskDeleted, TaskUpdated

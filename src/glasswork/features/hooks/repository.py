@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access as project_access
 from glasswork.features.workspaces.access import access

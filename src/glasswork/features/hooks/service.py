@@ -11,9 +11,9 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
 from glasswork.core.signatures import new_secret, read_secret, show_secret
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys
 from glasswork.features.workspaces.access import role_in
 

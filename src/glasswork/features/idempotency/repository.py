@@ -4,7 +4,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, refuse
 from glasswork.features.workspaces.access import access
 

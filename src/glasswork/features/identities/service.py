@@ -15,8 +15,8 @@ from glasswork.core.id_tokens import Claims
 from glasswork.core.oidc import OidcLoginFailedError, Provider
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.accounts.models import User

@@ -13,8 +13,8 @@ from glasswork.core.db import Database
 from glasswork.core.errors import AppError, OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.receiving import discard, receive
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage, announce
 from glasswork.core.tokens import Keys
 from glasswork.features.intake.schemas import Fault, Item, Stored, Survey

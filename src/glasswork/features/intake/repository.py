@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.comments.access import COMMENTS
 from glasswork.features.comments.models import Comment

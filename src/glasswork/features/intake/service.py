@@ -9,7 +9,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.errors import require
 from glasswork.core.ordering import key_of
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.comments.events import CommentCreated
 from glasswork.features.comments.models import Comment
 from glasswork.features.comments.schemas import ExternalComment

@@ -8,7 +8,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys, digest, invitation_token
 from glasswork.features.accounts.models import User
 from glasswork.features.accounts.schemas import Registration

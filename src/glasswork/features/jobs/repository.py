@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.filtering import any_of
 from glasswork.core.jobs import SCHEMA, requeue
 from glasswork.core.paging import Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 
 from .errors import JobNotFoundError
 from .schemas import JobQuery, JobState

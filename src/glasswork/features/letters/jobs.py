@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from glasswork.core.jobs import Job, Nothing, Work
 from glasswork.core.mail import Letter
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.credentials.jobs import A_DAY
 from glasswork.features.notifications.models import Kind
 from glasswork.features.notifications.service import unsubscribe_url

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 
 from .repository import LetterRepository
 

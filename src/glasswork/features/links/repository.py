@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.db import violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access
 from glasswork.features.tasks.access import lock_task
 from glasswork.features.tasks.models import Task

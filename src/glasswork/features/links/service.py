@@ -9,7 +9,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.tasks.policy import can_write
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.access import role_in

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import WorkspaceEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import task_key

@@ -8,7 +8,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import ValidationError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import require_recent_login
 from glasswork.features.workspaces.access import get_member, lock_workspace, role_in
 from glasswork.features.workspaces.models import Role

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.filtering import any_of
 from glasswork.core.paging import Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ACTOR_ID, IS_SIGNED_IN, ensure_signed_in, is_open_to_token
 from glasswork.features.accounts.models import User
 from glasswork.features.projects.access import access

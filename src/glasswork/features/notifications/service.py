@@ -4,8 +4,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.access import ensure_signed_in
 

@@ -14,7 +14,7 @@ from glasswork.core.mail import find_kept
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.peers import Peers, Told
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import require_admin
 from glasswork.features.accounts.errors import SessionEndedError
 from glasswork.features.delivering.access import delivery_state

@@ -10,8 +10,8 @@ from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Text
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.tasks.access import TASKS, Family, change_tasks, lock_family, lock_task

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, PageRead, sort_by
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Input, Output, ProjectId, TaskId
+from glasswork.core.statements import AnyRow
 from glasswork.features.tasks.schemas import TaskRead
 
 

@@ -10,7 +10,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.ordering import key_between, key_of
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.tasks.access import Family
 from glasswork.features.tasks.errors import TaskNotFoundError

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.events import InstallationEvent, WorkspaceEvent
 from glasswork.core.mail import KeptMail
 from glasswork.core.models import Base
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.events import UserUpdated
 from glasswork.features.accounts.models import User
 from glasswork.features.calendars.events import CalendarFeedCreated, CalendarFeedDeleted

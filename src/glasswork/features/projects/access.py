@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow, Read
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.workspaces.access import access as workspace_access
 
@@ -23,13 +23,13 @@ access = (
 )
 """`workspace_id`, `project_id`, `key`, `role`."""
 
-_ACCESS = select(access, func.now().label("now")).where(access.c.project_id == bindparam("project_id"))
+_ACCESS = Read(select(access, func.now().label("now")).where(access.c.project_id == bindparam("project_id")))
 
 
 async def access_to(session: AsyncSession, actor: Actor, project_id: UUID) -> AnyRow:
     """Return the project's `workspace_id` and `key`, the actor's `role` there, and what time is `now`."""
     binds = actor.binds | {"project_id": project_id}
-    row = (await session.execute(_ACCESS, binds)).one_or_none()
+    row = await _ACCESS.find(session, binds)
     return row if row is not None else await miss(session, actor, project_id)
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import ARRAY, BigInteger, Uuid, bindparam, column, func, select,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.events import EventCounter, WorkspaceEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.activity.access import COLUMNS
 
 _LAST = select(EventCounter.workspace_id, EventCounter.last_seq)

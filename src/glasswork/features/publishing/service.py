@@ -12,8 +12,8 @@ import structlog
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.event_stream import Entry, EventStream, StreamAddress, StreamAwayError
-from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
+from glasswork.core.statements import AnyRow
 from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.wakeups import Wakeups

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
 from glasswork.core.events import EventCounter, WorkspaceEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import Who, is_signed_in
 from glasswork.features.activity.access import COLUMNS, IS_FOR_ADMINS, PROJECT_IDS, TASK_IDS, first
 from glasswork.features.workspaces.access import access, memberships_of, miss

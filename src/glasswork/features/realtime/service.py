@@ -12,8 +12,8 @@ import structlog
 from glasswork.core.actor import Actor
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
-from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
+from glasswork.core.statements import AnyRow
 from glasswork.core.streams import Ending
 from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics

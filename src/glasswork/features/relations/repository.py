@@ -23,7 +23,7 @@ from sqlalchemy.orm import aliased
 from glasswork.core.actor import Actor
 from glasswork.core.db import violated_constraint
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import TASKS, lock_tasks, task_brief, task_key

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, ColumnElement, Uuid, all_, any_, func, literal, se
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.models import Category, Label, Status
 from glasswork.features.tasks.access import TASKS

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.errors import LabelNotFoundError
 from glasswork.features.projects.service import LabelService
 from glasswork.features.tasks.events import TaskUpdated

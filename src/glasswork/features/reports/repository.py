@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core.actor import Actor
 from glasswork.core.charts import Drawing
 from glasswork.core.paging import AnySelect, Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.models import Project
 from glasswork.features.workspaces.access import access

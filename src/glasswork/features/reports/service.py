@@ -16,7 +16,7 @@ from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
 from glasswork.core.processes import ComputationError
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.measures.access import read_categories, read_names, read_tasks
 from glasswork.features.measures.policy import Categories, Period, TaskRow
 from glasswork.features.measures.schemas import Numbers

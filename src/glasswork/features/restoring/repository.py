@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.db import BE_PATIENT
 from glasswork.core.events import InstallationEvent
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.models import User
 from glasswork.features.archives.events import ArchiveImported
 from glasswork.features.archives.schemas import ArchivedUser

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.hooks.models import Hook
 from glasswork.features.hooks.policy import purpose_of as purpose_of_hook
 from glasswork.features.imports.models import Import

@@ -30,8 +30,8 @@ from glasswork.core.actor import Actor
 from glasswork.core.filtering import AnyOf, Condition, any_of
 from glasswork.core.listings import Listing
 from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Int32, Text
+from glasswork.core.statements import AnyRow
 from glasswork.features.comments.models import Comment
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status

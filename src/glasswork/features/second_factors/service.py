@@ -6,8 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from glasswork.core import totp
 from glasswork.core.actor import Actor
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError, seal, unseal
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys, digest
 from glasswork.features.accounts.access import require_admin, require_recent_login
 from glasswork.features.accounts.models import User

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from glasswork.core.outgoing import Answer, Outgoing, OutgoingCallError
-from glasswork.core.reads import AnyRow
 from glasswork.core.sealing import BrokenSealError
 from glasswork.core.signatures import sign
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys
 from glasswork.features.deliveries.service import body_of
 from glasswork.features.webhooks.policy import unseal_secret

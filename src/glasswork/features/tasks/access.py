@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     select,
     type_coerce,
     update,
@@ -28,7 +29,7 @@ from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.errors import ServiceUnavailableError
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
@@ -69,6 +70,10 @@ def task_brief(project_key: SQLColumnExpression[str], **more: Any) -> ColumnElem
     return func.json_build_object(*(part for field in fields.items() for part in field))
 
 
+_RECURRENCE = Task.recurrence.op("-", return_type=Task.recurrence.type)(literal_column("'anchor'"))
+"""Without the date from which the rule counts."""
+
+
 def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
     return (
         Task.id,
@@ -86,7 +91,7 @@ def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
         Task.estimate_minutes,
         Task.parent_id,
         Task.position,
-        Task.recurrence,
+        _RECURRENCE.label("recurrence"),
         WATCHER_IDS.label("watcher_ids"),
         Task.external,
         Task.version,

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from glasswork.core.models import Base, TenantEntity
 from glasswork.core.recurrence import Recurrence
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.models import Category, Status
 
 SEARCH_CONFIG = "english"
@@ -156,7 +157,7 @@ class Task(TenantEntity):
         ),
     )
 
-    def move_to(self, status: Status, now: datetime) -> None:
+    def move_to(self, status: AnyRow | Status, now: datetime) -> None:
         """`completed_at` follows the category."""
         is_done = status.category is Category.DONE
         self.status_id = status.id

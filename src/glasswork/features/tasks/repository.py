@@ -3,6 +3,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     CompoundSelect,
     Row,
@@ -21,11 +22,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
+from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Actor
 from glasswork.core.db import violated_constraint
 from glasswork.core.ordering import key_of
-from glasswork.core.reads import AnyRow, Read
+from glasswork.core.statements import AnyRow, Read, Write
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import lock_projects
 from glasswork.features.projects.errors import ProjectNotFoundError
@@ -36,7 +38,23 @@ from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, 
 from .errors import StatusRemovedError, TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel, Watcher
 
+_HAS_STATUS = "fk_tasks_workspace_id_project_id_status_id"
 _TASK = Read(TASKS.where(Task.id == bindparam("task_id")))
+_STATUSES = Read(
+    select(Status.__table__).where(Status.project_id == bindparam("project_id")).order_by(Status.position)
+)
+_NUMBER = Write(
+    update(Project)
+    .where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
+    .values(last_number=Project.last_number + 1, updated_at=Project.updated_at)
+    .returning(Project.last_number)
+)
+_ADDED = [
+    column.name
+    for column in Task.__table__.c
+    if column.computed is None and column.name not in {"created_at", "updated_at"}
+]
+_ADD = Write(insert(Task).values({name: bindparam(name) for name in _ADDED}))
 _Parent = aliased(Task)
 
 
@@ -112,31 +130,30 @@ class TaskRepository:
 
     async def add(self, task: Task) -> None:
         """Give the task its number and store it; from here to the commit writers of the project wait."""
-        numbered = (
-            update(Project)
-            .where(Project.id == task.project_id, Project.deleted_at.is_(None))
-            .values(last_number=Project.last_number + 1, updated_at=Project.updated_at)
-            .returning(Project.last_number)
-        )
-        number = (await self._session.execute(numbered)).scalar_one_or_none()
-        if number is None:
+        numbered = await _NUMBER.find(self._session, {"project_id": task.project_id})
+        if numbered is None:
             raise ProjectNotFoundError(task.project_id)
-        task.number, task.position = number, key_of(number)
-        self._session.add(task)
-        await self.flush()
+        task.id, task.version = uuid7(), 1
+        task.number, task.position = numbered.last_number, key_of(numbered.last_number)
+        try:
+            await _ADD.records(self._session, {name: getattr(task, name) for name in _ADDED})
+        except asyncpg.ForeignKeyViolationError as error:
+            if error.constraint_name == _HAS_STATUS:
+                raise StatusRemovedError from error
+            raise
 
     async def flush(self) -> None:
         """Store what has changed now, so that a constraint is violated here and not at commit."""
         try:
             await self._session.flush()
         except IntegrityError as error:
-            if violated_constraint(error) == "fk_tasks_workspace_id_project_id_status_id":
+            if violated_constraint(error) == _HAS_STATUS:
                 raise StatusRemovedError from error
             raise
 
-    async def statuses(self, project_id: UUID) -> Sequence[Status]:
-        statement = select(Status).where(Status.project_id == project_id).order_by(Status.position)
-        return (await self._session.scalars(statement)).all()
+    async def statuses(self, project_id: UUID) -> Sequence[AnyRow]:
+        """All that a status has."""
+        return await _STATUSES.all(self._session, {"project_id": project_id})
 
     async def has_member(self, workspace_id: UUID, user_id: UUID) -> bool:
         statement = select(Membership.user_id).where(

@@ -9,10 +9,10 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
 from glasswork.core.recurrence import InvalidRecurrenceError
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access_to
-from glasswork.features.projects.models import Category, Status
+from glasswork.features.projects.models import Category
 from glasswork.features.workflow.service import StatusService
 
 from . import policy
@@ -162,7 +162,7 @@ class TaskService:
             await self._add_next(actor, following, after, done_at)
         return after
 
-    async def _following(self, task: Task, key: str) -> Status:
+    async def _following(self, task: Task, key: str) -> AnyRow:
         statuses = await self._tasks.statuses(task.project_id)
         wanted = _with_key(statuses, key)
         current = next(status for status in statuses if status.id == task.status_id)
@@ -182,7 +182,7 @@ class TaskService:
         await self._tasks.copy_watchers(done.id, task)
         self._outbox.record(actor, TaskCreated.of(await self._tasks.get(actor, task.id)))
 
-    async def _status(self, project_id: UUID, key: str | None) -> Status:
+    async def _status(self, project_id: UUID, key: str | None) -> AnyRow:
         statuses = await self._tasks.statuses(project_id)
         if key is None:
             return statuses[0]
@@ -223,11 +223,11 @@ def _recur(task: Task, wanted: Recurrence | None) -> None:
         raise invalid_recurrence(error.field, str(error)) from error
 
 
-def _first(statuses: Sequence[Status], category: Category) -> Status:
+def _first(statuses: Sequence[AnyRow], category: Category) -> AnyRow:
     return next(status for status in statuses if status.category is category)
 
 
-def _with_key(statuses: Sequence[Status], key: str) -> Status:
+def _with_key(statuses: Sequence[AnyRow], key: str) -> AnyRow:
     for status in statuses:
         if status.key == key:
             return status

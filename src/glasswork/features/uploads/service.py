@@ -11,8 +11,8 @@ from glasswork.core.concurrency import Precondition, Seen
 from glasswork.core.db import Database
 from glasswork.core.errors import OutcomeUnknownError, require
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
 from glasswork.core.receiving import Received, discard, receive
+from glasswork.core.statements import AnyRow
 from glasswork.core.storage import Storage, announce
 from glasswork.features.attachments.events import AttachmentCreated, AttachmentUpdated
 from glasswork.features.attachments.models import Attachment

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.tasks.access import change_tasks, lock_task
 from glasswork.features.tasks.models import Watcher
 from glasswork.features.workspaces.models import Membership, Role

@@ -6,7 +6,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.tasks.events import TaskUpdated
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.errors import MemberNotFoundError

@@ -11,9 +11,9 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import ValidationError, require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
 from glasswork.core.settings import Settings
 from glasswork.core.signatures import new_secret, show_secret
+from glasswork.core.statements import AnyRow
 from glasswork.core.tokens import Keys
 from glasswork.features.projects.access import access_to
 from glasswork.features.projects.errors import ProjectNotFoundError

@@ -21,8 +21,8 @@ from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.paging import Page, PageQuery, SortKey, fetch_page
-from glasswork.core.reads import AnyRow
 from glasswork.core.schemas import Int32
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access, lock_projects
 from glasswork.features.projects.models import Status, Transition
@@ -92,7 +92,7 @@ class StatusRepository:
         statement = _STATUSES.where(Status.project_id == project_id).order_by(Status.position)
         return (await self._session.execute(statement)).all()
 
-    async def next_ids(self, status: Status) -> set[UUID]:
+    async def next_ids(self, status: AnyRow) -> set[UUID]:
         """What may follow a restricted status."""
         statement = select(Transition.to_id).where(
             Transition.workspace_id == status.workspace_id,

@@ -9,7 +9,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access_to
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import MAX_STATUSES, Category, Status
@@ -140,7 +140,7 @@ class StatusService:
         led_to_it = {each.id for each in others if each.next is not None and gone.key in each.next}
         await self._arrange(actor, others, [each.id for each in others], led_to_it)
 
-    async def following(self, status: Status, statuses: Sequence[Status]) -> Sequence[Status]:
+    async def following(self, status: AnyRow, statuses: Sequence[AnyRow]) -> Sequence[AnyRow]:
         """Those of the project's statuses that a task may take after this one, in order."""
         others = [each for each in statuses if each.id != status.id]
         if not status.is_restricted:

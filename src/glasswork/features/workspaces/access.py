@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow, Read
 from glasswork.features.accounts.access import ACTOR, Who, ensure_signed_in, is_open_to_token, is_signed_in
 from glasswork.features.accounts.models import User
 
@@ -54,14 +54,15 @@ MEMBERS = JOINED.join(access, access.c.workspace_id == Membership.workspace_id)
 """As rows of `MemberRead`."""
 
 
-_ROLE = select(access.c.role).where(access.c.workspace_id == bindparam("workspace_id"))
+_ROLE = Read(select(access.c.role).where(access.c.workspace_id == bindparam("workspace_id")))
 
 
 async def role_in(session: AsyncSession, actor: Actor, workspace_id: UUID) -> Role:
     """Return the actor's role in a workspace that they may see."""
     binds = actor.binds | {"workspace_id": workspace_id}
-    role: Role | None = (await session.execute(_ROLE, binds)).scalar_one_or_none()
-    return role if role is not None else await miss(session, actor, workspace_id)
+    row = await _ROLE.find(session, binds)
+    role: Role = row.role if row is not None else await miss(session, actor, workspace_id)
+    return role
 
 
 async def lock_workspace(session: AsyncSession, actor: Actor, workspace_id: UUID) -> Row[Workspace, Role]:

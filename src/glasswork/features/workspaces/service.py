@@ -8,7 +8,7 @@ from glasswork.core.concurrency import Precondition
 from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.paging import Page
-from glasswork.core.reads import AnyRow
+from glasswork.core.statements import AnyRow
 from glasswork.features.accounts.access import ensure_open_everywhere, require_recent_login
 
 from . import policy

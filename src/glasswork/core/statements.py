@@ -1,19 +1,22 @@
-"""Single reads: statements that are made once, and run as they are on a connection of the driver.
+"""Statements that are made once, and run as they are on a connection of the driver.
 
-To make a statement, to look up how it is written and to open a session for it costs several times what the
-database and its driver do (docs/performance.md). So what is read often is kept as a `Read`, made of
-SQLAlchemy's models as any other statement; in a transaction it is one of the session's.
+To make a statement, to look up how it is written and to run it by the engine costs several times what the
+database and its driver do (docs/performance.md). So what is asked often is kept as a `Read`, made of
+SQLAlchemy's models as any other statement. A single one needs no connection of a session; in a transaction it
+runs on that of the transaction, as a `Write` always does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import ARRAY, Enum, Row, Select
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy import ARRAY, ClauseElement, Enum, Row
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from glasswork.core.read_connections import ReadConnections
@@ -21,11 +24,15 @@ from glasswork.core.telemetry.database import Summary, summarise
 
 READS: Final = "reads"
 """The key in a session's `info` of the connections for its single reads."""
+SIGNALS: Final = "signals"
+"""Of what observes the statements of its transaction."""
+_DRIVER: Final = "driver"
 
 AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name. Those of a `Read` are also JSON, nearly."""
 Rows = Sequence[AnyRow]
 
+_UNOBSERVED = nullcontext()
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
 
@@ -42,12 +49,16 @@ class _Written:
     names: tuple[str, ...]
     """Of the parameters, in their order."""
     constants: Mapping[str, Any]
+    processors: Mapping[str, Callable[[Any], Any]]
+    """Of parameters that are something else to the driver."""
     row: Callable[..., Any]
     converters: Sequence[tuple[int, Callable[[Any], Any]]]
     """Of columns that are something else in Python, by their place."""
 
     def arguments(self, binds: Mapping[str, Any]) -> list[Any]:
         values = {**self.constants, **binds}
+        for name, process in self.processors.items():
+            values[name] = process(values[name])
         return [values[name] for name in self.names]
 
     def converted(self, record: Record) -> Record:
@@ -58,10 +69,8 @@ class _Written:
         return values
 
 
-class Read:
-    """A statement that only reads; the binds that it is run with are all that differs."""
-
-    def __init__(self, statement: Select[*tuple[Any, ...]], shown: int | None = None) -> None:
+class _Statement:
+    def __init__(self, statement: ClauseElement, shown: int | None = None) -> None:
         """`shown`: how many columns, from the first, its rows have; a page is sorted by the others."""
         self.statement = statement
         self.shown = shown
@@ -76,12 +85,20 @@ class Read:
 
     async def records(self, session: AsyncSession, binds: Mapping[str, Any]) -> Sequence[Record]:
         """All columns, shown or not."""
-        connections: ReadConnections | None = session.info.get(READS)
-        if connections is None:
-            return (await session.execute(self.statement, dict(binds))).all()
         written = self._written
-        records = await connections.fetch(written.sql, written.summary, written.arguments(binds))
+        records = await self._run(session, written, written.arguments(binds))
         return [written.converted(record) for record in records] if written.converters else records
+
+    async def _run(self, session: AsyncSession, written: _Written, values: Sequence[Any]) -> Sequence[Record]:
+        driver, signals = await _driver_of(session), session.info.get(SIGNALS)
+        try:
+            with signals.statement(written.summary, written.sql) if signals else _UNOBSERVED:
+                return cast("Sequence[Record]", await driver.fetch(written.sql, *values))
+        except TimeoutError:
+            # Who does not answer a statement would not answer ROLLBACK.
+            driver.terminate()
+            await session.invalidate()
+            raise
 
     def rows(self, records: Sequence[Record]) -> Rows:
         row, shown = self._written.row, self.shown
@@ -89,7 +106,7 @@ class Read:
 
     @cached_property
     def _written(self) -> _Written:
-        compiled = self.statement.compile(dialect=_DIALECT)
+        compiled = cast("SQLCompiler", self.statement.compile(dialect=_DIALECT))
         given = {name for name, bind in compiled.binds.items() if bind.required}
         expanded = compiled.construct_expanded_state(dict.fromkeys(given))
         columns = compiled._result_columns  # noqa: SLF001 (SQLAlchemy tells the types nowhere else)
@@ -99,9 +116,48 @@ class Read:
             summary=summarise(expanded.statement),
             names=tuple(expanded.positiontup or ()),
             constants={name: value for name, value in expanded.parameters.items() if name not in given},
+            processors={
+                name: process for name in given if (process := _processor(compiled.binds[name].type))
+            },
             row=msgspec.defstruct("Row", [str(column.keyname) for column in columns[: self.shown]]),
             converters=[(place, convert) for place, convert in converters if convert is not None],
         )
+
+
+class Read(_Statement):
+    """A statement that only reads; the binds that it is run with are all that differs."""
+
+    async def _run(self, session: AsyncSession, written: _Written, values: Sequence[Any]) -> Sequence[Record]:
+        connections: ReadConnections | None = session.info.get(READS)
+        if connections is None:
+            return await super()._run(session, written, values)
+        return await connections.fetch(written.sql, written.summary, values)
+
+
+class Write(_Statement):
+    """One that changes something; what it returns are rows, too."""
+
+
+async def _driver_of(session: AsyncSession) -> Any:
+    """Return the driver's connection of the session's transaction, which has begun."""
+    transaction = session.sync_session.get_transaction()
+    known = session.info.get(_DRIVER)
+    if known is not None and known[0] is transaction:
+        return known[1]
+    connection = await session.connection()
+    adapted: Any = (await connection.get_raw_connection()).dbapi_connection
+    if adapted._transaction is None:  # noqa: SLF001 (what the engine's first statement does)
+        try:
+            await adapted._start_transaction()  # noqa: SLF001 (likewise)
+        except AsyncAdapt_asyncpg_dbapi.Error as error:
+            raise error.__cause__ or error from None  # the driver's own, as of any statement here
+    session.info[_DRIVER] = session.sync_session.get_transaction(), adapted.driver_connection
+    return adapted.driver_connection
+
+
+def _processor(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """Return what makes a value of the driver of one of Python."""
+    return type_.dialect_impl(_DIALECT).bind_processor(_DIALECT)
 
 
 def _converter(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
