@@ -11,6 +11,7 @@ from glasswork.core.filtering import Condition
 from glasswork.core.paging import (
     AnySelect,
     Narrowing,
+    Order,
     Page,
     PageQuery,
     SortKey,
@@ -46,11 +47,10 @@ class Listing:
         for condition in conditions:
             clauses.append(condition.clause)
             binds |= condition.binds
-        orders = orders_of(query.sort, self._keys, self._id_column)
+        read, orders = _kept(self, tuple(clauses), query.sort, query.limit, query.cursor is not None)
         if query.cursor is not None:
             place = read_cursor(query.cursor, query, orders)
             binds |= {f"place_{n}": value for n, value in enumerate(place)}
-        read = _read(self, tuple(clauses), query.sort, query.limit, query.cursor is not None)
         records = await read.records(session, binds)
         last = records[query.limit - 1][read.shown :] if len(records) > query.limit else None
         return Page(
@@ -75,9 +75,10 @@ class Listing:
             binds |= condition.binds
         return await fetch_page(session, statement, query, self._keys, self._id_column, binds, narrowing)
 
-    def statement(
+    def read(
         self, clauses: Sequence[ColumnElement[bool]], sort: str, limit: int, has_cursor: bool
-    ) -> Read:
+    ) -> tuple[Read, Sequence[Order]]:
+        """Return the statement, and what its rows are sorted by."""
         orders = orders_of(sort, self._keys, self._id_column)
         statement = (
             self._statement.where(*clauses)
@@ -89,11 +90,11 @@ class Listing:
         if has_cursor:
             place = [bindparam(f"place_{n}", type_=order.expression.type) for n, order in enumerate(orders)]
             statement = statement.where(after(orders, place))
-        return Read(statement, shown=len(self._statement.selected_columns))
+        return Read(statement, shown=len(self._statement.selected_columns)), orders
 
 
 @lru_cache(maxsize=KEPT)
-def _read(
+def _kept(
     listing: Listing, clauses: tuple[ColumnElement[bool], ...], sort: str, limit: int, has_cursor: bool
-) -> Read:
-    return listing.statement(clauses, sort, limit, has_cursor)
+) -> tuple[Read, Sequence[Order]]:
+    return listing.read(clauses, sort, limit, has_cursor)

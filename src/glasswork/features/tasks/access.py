@@ -74,7 +74,13 @@ _RECURRENCE = Task.recurrence.op("-", return_type=Task.recurrence.type)(literal_
 """Without the date from which the rule counts."""
 
 
-def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
+def shown(
+    project_key: SQLColumnExpression[str],
+    status_key: SQLColumnExpression[str] = Status.key,
+    label_ids: SQLColumnExpression[Any] = LABEL_IDS,
+    watcher_ids: SQLColumnExpression[Any] = WATCHER_IDS,
+) -> tuple[Any, ...]:
+    """The columns of a row of `TaskRead`."""
     return (
         Task.id,
         Task.workspace_id,
@@ -82,17 +88,17 @@ def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
         task_key(project_key).label("key"),
         Task.title,
         Task.description,
-        Status.key.label("status"),
+        status_key.label("status"),
         type_coerce(Task.priority, String).label("priority"),
         Task.assignee_id,
-        LABEL_IDS.label("label_ids"),
+        label_ids.label("label_ids"),
         Task.due_at,
         Task.start_at,
         Task.estimate_minutes,
         Task.parent_id,
         Task.position,
         _RECURRENCE.label("recurrence"),
-        WATCHER_IDS.label("watcher_ids"),
+        watcher_ids.label("watcher_ids"),
         Task.external,
         Task.version,
         Task.created_by,
@@ -105,7 +111,7 @@ def _columns(project_key: SQLColumnExpression[str]) -> tuple[Any, ...]:
 
 _HAS_STATUS = and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id)
 TASKS = (
-    select(*_columns(access.c.key))
+    select(*shown(access.c.key))
     .join(access, access.c.project_id == Task.project_id)
     .join(Status, _HAS_STATUS)
     .where(Task.deleted_at.is_(None))
@@ -113,7 +119,7 @@ TASKS = (
 """As rows of `TaskRead`; the statement can be narrowed by columns of Task, Status and of the access."""
 
 LISTED = (
-    select(*_columns(Project.key))
+    select(*shown(Project.key))
     .join(Project, and_(Project.workspace_id == Task.workspace_id, Project.id == Task.project_id))
     .join(Status, _HAS_STATUS)
     .where(Task.deleted_at.is_(None), Project.deleted_at.is_(None))

@@ -5,8 +5,11 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import (
+    ARRAY,
     CompoundSelect,
     Row,
+    String,
+    Uuid,
     and_,
     bindparam,
     delete,
@@ -29,12 +32,22 @@ from glasswork.core.db import violated_constraint
 from glasswork.core.ordering import key_of
 from glasswork.core.statements import AnyRow, Read, Write
 from glasswork.features.accounts.access import ensure_signed_in
-from glasswork.features.projects.access import lock_projects
+from glasswork.features.projects.access import access, lock_projects, miss
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
 from glasswork.features.workspaces.models import Membership, Role
 
-from .access import ANCESTRY, HEIGHT, TASKS, Family, change_tasks, lock_family, lock_task, lock_tasks
+from .access import (
+    ANCESTRY,
+    HEIGHT,
+    TASKS,
+    Family,
+    change_tasks,
+    lock_family,
+    lock_task,
+    lock_tasks,
+    shown,
+)
 from .errors import StatusRemovedError, TaskNotFoundError
 from .models import FormerKey, Task, TaskLabel, Watcher
 
@@ -54,7 +67,30 @@ _ADDED = [
     for column in Task.__table__.c
     if column.computed is None and column.name not in {"created_at", "updated_at"}
 ]
-_ADD = Write(insert(Task).values({name: bindparam(name) for name in _ADDED}))
+_ADD = Write(
+    insert(Task)
+    .values({name: bindparam(name) for name in _ADDED})
+    .returning(
+        *shown(
+            bindparam("project_key", type_=String()),
+            bindparam("status_key", type_=String()),
+            bindparam("label_ids", type_=ARRAY(Uuid())),
+            literal([], ARRAY(Uuid())),
+        )
+    )
+)
+_PLACE = Read(
+    select(
+        access.c.workspace_id,
+        access.c.key.label("project_key"),
+        access.c.role,
+        func.now().label("now"),
+        *(column for column in Status.__table__.c if column.name != "workspace_id"),
+    )
+    .join(Status, Status.project_id == access.c.project_id)
+    .where(access.c.project_id == bindparam("project_id"))
+    .order_by(Status.position)
+)
 _Parent = aliased(Task)
 
 
@@ -128,19 +164,31 @@ class TaskRepository:
             .execution_options(synchronize_session=False)
         )
 
-    async def add(self, task: Task) -> None:
-        """Give the task its number and store it; from here to the commit writers of the project wait."""
+    async def place(self, actor: Actor, project_id: UUID) -> Sequence[AnyRow]:
+        """The project's statuses, each with `workspace_id` and `project_key`, the actor's `role`, and `now`."""
+        binds = actor.binds | {"project_id": project_id}
+        return await _PLACE.all(self._session, binds) or await miss(self._session, actor, project_id)
+
+    async def add(
+        self, task: Task, project_key: str, status_key: str, label_ids: Sequence[UUID] = ()
+    ) -> AnyRow:
+        """Give the task its number, store it, and return it as it is shown.
+
+        From here to the commit writers of the project wait.
+        """
         numbered = await _NUMBER.find(self._session, {"project_id": task.project_id})
         if numbered is None:
             raise ProjectNotFoundError(task.project_id)
         task.id, task.version = uuid7(), 1
         task.number, task.position = numbered.last_number, key_of(numbered.last_number)
+        binds = {"project_key": project_key, "status_key": status_key, "label_ids": sorted(label_ids)}
         try:
-            await _ADD.records(self._session, {name: getattr(task, name) for name in _ADDED})
+            (added,) = await _ADD.all(self._session, binds | {name: getattr(task, name) for name in _ADDED})
         except asyncpg.ForeignKeyViolationError as error:
             if error.constraint_name == _HAS_STATUS:
                 raise StatusRemovedError from error
             raise
+        return added
 
     async def flush(self) -> None:
         """Store what has changed now, so that a constraint is violated here and not at commit."""

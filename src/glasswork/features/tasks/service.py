@@ -11,7 +11,6 @@ from glasswork.core.errors import require
 from glasswork.core.outbox import Outbox
 from glasswork.core.recurrence import InvalidRecurrenceError
 from glasswork.core.statements import AnyRow
-from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category
 from glasswork.features.workflow.service import StatusService
 
@@ -43,22 +42,23 @@ class TaskService:
         self._workflow = StatusService(session)
 
     async def create(self, actor: Actor, project_id: UUID, new: TaskCreate) -> AnyRow:
-        project = await access_to(self._session, actor, project_id)
+        statuses = await self._tasks.place(actor, project_id)
+        project = statuses[0]
         require(policy.can_write(project.role))
+        status = statuses[0] if new.status is None else _with_key(statuses, new.status)
         fields = new.model_dump(exclude={"status", "label_ids", "recurrence"})
         task = Task(
             workspace_id=project.workspace_id, project_id=project_id, created_by=actor.user_id, **fields
         )
         _recur(task, new.recurrence)
-        task.move_to(await self._status(project_id, new.status), project.now)
+        task.move_to(status, project.now)
         await self._check_assignee(task)
         await self._check_labels(task, new.label_ids)
         if new.parent_id is not None:
             await self._tasks.lock_all(actor, [new.parent_id])
             await self._check_parent(task, new.parent_id)
-        await self._tasks.add(task)
-        await self._tasks.add_labels((task, label_id) for label_id in set(new.label_ids))
-        made = await self._tasks.get(actor, task.id)
+        made = await self._tasks.add(task, project.project_key, status.key, new.label_ids)
+        await self._tasks.add_labels((task, label_id) for label_id in new.label_ids)
         self._outbox.record(actor, TaskCreated.of(made))
         return made
 
@@ -174,19 +174,14 @@ class TaskService:
     async def _add_next(self, actor: Actor, task: Task, done: AnyRow, now: datetime) -> None:
         """As the one that is done, but to do; those who have left the workspace are not taken along."""
         task.created_by = actor.user_id
-        task.move_to(_first(await self._tasks.statuses(task.project_id), Category.TODO), now)
+        status = _first(await self._tasks.statuses(task.project_id), Category.TODO)
+        task.move_to(status, now)
         if task.assignee_id and not await self._tasks.has_member(task.workspace_id, task.assignee_id):
             task.assignee_id = None
-        await self._tasks.add(task)
+        await self._tasks.add(task, done.key.rpartition("-")[0], status.key)
         await self._tasks.add_labels((task, label_id) for label_id in done.label_ids)
         await self._tasks.copy_watchers(done.id, task)
         self._outbox.record(actor, TaskCreated.of(await self._tasks.get(actor, task.id)))
-
-    async def _status(self, project_id: UUID, key: str | None) -> AnyRow:
-        statuses = await self._tasks.statuses(project_id)
-        if key is None:
-            return statuses[0]
-        return _with_key(statuses, key)
 
     async def _check_assignee(self, task: Task) -> None:
         assignee_id = task.assignee_id
