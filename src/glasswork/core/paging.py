@@ -5,6 +5,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -118,15 +119,17 @@ async def fetch_page(
     )
 
 
-def cursor_behind(query: PageQuery, keys: Mapping[str, SortKey], id_column: Any, row: Any) -> str:
-    """Return the cursor of a page that ends with this row; `sort_0` and so on are what it is sorted by."""
-    orders = orders_of(query.sort, keys, id_column)
-    return write_cursor(query, orders, _place(orders, row))
+def cursor_behind(query: PageQuery, keys: Mapping[str, SortKey], id_column: Any, place: Sequence[Any]) -> str:
+    """Return the cursor of a page that ends with the row that is sorted by these values."""
+    return write_cursor(query, orders_of(query.sort, keys, id_column), place)
 
 
 async def count(session: AsyncSession, statement: AnySelect, binds: dict[str, Any]) -> int:
     everything = select(func.count()).select_from(statement.subquery())
     return (await session.execute(everything, binds)).scalar_one()
+
+
+_adapter = cache(TypeAdapter[Any])
 
 
 def orders_of(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[Order]:
@@ -136,7 +139,7 @@ def orders_of(sort: str, keys: Mapping[str, SortKey], id_column: Any) -> list[Or
         key = keys[name]
         orders.setdefault(name, Order(key.descending if down else key.ascending, key.adapter, down))
     last = list(orders.values())[-1]
-    return [*orders.values(), Order(id_column, TypeAdapter(id_column.type.python_type), last.down)]
+    return [*orders.values(), Order(id_column, _adapter(id_column.type.python_type), last.down)]
 
 
 def _place(orders: Sequence[Order], row: Any) -> list[Any]:

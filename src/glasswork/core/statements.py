@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import ARRAY, ClauseElement, Enum, Row
+from pydantic import BaseModel
+from sqlalchemy import ARRAY, ClauseElement, Dialect, Enum, Numeric, Row, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -67,6 +68,16 @@ class _Written:
             if values[place] is not None:
                 values[place] = convert(values[place])
         return values
+
+
+class WrittenJson(TypeDecorator[msgspec.Raw]):
+    """JSON cast to text, to be sent on as it is."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> msgspec.Raw | None:  # noqa: ARG002
+        return None if value is None else msgspec.Raw(value.encode())
 
 
 class _Statement:
@@ -155,6 +166,11 @@ async def _driver_of(session: AsyncSession) -> Any:
     return adapted.driver_connection
 
 
+def row_of(schema: type[BaseModel]) -> Callable[..., Any]:
+    """Return what makes a row of the values of a schema's fields, in their order."""
+    return msgspec.defstruct(f"{schema.__name__}Row", list(schema.model_fields))
+
+
 def _processor(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
     """Return what makes a value of the driver of one of Python."""
     return type_.dialect_impl(_DIALECT).bind_processor(_DIALECT)
@@ -167,4 +183,6 @@ def _converter(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
         return None if convert is None else lambda values: [convert(value) for value in values]
     if isinstance(type_, Enum) and type_.enum_class is not None:
         return cast("Callable[[Any], Any]", type_.enum_class)
+    if isinstance(type_, Numeric):
+        return None  # the driver has a Decimal or a float already
     return type_.dialect_impl(_DIALECT).result_processor(_DIALECT, None)

@@ -26,7 +26,7 @@ from glasswork.core.actor import Actor
 from glasswork.core.events import WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
-from glasswork.core.statements import AnyRow, Read
+from glasswork.core.statements import AnyRow, Read, WrittenJson
 from glasswork.features.accounts.models import User
 from glasswork.features.attachments.models import Attachment
 from glasswork.features.comments.models import Comment
@@ -45,7 +45,19 @@ from .schemas import ActivityQuery
 
 _EVENTS = select(*COLUMNS)
 _CHANGES = (
-    _EVENTS.join(access, access.c.workspace_id == WorkspaceEvent.workspace_id)
+    select(
+        WorkspaceEvent.seq,
+        WorkspaceEvent.type,
+        func.json_build_object(
+            "type", func.split_part(WorkspaceEvent.type, ".", 1), "id", WorkspaceEvent.subject_id
+        ).label("subject"),
+        WorkspaceEvent.request_id,
+        WorkspaceEvent.at,
+        cast(WorkspaceEvent.before, WrittenJson).label("before"),
+        cast(WorkspaceEvent.after, WrittenJson).label("after"),
+        WorkspaceEvent.actor_id,
+    )
+    .join(access, access.c.workspace_id == WorkspaceEvent.workspace_id)
     .where(or_(access.c.role.in_([Role.ADMIN, Role.OWNER]), ~IS_FOR_ADMINS))
     .order_by(WorkspaceEvent.seq)
 )
@@ -142,6 +154,7 @@ _OF_TASK = _ACTIVITY.where(
 )
 
 
+# As rows of `ChangeRead`.
 _CHANGES_AFTER = Read(
     _CHANGES.where(
         WorkspaceEvent.workspace_id == _PLACE, WorkspaceEvent.seq > bindparam("seen", type_=BigInteger())

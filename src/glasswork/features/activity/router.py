@@ -12,7 +12,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
-from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery
+from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery, Changes
 from .service import ActivityService, ChangeService
 
 router = APIRouter(tags=["changes"])
@@ -28,17 +28,21 @@ async def get_activity(session: Session) -> ActivityService:
     return ActivityService(session)
 
 
-Changes = Annotated[ChangeService, Depends(get_changes)]
+ChangesOf = Annotated[ChangeService, Depends(get_changes)]
 Activity = Annotated[ActivityService, Depends(get_activity)]
 
 
-@router.get("/workspaces/{workspace_id}/changes", responses=declare(*AUTHORIZED, WorkspaceNotFoundError))
+@router.get(
+    "/workspaces/{workspace_id}/changes",
+    response_model=ChangePage,
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+)
 async def list_changes(
     workspace_id: WorkspaceId,
     query: Annotated[ChangeQuery, Query()],
     actor: Reader,
-    changes: Changes,
-) -> ChangePage:
+    changes: ChangesOf,
+) -> Changes:
     """Follow every change of a workspace, in the order in which they were committed, and miss none."""
     return await changes.page(actor, workspace_id, query)
 

@@ -1,7 +1,9 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, Field
 
 from glasswork.core.paging import PageQuery, sort_by
@@ -41,6 +43,13 @@ class ChangeRead(Happened):
 class ChangePage(Output):
     items: list[ChangeRead]
     next_cursor: str = Field(description="Come back with it, also when there is nothing new.")
+
+
+class Changes(msgspec.Struct):
+    """A `ChangePage`, with the rows that were read."""
+
+    items: Sequence[Any]
+    next_cursor: str
 
 
 class ActivityQuery(PageQuery):

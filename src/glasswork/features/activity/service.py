@@ -15,9 +15,9 @@ from .schemas import (
     ActivityActor,
     ActivityQuery,
     ActivityRead,
-    ChangePage,
     ChangeQuery,
     ChangeRead,
+    Changes,
     Subject,
 )
 
@@ -27,13 +27,12 @@ class ChangeService:
         self._session = session
         self._changes = ChangeRepository(session)
 
-    async def page(self, actor: Actor, workspace_id: UUID, query: ChangeQuery) -> ChangePage:
+    async def page(self, actor: Actor, workspace_id: UUID, query: ChangeQuery) -> Changes:
         seen = int(query.cursor or 0)
         rows = await self._changes.after(actor, workspace_id, seen, query.limit)
         if not rows:
             await role_in(self._session, actor, workspace_id)
-        items = [change_of(row) for row in rows]
-        return ChangePage(items=items, next_cursor=str(items[-1].seq if items else seen))
+        return Changes(rows, str(rows[-1].seq if rows else seen))
 
 
 class ActivityService:

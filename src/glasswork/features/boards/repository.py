@@ -1,5 +1,8 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,12 +28,14 @@ from glasswork.core.actor import Actor
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
 from glasswork.core.schemas import Text as TextValue
-from glasswork.core.statements import AnyRow, Read
+from glasswork.core.statements import AnyRow, Read, Record, row_of
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Category, Status
 from glasswork.features.search.schemas import TaskQuery
-from glasswork.features.tasks.access import TASKS
+from glasswork.features.tasks.access import TASKS, TaskRow
 from glasswork.features.tasks.models import Task
+
+from .schemas import ColumnStatus
 
 MAX_COLUMNS: Final = 50
 
@@ -148,14 +153,30 @@ _SUMMARY = Read(
 BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL = 3, 5, 6, 7
 
 
+_TASK = len(_columns.c)
+"""Where the columns of the task begin in a row of the board; the last two are its place."""
+_StatusRow = row_of(ColumnStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumn:
+    status: Any
+    """A row of `ColumnStatus`."""
+    count: int
+    tasks: Sequence[tuple[AnyRow, Sequence[Any]]]
+    """Rows of `TaskRead`, each with its place in the order."""
+
+
 class BoardRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def board(self, actor: Actor, project_id: UUID, limit: int) -> Sequence[AnyRow]:
-        """Return the rows of tasks, up to `limit` of each status, which is in `column_...`; id null: none."""
+    async def board(self, actor: Actor, project_id: UUID, limit: int) -> Sequence[FoundColumn]:
+        """Return the columns, each with up to `limit` tasks."""
         binds = actor.binds | {"project_id": project_id}
-        return await _board(limit).all(self._session, binds)
+        records = await _board(limit).records(self._session, binds)
+        by_status = groupby(records, key=itemgetter(0))
+        return [_found(list(of_status)) for _, of_status in by_status]
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Mapping[int, Sequence[AnyRow]]:
         """Return the counts by what they are of, those of statuses in their order."""
@@ -165,6 +186,12 @@ class BoardRepository:
         return {each: [row for row in rows if row.set == each] for each in sets}
 
 
-def cursor_in(status: str, row: Any) -> str:
-    """The cursor behind this task in the list of all of its status."""
-    return cursor_behind(TaskQuery(status=[status], sort="position"), _SORT_KEYS, Task.id, row)
+def _found(records: Sequence[Record]) -> FoundColumn:
+    *status, count = records[0][:_TASK]
+    tasks = [(TaskRow(*record[_TASK:-2]), record[-2:]) for record in records if record[_TASK] is not None]
+    return FoundColumn(_StatusRow(*status), count, tasks)
+
+
+def cursor_in(status: str, place: Sequence[Any]) -> str:
+    """The cursor behind the task in this place of the list of all of its status."""
+    return cursor_behind(TaskQuery(status=[status], sort="position"), _SORT_KEYS, Task.id, place)

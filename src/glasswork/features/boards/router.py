@@ -9,7 +9,7 @@ from glasswork.core.schemas import ProjectId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
 from glasswork.features.projects.errors import ProjectNotFoundError
 
-from .schemas import Board, BoardQuery, Summary, SummaryQuery
+from .schemas import Board, BoardQuery, ShownBoard, Summary, SummaryQuery
 from .service import BoardService
 
 router = APIRouter(prefix="/projects/{project_id}", tags=["projects"])
@@ -26,10 +26,10 @@ async def get_boards(session: Session) -> BoardService:
 Boards = Annotated[BoardService, Depends(get_boards)]
 
 
-@router.get("/board", responses=declare(*INSIDE))
+@router.get("/board", response_model=Board, responses=declare(*INSIDE))
 async def get_project_board(
     project_id: ProjectId, query: Annotated[BoardQuery, Query()], actor: Reader, boards: Boards
-) -> Board:
+) -> ShownBoard:
     """Show the project's statuses as columns, each with its first tasks; archived ones are left out."""
     return await boards.board(actor, project_id, query)
 

@@ -1,3 +1,7 @@
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 from pydantic import BaseModel, Field
 
 from glasswork.core.schemas import Color, Output, StatusId, TimeZone, UserId
@@ -32,6 +36,19 @@ class Board(Output):
     columns: list[Column] = Field(
         description="In the order of the statuses, of which the first 50 are shown."
     )
+
+
+class ShownColumn(msgspec.Struct):
+    """A `Column`, with the rows that were read."""
+
+    status: Any
+    count: int
+    items: Sequence[Any]
+    next_cursor: str | None
+
+
+class ShownBoard(msgspec.Struct):
+    columns: Sequence[ShownColumn]
 
 
 class SummaryQuery(BaseModel):

@@ -1,18 +1,14 @@
-from collections.abc import Sequence
-from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.statements import AnyRow
 from glasswork.features.projects.access import access_to
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
-from glasswork.features.tasks.schemas import TaskRead
 
-from .repository import ALL, BY_ASSIGNEE, BY_PRIORITY, BY_STATUS, BoardRepository, cursor_in
-from .schemas import AssigneeCount, Board, BoardQuery, Column, ColumnStatus, StatusCount, Summary
+from .repository import ALL, BY_ASSIGNEE, BY_PRIORITY, BY_STATUS, BoardRepository, FoundColumn, cursor_in
+from .schemas import AssigneeCount, BoardQuery, ShownBoard, ShownColumn, StatusCount, Summary
 
 _MAX_ASSIGNEES = 100
 
@@ -24,12 +20,11 @@ class BoardService:
         self._session = session
         self._boards = BoardRepository(session)
 
-    async def board(self, actor: Actor, project_id: UUID, query: BoardQuery) -> Board:
-        rows = await self._boards.board(actor, project_id, query.limit + 1)
-        if not rows:
+    async def board(self, actor: Actor, project_id: UUID, query: BoardQuery) -> ShownBoard:
+        columns = await self._boards.board(actor, project_id, query.limit + 1)
+        if not columns:
             await access_to(self._session, actor, project_id)
-        by_status = groupby(rows, key=lambda row: row.column_id)
-        return Board(columns=[_column(list(tasks), query.limit) for _, tasks in by_status])
+        return ShownBoard([_column(column, query.limit) for column in columns])
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Summary:
         sets = await self._boards.summary(actor, project_id, time_zone)
@@ -57,12 +52,11 @@ class BoardService:
         )
 
 
-def _column(rows: Sequence[AnyRow], limit: int) -> Column:
-    status = {name: getattr(rows[0], f"column_{name}") for name in ColumnStatus.model_fields}
-    tasks = [row for row in rows if row.id is not None]
-    return Column(
-        status=ColumnStatus.model_validate(status),
-        count=rows[0].column_count,
-        items=[TaskRead.model_validate(task) for task in tasks[:limit]],
-        next_cursor=cursor_in(status["key"], tasks[limit - 1]) if len(tasks) > limit else None,
+def _column(column: FoundColumn, limit: int) -> ShownColumn:
+    tasks = column.tasks
+    return ShownColumn(
+        status=column.status,
+        count=column.count,
+        items=[task for task, _ in tasks[:limit]],
+        next_cursor=cursor_in(column.status.key, tasks[limit - 1][1]) if len(tasks) > limit else None,
     )

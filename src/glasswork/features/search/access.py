@@ -211,7 +211,7 @@ def conditions(terms: Sequence[Term], asker: Asker) -> Iterator[Condition]:
             yield any_holds.is_not(true()) if term.is_negated else any_holds
 
 
-def websearch(words: str) -> ColumnElement[str]:
+def websearch(words: str | ColumnElement[str]) -> ColumnElement[str]:
     return func.websearch_to_tsquery(SEARCH_CONFIG, words)
 
 
@@ -228,16 +228,16 @@ def has_words(words: str, home: Any) -> Condition:
     return and_(or_(_is_written(words), is_said), _IS_PLANNED_ANEW)
 
 
-def are_written(words: str) -> Condition:
+def are_written(words: str | ColumnElement[str]) -> Condition:
     """In a task."""
     return and_(_is_written(words), _IS_PLANNED_ANEW)
 
 
-def _is_written(words: str) -> Condition:
+def _is_written(words: str | ColumnElement[str]) -> Condition:
     return Task.search.op("@@")(websearch(words))
 
 
-def are_said(words: str) -> Condition:
+def are_said(words: str | ColumnElement[str]) -> Condition:
     """In a comment."""
     return and_(Comment.search.op("@@")(websearch(words)), Comment.deleted_at.is_(None), _IS_PLANNED_ANEW)
 

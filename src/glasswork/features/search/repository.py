@@ -1,6 +1,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,9 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Float,
+    Integer,
     SQLColumnExpression,
+    String,
     Uuid,
     and_,
     bindparam,
@@ -27,9 +30,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.filtering import AnyOf, Condition, any_of
+from glasswork.core.filtering import AnyOf, Condition
 from glasswork.core.listings import Listing
-from glasswork.core.paging import Narrowing, Page, SortKey, fetch_page
+from glasswork.core.paging import Narrowing, Page, SortKey
 from glasswork.core.schemas import Int32, Text
 from glasswork.core.statements import AnyRow
 from glasswork.features.comments.models import Comment
@@ -92,23 +95,14 @@ class SearchRepository:
 
         There are MARKS around words found; the comment is the one that has them best, or none.
         """
-        inside = [*_inside(workspace_id), *any_of(Task.project_id, query.project_id)]
-        hits = _hits(query.q, inside)
-        statement = (
-            LISTED.add_columns(
-                hits.c.rank,
-                hits.c.comment_id,
-                _headline(Task.title, query.q, _WHOLE).label("marked_title"),
-                _snippet(Task.description, query.q).label("marked_text"),
-                _snippet(Comment.body, query.q).label("marked_comment"),
-            )
-            .join(hits, hits.c.id == Task.id)
-            .outerjoin(
-                Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.id == hits.c.comment_id)
-            )
-        )
-        keys = {"rank": SortKey.of(hits.c.rank, float)}
-        return await fetch_page(self._session, statement, query, keys, Task.id, actor.binds)
+        binds = actor.binds | {"workspace_id": workspace_id, "q": query.q}
+        key = _KEY.fullmatch(query.q)
+        if key is not None:
+            binds |= {"project_key": key[1].upper(), "number": int(key[2])}
+        projects = tuple(query.project_id)
+        found = _found(is_key=key is not None, projects=len(projects))
+        binds |= {f"project_{n}": project_id for n, project_id in enumerate(projects)}
+        return await found.page(self._session, query, binds)
 
     async def _page(
         self,
@@ -151,6 +145,7 @@ class _Place:
     """Of the place."""
 
 
+_Q: ColumnElement[str] = bindparam("q", type_=String())
 _PROJECT_ID: ColumnElement[UUID] = bindparam("project_id", type_=Uuid())
 _WORKSPACE_ID: ColumnElement[UUID] = bindparam("workspace_id", type_=Uuid())
 _home = select(Project.workspace_id).where(Project.id == _PROJECT_ID).scalar_subquery()
@@ -211,26 +206,51 @@ def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool
     return Task.id > end
 
 
-def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
+@cache
+def _found(*, is_key: bool, projects: int) -> Listing:
+    """`is_key`: what is searched for looks like the key of a task; `projects`: how many may have it."""
+    hits = _hits(is_key, projects)
+    return Listing(
+        LISTED.add_columns(
+            hits.c.rank,
+            hits.c.comment_id,
+            _headline(Task.title, _WHOLE).label("marked_title"),
+            _snippet(Task.description).label("marked_text"),
+            _snippet(Comment.body).label("marked_comment"),
+        )
+        .join(hits, hits.c.id == Task.id)
+        .outerjoin(Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.id == hits.c.comment_id)),
+        {"rank": SortKey.of(hits.c.rank, float)},
+        Task.id,
+    )
+
+
+def _hits(is_key: bool, projects: int) -> CTE:
     """`id` and `rank` of the newest matches, and of the task whose key it is; and the best `comment_id`."""
+    inside = list(_inside(_WORKSPACE_ID))
+    if projects:
+        inside.append(Task.project_id.in_([bindparam(f"project_{n}", type_=Uuid()) for n in range(projects)]))
     visible = LISTED.with_only_columns(Task.id).where(*inside)
     no_comment = cast(null(), Uuid()).label("comment_id")
     newest = (
-        visible.add_columns(_rank(Task.search, q), no_comment)
-        .where(are_written(q))
+        visible.add_columns(_rank(Task.search), no_comment)
+        .where(are_written(_Q))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(RANKED)
     )
     said = (
-        visible.add_columns(_rank(Comment.search, q), Comment.id.label("comment_id"))
+        visible.add_columns(_rank(Comment.search), Comment.id.label("comment_id"))
         .join(Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.task_id == Task.id))
-        .where(are_said(q))
+        .where(are_said(_Q))
         .order_by(Comment.created_at.desc(), Comment.id.desc())
         .limit(RANKED)
     )
     found = [newest, said]
-    if key := _KEY.fullmatch(q):
-        is_named = and_(Project.key == key[1].upper(), Task.number == int(key[2]))
+    if is_key:
+        is_named = and_(
+            Project.key == bindparam("project_key", type_=String()),
+            Task.number == bindparam("number", type_=Integer()),
+        )
         found.append(visible.add_columns(literal(_BY_KEY, Float()).label("rank"), no_comment).where(is_named))
     either = union_all(*found).subquery()
     best = aggregate_order_by(either.c.comment_id, either.c.rank.desc(), either.c.comment_id)
@@ -246,13 +266,13 @@ def _hits(q: str, inside: Sequence[ColumnElement[bool]]) -> CTE:
     )
 
 
-def _rank(search: SQLColumnExpression[str], q: str) -> ColumnElement[float]:
-    return func.ts_rank(search, websearch(q), type_=Float()).label("rank")
+def _rank(search: SQLColumnExpression[str]) -> ColumnElement[float]:
+    return func.ts_rank(search, websearch(_Q), type_=Float()).label("rank")
 
 
-def _snippet(text: SQLColumnExpression[Any], q: str) -> ColumnElement[str]:
-    return _headline(func.left(text, _READ_CHARACTERS), q, _SNIPPET)
+def _snippet(text: SQLColumnExpression[Any]) -> ColumnElement[str]:
+    return _headline(func.left(text, _READ_CHARACTERS), _SNIPPET)
 
 
-def _headline(text: SQLColumnExpression[str], q: str, options: str) -> ColumnElement[str]:
-    return func.ts_headline(SEARCH_CONFIG, func.translate(text, "".join(MARKS), ""), websearch(q), options)
+def _headline(text: SQLColumnExpression[str], options: str) -> ColumnElement[str]:
+    return func.ts_headline(SEARCH_CONFIG, func.translate(text, "".join(MARKS), ""), websearch(_Q), options)

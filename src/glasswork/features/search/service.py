@@ -43,10 +43,9 @@ class SearchService:
 
 
 def _found(row: AnyRow) -> FoundTask:
-    task = TaskRead.model_validate(row)
     comment = row.comment_id and FoundComment(id=row.comment_id, snippet=_html(row.marked_comment))
     return FoundTask(
-        task=task,
+        task=TaskRead.model_validate(row),
         rank=row.rank,
         title=_html(row.marked_title),
         snippet=_html(row.marked_text),

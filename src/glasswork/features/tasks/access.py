@@ -29,7 +29,7 @@ from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
 from glasswork.core.errors import ServiceUnavailableError
-from glasswork.core.statements import AnyRow
+from glasswork.core.statements import AnyRow, row_of
 from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
@@ -38,6 +38,7 @@ from glasswork.features.workspaces.models import Role
 
 from .errors import TaskNotFoundError
 from .models import Task, TaskLabel, Watcher
+from .schemas import TaskRead
 
 LABEL_IDS = type_coerce(
     func.array(
@@ -109,6 +110,7 @@ def shown(
     )
 
 
+TaskRow = row_of(TaskRead)
 _HAS_STATUS = and_(Status.workspace_id == Task.workspace_id, Status.id == Task.status_id)
 TASKS = (
     select(*shown(access.c.key))

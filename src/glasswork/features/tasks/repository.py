@@ -165,7 +165,7 @@ class TaskRepository:
         )
 
     async def place(self, actor: Actor, project_id: UUID) -> Sequence[AnyRow]:
-        """The project's statuses, each with `workspace_id` and `project_key`, the actor's `role`, and `now`."""
+        """The project's statuses, each with `workspace_id`, `project_key`, `role` of the actor and `now`."""
         binds = actor.binds | {"project_id": project_id}
         return await _PLACE.all(self._session, binds) or await miss(self._session, actor, project_id)
 
