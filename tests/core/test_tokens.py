@@ -3,6 +3,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from time import time
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glasswork.core import tokens
 from glasswork.core.actor import Actor
 from glasswork.core.tokens import (
     InvalidTokenError,
@@ -213,6 +215,35 @@ class TestAccessToken:
         for name in ("iat", "nbf", "exp"):
             claims[name] += seconds
         assert read_access_token(KEYS, forge(claims=claims)) == ACTOR
+
+
+class TestVerifiedOnce:
+    """What was read before is not verified again, but what may have changed since is asked all the same."""
+
+    @pytest.mark.parametrize(("after", "is_taken"), [(-31, False), (-29, True), (929, True), (932, False)])
+    def test_its_times_hold(self, monkeypatch: pytest.MonkeyPatch, after: int, is_taken: bool) -> None:
+        token, now = forge(), time()
+        assert read_access_token(KEYS, token) == ACTOR
+        monkeypatch.setattr(tokens, "time", lambda: now + after)
+        if is_taken:
+            assert read_access_token(KEYS, token) == ACTOR
+        else:
+            assert_refused(token)
+
+    def test_other_keys_refuse_it(self) -> None:
+        token = issue_access_token(KEYS, ACTOR)
+        assert read_access_token(KEYS, token) == ACTOR
+        with pytest.raises(InvalidTokenError):
+            read_access_token(Keys.derive("another secret"), token)
+
+    def test_so_many_are_kept_and_none_that_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = lru_cache(10)(tokens._verify.__wrapped__)  # noqa: SLF001
+        monkeypatch.setattr(tokens, "_verify", kept)
+        for number in range(20):
+            assert_refused(f"otter{number}")
+            read_access_token(KEYS, issue_access_token(KEYS, ACTOR))
+        assert kept.cache_info().currsize == 10
+        assert tokens.KEPT_TOKENS <= 10_000
 
 
 class TestRefreshToken:

@@ -7,8 +7,9 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from time import time
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from jose import jwt
@@ -19,6 +20,8 @@ from glasswork.core.settings import Settings
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 CLOCK_SKEW_SECONDS = 30
+KEPT_TOKENS = 10_000
+"""Access tokens whose signatures and claims need no other look."""
 
 _ALGORITHM = "HS256"
 _TYPE = "at+jwt"
@@ -117,6 +120,25 @@ def issue_access_token(keys: Keys, actor: Actor) -> str:
 def read_access_token(keys: Keys, token: str) -> Actor:
     """Return whom the token speaks for, or raise InvalidTokenError, whatever the bytes are.
 
+    What has been verified stays so, but for its times. Whether its session still stands each statement asks.
+    """
+    verified = _verify(keys, token)
+    if not verified.from_ <= time() < verified.until:
+        raise InvalidTokenError
+    return verified.actor
+
+
+class _Verified(NamedTuple):
+    actor: Actor
+    from_: float
+    """Unix seconds, as `until`."""
+    until: float
+
+
+@lru_cache(KEPT_TOKENS)
+def _verify(keys: Keys, token: str) -> _Verified:
+    """Let nothing be kept of what is refused, which anybody can send.
+
     The shape and the header are compared first: python-jose raises RecursionError on crafted headers,
     accepts any `typ` and `crit`, and takes a token without `aud` or `exp` unless each claim is required.
     """
@@ -127,10 +149,9 @@ def read_access_token(keys: Keys, token: str) -> Actor:
         claims = jwt.decode(
             token, key, algorithms=[_ALGORITHM], audience=_AUDIENCE, issuer=_ISSUER, options=_OPTIONS
         )
-        actor = _actor(claims)
+        return _verified(claims)
     except Exception as error:
         raise InvalidTokenError from error
-    return actor
 
 
 def issue_refresh_token(keys: Keys, session_id: UUID, sequence: int) -> str:
@@ -208,7 +229,7 @@ def _mac(keys: Keys, body: str) -> str:
     return hmac.new(keys.refresh, body.encode(), hashlib.sha256).hexdigest()
 
 
-def _actor(claims: dict[str, Any]) -> Actor:
+def _verified(claims: dict[str, Any]) -> _Verified:
     issued, expires = claims["iat"], claims["exp"]
     latest = datetime.now(UTC).timestamp() + CLOCK_SKEW_SECONDS
     lifetime = ACCESS_TOKEN_LIFETIME.total_seconds()
@@ -219,4 +240,7 @@ def _actor(claims: dict[str, Any]) -> Actor:
         raise InvalidTokenError
     if issued > latest or expires - issued > lifetime:
         raise InvalidTokenError
-    return Actor(UUID(claims["sub"]), UUID(claims["sid"]), expires_at=expires + CLOCK_SKEW_SECONDS)
+    until = expires + CLOCK_SKEW_SECONDS
+    actor = Actor(UUID(claims["sub"]), UUID(claims["sid"]), expires_at=until)
+    # python-jose counts whole seconds: in the last one the token is still good.
+    return _Verified(actor, max(issued, claims["nbf"]) - CLOCK_SKEW_SECONDS, until + 1)

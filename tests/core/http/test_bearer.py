@@ -68,6 +68,15 @@ class TestBearer:
         headers = {"Authorization": f"Bearer {forge(claims=claims)}"}
         assert (await ada.client.get("/api/v1/users/me", headers=headers)).status_code == 200
 
+    async def test_one_of_a_session_that_has_ended_is_refused_at_once(self, callers: Callers) -> None:
+        ada = await callers.user()
+        headers = {"Authorization": f"Bearer {ada.token}"}
+        for _ in range(2):  # from now on its signature is not looked at again
+            assert (await callers.client.get("/api/v1/users/me", headers=headers)).status_code == 200
+        assert (await callers.client.post("/api/v1/auth/logout", headers=headers)).status_code == 204
+        response = await callers.client.get("/api/v1/users/me", headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (401, "SESSION_ENDED")
+
     async def test_the_session_of_another_user_does_not_do(self, callers: Callers) -> None:
         one, other = await callers.user(), await callers.user()
         token = issue_access_token(KEYS, Actor(one.id, other.actor.session_id))

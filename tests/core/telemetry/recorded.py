@@ -42,6 +42,6 @@ def make_record(
     ending: Ending, spans: list[SpanRecord] | None = None, lines: list[LineRecord] | None = None
 ) -> Record:
     record = Record("request" if ending.status else "job", "the-request", None)
-    record.spans, record.lines = spans or [], lines or []
+    record._spans, record.lines = spans or [], lines or []  # noqa: SLF001
     record.ending = ending
     return record

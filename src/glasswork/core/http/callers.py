@@ -7,10 +7,10 @@ from typing import Final
 from uuid import UUID
 
 from fastapi.security.utils import get_authorization_scheme_param
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from glasswork.core.actor import Actor
+from glasswork.core.request_headers import header_of
 from glasswork.core.tokens import InvalidTokenError, Keys, digest, is_api_token, read_access_token
 
 _READ: Final = "glasswork.session"
@@ -35,7 +35,7 @@ class Callers:
         self._find_owner = find_owner
 
     def identify(self, scope: Scope) -> Caller:
-        scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("authorization"))
+        scheme, token = get_authorization_scheme_param(header_of(scope, b"authorization"))
         known = self._find(scope, token) if scheme.lower() == "bearer" else None
         return known or Caller(f"address:{client_key(scope)}")
 

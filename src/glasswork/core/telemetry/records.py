@@ -1,6 +1,6 @@
 """What is kept of a request, or an attempt of a job or a delivery: spans, log lines, and how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
 from typing import Any, Literal
@@ -113,13 +113,21 @@ class Record:
     trace_id: str | None
     at: float = field(default_factory=time)
     """Unix seconds, of the start."""
-    spans: list[SpanRecord] = field(default_factory=list)
     lines: list[LineRecord] = field(default_factory=list)
     spans_left_out: int = 0
     lines_left_out: int = 0
     ending: Ending | None = None
     """None while it runs."""
+    _spans: list[SpanRecord] = field(default_factory=list)
     _raw: list[ReadableSpan] = field(default_factory=list)
+
+    @property
+    def spans(self) -> Sequence[SpanRecord]:
+        """In the order of their ends; made when somebody looks."""
+        if self._raw:
+            self._spans += map(SpanRecord.of, self._raw)
+            self._raw.clear()
+        return self._spans
 
     @property
     def ended(self) -> Ending:
@@ -127,9 +135,8 @@ class Record:
         return self.ending
 
     def take_span(self, span: ReadableSpan) -> None:
-        if self.ending is not None:  # the server's own ends last
-            self.spans.append(SpanRecord.of(span))
-        elif len(self._raw) < MAX_SPANS:
+        # The server's own comes in any case: it ends last.
+        if len(self._raw) < MAX_SPANS or self.ending is not None:
             self._raw.append(span)
         else:
             self.spans_left_out += 1
@@ -143,13 +150,13 @@ class Record:
     def end(self, ending: Ending, *, with_spans: bool) -> None:
         """Without spans it costs less, and is less."""
         self.ending = ending
-        raw, self._raw = self._raw, []
-        if with_spans:
-            self.spans = [SpanRecord.of(span) for span in raw]
-        else:
-            self.spans_left_out += len(raw)
+        if not with_spans:
+            self.spans_left_out += len(self._raw)
+            self._raw.clear()
 
     @property
     def bytes(self) -> int:
         """About as much memory as it takes; the texts of statements are shared, and not counted."""
-        return _RECORD_BYTES + _SPAN_BYTES * len(self.spans) + _LINE_BYTES * len(self.lines)
+        return (
+            _RECORD_BYTES + _SPAN_BYTES * (len(self._spans) + len(self._raw)) + _LINE_BYTES * len(self.lines)
+        )

@@ -1,5 +1,6 @@
 """The end of every request: one function writes its metrics and its log line, so that they agree."""
 
+import logging
 from functools import cache
 from time import time
 
@@ -9,10 +10,11 @@ from prometheus_client import Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
 from starlette.requests import Request
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glasswork.core.telemetry.context import RequestContext, current_request
 from glasswork.core.telemetry.exceptions import describe
+from glasswork.core.telemetry.lines import RequestLine
 from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics, status_label
 from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.records import Ending
@@ -20,9 +22,11 @@ from glasswork.core.telemetry.routes import UNMATCHED, Routes, is_of_page
 from glasswork.core.telemetry.traces import is_slow
 
 log = structlog.get_logger("glasswork.requests")
+logger = logging.getLogger("glasswork.requests")
 
 _NOT_COUNTED = [r"^/(health|ready|metrics)$"]
 _SERVER_ERROR = "server_error"
+_NOT_ANSWERED = 500
 
 
 class RequestMetricsMiddleware(PrometheusInstrumentatorMiddleware):
@@ -40,9 +44,26 @@ class RequestMetricsMiddleware(PrometheusInstrumentatorMiddleware):
         )
         self._routes = routes
 
-    def _get_handler(self, request: Request) -> tuple[str, bool]:
-        template = self._routes.place(request.scope).template
-        return template or UNMATCHED, template is not None
+        self._is_counted = cache(lambda template: not self._is_handler_excluded(template, True))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do without the copy of the answer that the instrumentator's own makes: nobody here asks for one."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            template = self._routes.place(scope).template
+            if template is None or self._is_counted(template):
+                self._tell(scope, template or UNMATCHED)
+
+    def _tell(self, scope: Scope, route: str) -> None:
+        context = current_request()
+        status, seconds = str(context.status or _NOT_ANSWERED), context.seconds
+        info = Info(Request(scope), None, scope["method"], route, status, seconds, seconds)
+        for instrumentation in self.instrumentations:
+            instrumentation(info)
 
 
 class Finaliser:
@@ -60,20 +81,22 @@ class Finaliser:
 
     def _finalise(self, info: Info, context: RequestContext) -> None:
         method = info.method if info.method in METHODS else OTHER
-        route = UNMATCHED if info.modified_handler == "none" else info.modified_handler
-        status = status_label(context.status or int(info.modified_status))
+        route, status, seconds = (
+            info.modified_handler,
+            status_label(int(info.modified_status)),
+            context.seconds,
+        )
+        ids = get_current_span().get_span_context()
+        ending = _end(context, method, route, int(status), seconds, ids)
         if is_of_page(route):
-            _write_failure(_end(context, method, route, int(status)), context)
+            _write_failure(ending, context, ids)
             return
-        seconds = context.seconds
-        span = get_current_span().get_span_context()
-        exemplar = _exemplar(span) if is_kept(span, int(status), seconds) else None
+        exemplar = _exemplar(ids) if is_kept(ids, int(status), seconds) else None
         requests, durations, queries = self._series(method, route, status)
         requests.inc(1, exemplar)
         durations.observe(seconds, exemplar)
         queries.observe(context.db_queries)
-        ending = _end(context, method, route, int(status))
-        _write(ending, context)
+        _write(ending, context, ids)
         if self._recorder is not None:
             is_error = status.startswith("5")
             self._recorder.timeline.add(time(), method, route, seconds, is_error, context.db_queries)
@@ -96,8 +119,11 @@ def _exemplar(span: SpanContext) -> dict[str, str]:
     return {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
 
 
-def _end(context: RequestContext, method: str, route: str, status: int) -> Ending:
-    outcome, seconds = _outcome(context, status), context.seconds
+def _end(
+    context: RequestContext, method: str, route: str, status: int, seconds: float, ids: SpanContext
+) -> Ending:
+    """Say what became of it, in values that are ours or were made harmless: see `RequestLine`."""
+    outcome = _outcome(context, status)
     ttfb = context.first_byte - context.started if context.first_byte else None
     fields = {
         "method": method,
@@ -119,7 +145,7 @@ def _end(context: RequestContext, method: str, route: str, status: int) -> Endin
         "bytes_out": context.bytes_out,
         "user_id": str(context.user_id) if context.user_id else None,
         "workspace_id": context.workspace_id,
-        "trace_sampled": get_current_span().get_span_context().trace_flags.sampled,
+        "trace_sampled": ids.trace_flags.sampled,
         "client_ip": context.client_ip,
         "user_agent": context.user_agent,
     }
@@ -135,16 +161,18 @@ def _end(context: RequestContext, method: str, route: str, status: int) -> Endin
     )
 
 
-def _write(ending: Ending, context: RequestContext) -> None:
+def _write(ending: Ending, context: RequestContext, ids: SpanContext) -> None:
     is_bad = ending.outcome == _SERVER_ERROR
-    level = "error" if is_bad else "warning" if is_slow(ending.duration) else "info"
-    getattr(log, level)("http.request", **ending.fields, exc_info=context.error if is_bad else None)
+    level = logging.ERROR if is_bad else logging.WARNING if is_slow(ending.duration) else logging.INFO
+    if logger.isEnabledFor(level):
+        error = context.error if is_bad else None
+        logger.handle(RequestLine(logger.name, level, ending.fields, error, context.request_id, ids))
 
 
-def _write_failure(ending: Ending, context: RequestContext) -> None:
+def _write_failure(ending: Ending, context: RequestContext, ids: SpanContext) -> None:
     """Of the operations page nothing is told but what it does wrong: it shows what others did."""
     if ending.outcome == _SERVER_ERROR:
-        _write(ending, context)
+        _write(ending, context, ids)
 
 
 def _outcome(context: RequestContext, status: int) -> str:

@@ -15,12 +15,13 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.propagate import set_global_textmap
 from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import AlwaysRecordSampler, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
+
+from glasswork.core.telemetry.spans import LightSpan, LightTracerProvider
 
 TRACEPARENT = "traceparent"
 EXPORT_SECONDS = 1
@@ -28,7 +29,6 @@ SHUTDOWN_SECONDS = 2.0
 SLOW_SECONDS = 1.0
 QUEUED_SPANS = 4096
 
-_OPEN_TRACES = 2000
 _SPANS_OF_A_TRACE = 200
 
 
@@ -48,10 +48,11 @@ class Dropped(Protocol):
     def inc(self, amount: float = 1) -> None: ...
 
 
-def create_tracer_provider(service: str, version: str, dropped: Dropped) -> TracerProvider:
+def create_tracer_provider(service: str, version: str, dropped: Dropped) -> LightTracerProvider:
     set_global_textmap(TraceParentPropagator())
     resource = Resource.create({"service.name": service, "service.version": version})
-    provider = TracerProvider(sampler=_sampler(), resource=resource, shutdown_on_exit=False)
+    share = float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1"))
+    provider = LightTracerProvider(resource, share)
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         exporter = CountedExporter(OTLPSpanExporter(timeout=EXPORT_SECONDS), dropped)
         provider.add_span_processor(KeepInteresting(exporter))
@@ -85,13 +86,6 @@ def client_span(tracer: Tracer, name: str, attributes: Mapping[str, AttributeVal
 
 def is_slow(seconds: float) -> bool:
     return seconds > SLOW_SECONDS
-
-
-def _sampler() -> Sampler:
-    """Everything is recorded here; a share is exported. What the caller wishes is not heard."""
-    share = TraceIdRatioBased(float(os.environ.get("OTEL_TRACES_SAMPLER_ARG", "1")))
-    root = ParentBased(share, remote_parent_sampled=share, remote_parent_not_sampled=share)
-    return AlwaysRecordSampler(root)
 
 
 class CountedExporter(SpanExporter):
@@ -137,28 +131,20 @@ class KeepInteresting(SpanProcessor):
             max_queue_size=QUEUED_SPANS,
             max_export_batch_size=QUEUED_SPANS,  # at the end there is time for one attempt
         )
-        self._kept: dict[int, list[ReadableSpan]] = {}
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        context = span.get_span_context()
-        if _is_local_root(span) and not context.trace_flags.sampled and len(self._kept) < _OPEN_TRACES:
-            self._kept[context.trace_id] = []
 
     def on_end(self, span: ReadableSpan) -> None:
-        context = span.get_span_context()
-        if context is None or context.trace_flags.sampled:
+        assert isinstance(span, LightSpan)  # noqa: S101 (its provider makes no others)
+        if span.get_span_context().trace_flags.sampled:
             self._export(span)
             return
-        kept = self._kept.get(context.trace_id)
-        if kept is None:
-            return
-        if len(kept) < _SPANS_OF_A_TRACE or _is_local_root(span):
+        kept, is_root = span.kept, _is_local_root(span)
+        if len(kept) < _SPANS_OF_A_TRACE or is_root:
             kept.append(span)
-        if _is_local_root(span):
-            del self._kept[context.trace_id]
+        if is_root:
             if _is_interesting(span, kept):
                 for each in kept:
                     self._export(_sampled(each))
+            kept.clear()
 
     def shutdown(self) -> None:
         self._batches.shutdown()  # type: ignore[no-untyped-call]

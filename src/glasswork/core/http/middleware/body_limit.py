@@ -1,11 +1,11 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glasswork.core.errors import PayloadTooLargeError
+from glasswork.core.request_headers import header_of
 from glasswork.core.telemetry.routes import Operation, Place
 
 _LONGEST_LENGTH = 18  # digits; Python refuses to read a number of more than 4300
@@ -25,7 +25,7 @@ class BodyLimitMiddleware:
             return
         place: Place = scope["glasswork.place"]
         max_bytes = self._larger.get((scope["method"], place.template), self._max_bytes)
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = header_of(scope, b"content-length")
         too_long = len(declared) > _LONGEST_LENGTH or (declared.isdigit() and int(declared) > max_bytes)
         if too_long:
             raise PayloadTooLargeError(f"The body may have {max_bytes} bytes.")

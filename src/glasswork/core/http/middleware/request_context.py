@@ -1,12 +1,13 @@
 import asyncio
 import re
 from contextlib import nullcontext
+from functools import cache
 from time import perf_counter
 
 from opentelemetry.trace import get_current_span
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from glasswork.core.request_headers import header_of
 from glasswork.core.telemetry.callers import short_address, user_agent_family
 from glasswork.core.telemetry.context import RequestContext, begin_request, new_request_id
 from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics
@@ -14,10 +15,12 @@ from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.routes import Place, Routes
 
 HEADER = "X-Request-ID"
+_HEADER = HEADER.lower().encode()
 TIMING_HEADERS = ("X-Process-Time", "Server-Timing", "traceresponse")
 CLIENT_GONE = 499
 """Nginx's status for an answer that nobody waits for any more; no caller ever sees it."""
 
+_OURS = {name.lower().encode() for name in (HEADER, *TIMING_HEADERS)}
 _NOT_RECORDED = nullcontext()
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
@@ -35,7 +38,7 @@ class RequestContextMiddleware:
     ) -> None:
         self.app = app
         self._routes = routes
-        self._metrics = metrics
+        self._active = cache(metrics.active_requests.labels)
         self._recorder = recorder
         self._tells_database = tells_database
 
@@ -50,24 +53,26 @@ class RequestContextMiddleware:
             return
         exchange = _Exchange(context, receive, send, self._tells_database)
         exchange.describe(scope)
-        method = scope["method"] if scope["method"] in METHODS else OTHER
+        active = self._active(scope["method"] if scope["method"] in METHODS else OTHER)
         recorder = self._recorder if place.is_shown else None
         recorded = recorder.recording(context, "request") if recorder else _NOT_RECORDED
-        with self._metrics.active_requests.labels(method).track_inprogress(), recorded:
+        with recorded:
+            active.inc()
             try:
                 await self.app(scope, exchange.receive, exchange.send)
             except asyncio.CancelledError:  # the server stops, and waits no longer
                 exchange.cut_off()
                 raise
+            finally:
+                active.dec()
 
 
 def _begin(scope: Scope, place: Place) -> RequestContext:
-    headers = Headers(scope=scope)
-    offered = headers.get(HEADER, "")
+    offered = header_of(scope, _HEADER)
     context = begin_request(offered if _ACCEPTED.fullmatch(offered) else new_request_id())
     context.path, context.workspace_id = place.path, place.workspace_id
     context.client_ip = short_address((scope.get("client") or ("", 0))[0])
-    context.user_agent = user_agent_family(headers.get("user-agent"))
+    context.user_agent = user_agent_family(header_of(scope, b"user-agent"))
     return context
 
 
@@ -127,14 +132,21 @@ class _Exchange:
         if context.is_aborted:
             message["status"] = CLIENT_GONE
         context.status, context.first_byte = message["status"], perf_counter()
-        headers = MutableHeaders(scope=message)
-        context.is_stream = headers.get("content-type", "").startswith("text/event-stream")
-        headers[HEADER] = context.request_id
-        headers["X-Process-Time"] = f"{context.first_byte - context.started:.6f}"
-        headers["Server-Timing"] = self._timing(context.first_byte - context.started)
+        seconds = context.first_byte - context.started
+        told = [
+            (_HEADER, context.request_id.encode()),
+            (b"x-process-time", b"%.6f" % seconds),
+            (b"server-timing", self._timing(seconds).encode()),
+        ]
         ids = self._span.get_span_context()
         if ids.is_valid:
-            headers["traceresponse"] = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+            trace = f"00-{ids.trace_id:032x}-{ids.span_id:016x}-{ids.trace_flags:02x}"
+            told.append((b"traceresponse", trace.encode()))
+        headers = [*message.get("headers", ())]
+        context.is_stream = any(
+            name == b"content-type" and value.startswith(b"text/event-stream") for name, value in headers
+        )
+        message["headers"] = [header for header in headers if header[0] not in _OURS] + told
         if context.user_id:
             self._span.set_attribute("user.id", str(context.user_id))
 

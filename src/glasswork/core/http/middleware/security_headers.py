@@ -1,4 +1,3 @@
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -10,6 +9,8 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 
+_ENCODED = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
 
 class SecurityHeadersMiddleware:
     """Add what an answer did not set itself."""
@@ -20,9 +21,9 @@ class SecurityHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                told = [*message.get("headers", ())]
+                names = {name for name, _ in told}
+                message["headers"] = told + [header for header in _ENCODED if header[0] not in names]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -1,7 +1,7 @@
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glasswork.core.errors import MalformedRequestError
+from glasswork.core.request_headers import header_of
 from glasswork.core.telemetry.routes import PROBES
 
 
@@ -27,8 +27,9 @@ class TrustedHostsMiddleware:
         await self.app(scope, receive, send)
 
     def _trusts(self, scope: Scope) -> bool:
-        header = Headers(scope=scope).get("host", "").lower()
+        if self._any:
+            return True
+        header = header_of(scope, b"host").lower()
         name, _, port = header.rpartition(":")
         host = name if port.isdigit() and name else header
-        known = host in self._hosts or bool(self._suffixes and host.endswith(self._suffixes))
-        return self._any or known
+        return host in self._hosts or bool(self._suffixes and host.endswith(self._suffixes))
