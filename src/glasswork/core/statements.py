@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import msgspec
 from pydantic import BaseModel
-from sqlalchemy import ARRAY, ClauseElement, Dialect, Enum, Numeric, Row, Text, TypeDecorator
+from sqlalchemy import ARRAY, ClauseElement, Dialect, Enum, Float, Numeric, Row, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -183,6 +183,6 @@ def _converter(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
         return None if convert is None else lambda values: [convert(value) for value in values]
     if isinstance(type_, Enum) and type_.enum_class is not None:
         return cast("Callable[[Any], Any]", type_.enum_class)
-    if isinstance(type_, Numeric):
+    if isinstance(type_, Float | Numeric):
         return None  # the driver has a Decimal or a float already
     return type_.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
