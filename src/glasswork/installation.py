@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from glasswork.core import migrations, row_security
+from glasswork.core import revisions, row_security
 from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError, reason_of
 from glasswork.core.settings import Environment, LocalSettings, Settings
 
@@ -46,22 +46,30 @@ def installation(data_dir: Path | None = None) -> Iterator[Settings]:
         except ValidationError as error:
             raise StartError(_explain(error), EXIT_CONFIGURATION) from error
         asyncio.run(_wait_for_database(settings))
-        if is_embedded:
+        if is_embedded and asyncio.run(schema_state(settings)) != "ok":
             asyncio.run(migrate(settings))
         yield settings
 
 
 async def migrate(settings: Settings) -> str | None:
     """Return the schema's revision."""
+    # Not at the top: a server whose schema is there needs none of it, and it is a tenth of its start.
+    from glasswork.core import migrations  # noqa: PLC0415
+
     return await migrations.upgrade(
         settings.owner_database_url.get_secret_value(), settings.database_url.get_secret_value()
     )
 
 
-async def refuse_other_schema(settings: Settings) -> None:
+async def schema_state(settings: Settings) -> str:
     engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
-    state = await migrations.schema_state(engine)
+    state = await revisions.schema_state(engine)
     await engine.dispose()
+    return state
+
+
+async def refuse_other_schema(settings: Settings) -> None:
+    state = await schema_state(settings)
     if state != "ok":
         message = f"The database's schema is {state}. Run: glasswork migrate"
         raise StartError(message, EXIT_CONFIGURATION)

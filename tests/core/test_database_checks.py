@@ -9,7 +9,7 @@ from glasswork.core import health
 from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import Database, create_engine
 from glasswork.core.health import Health
-from glasswork.core.migrations import head
+from glasswork.core.revisions import head
 from glasswork.core.telemetry.metrics import Metrics
 from tests.databases import OWNER, SERVING, Server
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event
 
-from glasswork.core.migrations import head
+from glasswork.core.revisions import head
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.retention.jobs import PURGE
 from tests.processes import children, free_port, postmaster, until

@@ -8,7 +8,7 @@ import asyncpg
 import structlog
 from sqlalchemy import make_url
 
-from glasswork.core import migrations, row_security
+from glasswork.core import revisions, row_security
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.health import OK, Check
@@ -40,9 +40,9 @@ class DatabaseProbe:
 
     async def schema(self) -> str:
         try:
-            return migrations.describe(await self._fetch("SELECT version_num FROM alembic_version"))
+            return revisions.describe(await self._fetch(revisions.CURRENT))
         except asyncpg.UndefinedTableError:
-            return migrations.describe(None)
+            return revisions.describe(None)
 
     def close(self) -> None:
         if self._connection:

@@ -13,7 +13,7 @@ from time import time
 from typing import Any
 
 from glasswork.core.health import Health
-from glasswork.core.migrations import head
+from glasswork.core.revisions import head
 from glasswork.core.telemetry.diagnosis import diagnose
 from glasswork.core.telemetry.levels import Levels
 from glasswork.core.telemetry.recorder import Recorder

@@ -1,18 +1,15 @@
 """The schema's revisions: applied by the owning role, once, however many processes start at the same time."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-import glasswork
+from glasswork.core.revisions import describe, script_location
 
 _LOCK_KEY = 4_752_011_947  # any number that nothing else in this database locks
 
@@ -45,51 +42,10 @@ async def compare(owner_url: str) -> None:
         await engine.dispose()
 
 
-async def schema_state(engine: AsyncEngine) -> str:
-    async with engine.connect() as connection:
-        return describe(await connection.run_sync(_current))
-
-
-def describe(revision: str | None) -> str:
-    """`ok`, or which revision is there instead of the head.
-
-    One that is not known here is a newer version's, and `ok`: while that is rolled out, or when it is taken
-    back, this one goes on with the newer schema. So a migration must suit the version before it.
-    """
-    is_behind = revision is None or revision in _older()
-    return f"at {revision}, expected {head()}" if is_behind else "ok"
-
-
-@cache
-def head() -> str | None:
-    return _scripts().get_current_head()
-
-
-def is_newer(revision: str) -> bool:
-    """Whether it is none that is known here."""
-    return revision != head() and revision not in _older()
-
-
-@cache
-def _older() -> frozenset[str]:
-    return frozenset(script.revision for script in _scripts().walk_revisions()) - {head()}
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(alembic_config())
-
-
 def alembic_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_script_location()).replace("%", "%%"))
+    config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
     return config
-
-
-def _script_location() -> Path:
-    """Inside the package when installed, at the top of the repository in a checkout."""
-    package = Path(glasswork.__file__).parent
-    installed = package / "migrations"
-    return installed if installed.is_dir() else package.parents[1] / "migrations"
 
 
 def _current(connection: Connection) -> str | None:

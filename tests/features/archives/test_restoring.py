@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from glasswork.core import migrations
+from glasswork.core import revisions
 from glasswork.core.db import Database
 from glasswork.core.errors import AppError
 from glasswork.features.accounts.models import User
@@ -192,7 +192,7 @@ async def test_what_is_whole_is_taken_once(
 async def test_what_a_newer_version_made_is_refused_and_what_an_older_one_made_is_taken(
     database: Database, restore: Restore, archive: bytes
 ) -> None:
-    with pytest.raises(NewerArchiveError, match=f"at 9999, the one here at {migrations.head()}"):
+    with pytest.raises(NewerArchiveError, match=f"at 9999, the one here at {revisions.head()}"):
         await restore(changed(archive, in_manifest(revision="9999")))
     fewer = [
         in_manifest(revision="0021"),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Literal
 
-from glasswork.core.migrations import head
+from glasswork.core.revisions import head
 from glasswork.core.telemetry import runtime, traces
 from glasswork.core.telemetry.database import DatabaseSignals
 from glasswork.core.telemetry.lines import LineKeeper

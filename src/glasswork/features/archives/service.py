@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core import migrations
+from glasswork.core import revisions
 from glasswork.core.actor import Actor
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database
@@ -188,7 +188,7 @@ class MakingService:
                 content_of = await self._storage.open(file.thumbnail_id, 0, file.thumbnail_size)
                 yield thumbnail_entry(file.id), _whole(content_of, file.id, file.thumbnail_size)
         manifest = Manifest(
-            revision=migrations.head() or "",
+            revision=revisions.head() or "",
             workspace=Source(id=workspace_id, slug=slug),
             users=counts.pop(USERS),
             tables=counts,

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError as SchemaError
 from sqlalchemy import Table
 
-from glasswork.core import migrations
+from glasswork.core import revisions
 from glasswork.core.zips import BrokenZipError, ZipReader
 from glasswork.features.archives.models import archived_columns, archived_tables, workspace_key
 from glasswork.features.archives.schemas import MANIFEST, USERS, ArchivedUser, Manifest, table_entry
@@ -95,8 +95,8 @@ class ArchiveReader:
             raise UnreadableArchiveError(f"{MANIFEST}: {_first_fault(error)}") from error
         if manifest.tables.get("workspaces") != 1:
             raise UnreadableArchiveError(f"{MANIFEST}: tells of no workspace")
-        if migrations.is_newer(manifest.revision):
-            raise NewerArchiveError(manifest.revision, migrations.head())
+        if revisions.is_newer(manifest.revision):
+            raise NewerArchiveError(manifest.revision, revisions.head())
         return manifest
 
 
