@@ -43,7 +43,7 @@ from glasswork.core.storage import open_storage
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
 from glasswork.core.telemetry.routes import Operation, Routes
-from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_requests
+from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, ServerSpanMiddleware
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
@@ -310,7 +310,7 @@ def _observe(app: FastAPI, settings: Settings) -> None:
         recorder=signals.recorder,
         tells_database=tells_database,
     )
-    trace_requests(app, routes, signals.tracer_provider)
+    app.add_middleware(ServerSpanMiddleware, routes=routes, provider=signals.tracer_provider)
 
 
 def _limit(app: FastAPI, settings: Settings) -> None:
