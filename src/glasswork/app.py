@@ -21,6 +21,7 @@ from glasswork.core.errors import (
     ServiceUnavailableError,
     ValidationError,
 )
+from glasswork.core.garbage import collecting_seldom
 from glasswork.core.health import Health
 from glasswork.core.http import access, docs, document, errors, health, internal, metrics, peers
 from glasswork.core.http.callers import Callers
@@ -239,7 +240,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.info("process.started")
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             async with app.state.hub.looking():
-                yield
+                with collecting_seldom():
+                    yield
     log.info("process.stopped")
 
 

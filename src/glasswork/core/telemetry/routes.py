@@ -1,7 +1,7 @@
 """Which route a request is for, found once for all signals, in a time that does not grow with the routes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -47,6 +47,8 @@ class _Node:
     """Of parameters with something beside them: `{token}.ics`."""
     parameter: "_Node | None" = None
     template: str | None = None
+    parameters: Mapping[int, str] = field(default_factory=dict)
+    """Of the template: which words of a path hold a caller's."""
     methods: set[str] = field(default_factory=set)
     is_mount: bool = False
     """All that is below it, too."""
@@ -85,7 +87,7 @@ class Routes:
                 break
         if first is None or first.template is None:
             return Place(None, UNMATCHED)
-        return _place(first.template, words)
+        return _place(first, words)
 
     @cached_property
     def _root(self) -> _Node:
@@ -97,6 +99,7 @@ class Routes:
             for word in route.path.split("/")[1:]:
                 node = _child(node, word)
             node.template = route.path
+            node.parameters = _parameters(route.path)
             node.methods |= route.methods or set()
             node.is_mount = isinstance(route.original_route, Mount)
         return root
@@ -131,15 +134,22 @@ def _walk(node: _Node) -> Iterator[_Node]:
         yield from _walk(child)
 
 
-def _place(template: str, words: Sequence[str]) -> Place:
-    named = template.split("/")[1:]
-    told = [
-        word if name == word or _TOLD.fullmatch(word) else _HIDDEN
-        for name, word in zip(named, words, strict=False)
-    ]
-    rest = [_HIDDEN] if len(words) > len(named) else []
-    workspace_id = dict(zip(named, told, strict=False)).get("{workspace_id}")
-    return Place(template, "/" + "/".join(told + rest), workspace_id)
+def _parameters(template: str) -> Mapping[int, str]:
+    return {place: word for place, word in enumerate(template.split("/")[1:]) if "{" in word}
+
+
+def _place(node: _Node, words: Sequence[str]) -> Place:
+    assert node.template is not None  # noqa: S101 (who calls has looked)
+    told = [*words[: node.template.count("/")]]
+    workspace_id = None
+    for place, parameter in node.parameters.items():
+        if not _TOLD.fullmatch(told[place]):
+            told[place] = _HIDDEN
+        if parameter == "{workspace_id}":
+            workspace_id = told[place]
+    if len(words) > len(told):
+        told.append(_HIDDEN)
+    return Place(node.template, "/" + "/".join(told), workspace_id)
 
 
 def is_of_page(template: str | None) -> bool:
