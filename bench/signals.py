@@ -23,7 +23,6 @@ from typing import Any
 import httpx2
 from collector import collecting
 from fastapi import FastAPI
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
 from pydantic import SecretStr
@@ -35,11 +34,12 @@ from glasswork.core.embedded import DATABASE, OWNER_ROLE, SERVING_ROLE, Embedded
 from glasswork.core.http.middleware.request_context import RequestContextMiddleware
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
+from glasswork.core.telemetry.server_spans import ServerSpanMiddleware
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.telemetry.traces import QUEUED_SPANS
 from glasswork.worker import SUBSCRIBERS
 
-SIGNALS = (OpenTelemetryMiddleware, RequestContextMiddleware, RequestMetricsMiddleware)
+SIGNALS = (ServerSpanMiddleware, RequestContextMiddleware, RequestMetricsMiddleware)
 VARIANTS = ("nothing", "metrics", "and log lines", "and spans", "and the page", "and their export")
 WITH_PAGE = ("and the page", "and their export")
 OWN_LOOKUPS = "spans of the package"
@@ -180,7 +180,7 @@ async def variant_of(settings: Settings, variant: str, more: int) -> AsyncIterat
             app.add_api_route(f"/more/{number}/{{id}}", lambda: None, name=f"more {number}")
         left_out: set[Any] = set(SIGNALS) if variant == "nothing" else set()
         if variant in {*WITHOUT_LOGS, "and log lines", OWN_LOOKUPS}:
-            left_out.add(OpenTelemetryMiddleware)
+            left_out.add(ServerSpanMiddleware)
         app.user_middleware = [each for each in app.user_middleware if each.cls not in left_out]
         signals: Signals = app.state.signals
         if variant == OWN_LOOKUPS:

@@ -21,6 +21,7 @@ from glasswork.core.errors import (
     ServiceUnavailableError,
     ValidationError,
 )
+from glasswork.core.garbage import collecting_seldom
 from glasswork.core.health import Health
 from glasswork.core.http import access, docs, document, errors, health, internal, metrics, peers
 from glasswork.core.http.callers import Callers
@@ -44,7 +45,7 @@ from glasswork.core.storage import open_storage
 from glasswork.core.telemetry import logs
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
 from glasswork.core.telemetry.routes import Operation, Routes
-from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, trace_requests
+from glasswork.core.telemetry.server_spans import FASTAPI_TELEMETRY_OFF, ServerSpanMiddleware
 from glasswork.core.telemetry.signals import VERSION, Signals
 from glasswork.core.tokens import Keys
 from glasswork.core.wakeups import Wakeups
@@ -240,7 +241,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.info("process.started")
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             async with app.state.hub.looking():
-                yield
+                with collecting_seldom():
+                    yield
     log.info("process.stopped")
 
 
@@ -312,7 +314,7 @@ def _observe(app: FastAPI, settings: Settings) -> None:
         recorder=signals.recorder,
         tells_database=tells_database,
     )
-    trace_requests(app, routes, signals.tracer_provider)
+    app.add_middleware(ServerSpanMiddleware, routes=routes, provider=signals.tracer_provider)
 
 
 def _limit(app: FastAPI, settings: Settings) -> None:

@@ -2,8 +2,9 @@
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -15,7 +16,8 @@ KEPT: Final = 100_000
 """Windows of one length. Of more, the oldest are forgotten."""
 
 
-class _Window(NamedTuple):
+@dataclass(slots=True)
+class _Window:
     number: int
     ends_at: float
 
@@ -32,11 +34,13 @@ class LocalCounters:
         now, windows, key = self._clock(), self._windows[quota.seconds], (quota, caller)
         while windows and next(iter(windows.values())).ends_at <= now:
             windows.popitem(last=False)
-        number, ends_at = windows.get(key) or _Window(0, now + quota.seconds)
-        if not number and len(windows) >= KEPT:
-            windows.popitem(last=False)
-        windows[key] = _Window(number + 1, ends_at)
-        return Count(number + 1, round(ends_at - now, 3))  # as Redis says it; 60.00000001 is not 61
+        window = windows.get(key)
+        if window is None:
+            if len(windows) >= KEPT:
+                windows.popitem(last=False)
+            window = windows[key] = _Window(0, now + quota.seconds)
+        window.number += 1
+        return Count(window.number, round(window.ends_at - now, 3))  # as Redis says it; 60.00000001 is not 61
 
 
 class Counters:

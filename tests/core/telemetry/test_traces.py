@@ -16,9 +16,10 @@ from tests.factories.callers import Callers
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def traced_app(settings: Settings) -> FastAPI:
+@pytest.fixture(scope="module", params=["the package's", "ours"])
+def traced_app(settings: Settings, request: pytest.FixtureRequest) -> FastAPI:
     app = make_offline_app(settings)
+    app.state.signals.tracer_provider.exports = request.param == "the package's"
     app.state.exporter = InMemorySpanExporter()
     app.state.signals.tracer_provider.add_span_processor(SimpleSpanProcessor(app.state.exporter))
     return app
@@ -98,6 +99,23 @@ class TestSpan:
             for path in ("/api/health", "/health/", "/healthy", "/nowhere?path=/health"):
                 await client.get(path)
         assert len(exporter.get_finished_spans()) == 4
+
+
+class TestOurs:
+    @every_answer
+    async def test_says_what_the_packages_says(self, settings: Settings, request_: Request) -> None:
+        said = []
+        for exports in (True, False):
+            app, exporter = make_offline_app(settings), InMemorySpanExporter()
+            provider = app.state.signals.tracer_provider
+            provider.exports = exports
+            provider.add_span_processor(SimpleSpanProcessor(exporter))
+            async with make_client(app) as client:
+                await request_.send(client, **{"X-Request-ID": "the-request"})
+            span = only(exporter)
+            said.append((span.name, span.kind, span.status.status_code, span.attributes, span.events))
+        packages, ours = said
+        assert ours == packages
 
 
 class TestPrivacy:

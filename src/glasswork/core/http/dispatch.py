@@ -22,7 +22,7 @@ class Dispatcher:
         if operation is None or scope.get("root_path"):
             await self._router(scope, receive, send)
             return
-        scope["path_params"] = dict(self._routes.place(scope).parameters)
+        scope["path_params"] = _path_parameters(operation.path, scope["path"])
         scope["endpoint"], scope["route"] = operation.endpoint, operation.original_route
         plan = self._plan(operation)
         rest: Receive | None = receive
@@ -41,3 +41,9 @@ class Dispatcher:
 def _is_usual(route: Any, scope: Scope) -> bool:
     """Whether the route's handler would do nothing of its own with this request."""
     return type(route) is APIRoute or route.is_usual(scope)
+
+
+def _path_parameters(template: str | None, path: str) -> dict[str, str]:
+    """Of a template whose parameters are whole words."""
+    words = zip((template or "").split("/"), path.split("/"), strict=True)
+    return {name[1:-1]: word for name, word in words if name[:1] == "{"}

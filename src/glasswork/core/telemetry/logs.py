@@ -27,6 +27,8 @@ def configure_logs(settings: Settings, role: str) -> LogHandler:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    # No line tells them, and each record would ask for them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # When Python was started without stderr, that number may be anything's by now: a client's connection.
     handler = LogHandler(_STDERR if sys.stderr else _NOWHERE)
     handler.setFormatter(_formatter(settings, role))

@@ -1,6 +1,6 @@
 """The last requests, jobs and deliveries of this process, in memory of a fixed size: what `/ops` shows."""
 
-from bisect import insort
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,18 +146,25 @@ class _Slowest:
         self.records: list[Record] = []
         self._max_records = max_records
         self._max_bytes = max_bytes
-
-    @property
-    def bytes(self) -> int:
-        return sum(record.bytes for record in self.records)
+        self.bytes = 0
+        self._sizes: list[int] = []
 
     def admits(self, duration: float) -> bool:
         return len(self.records) < self._max_records or duration > self.records[0].ended.duration
 
     def add(self, record: Record) -> None:
-        insort(self.records, record, key=lambda each: each.ended.duration)
+        place = bisect_right(self.records, record.ended.duration, key=lambda each: each.ended.duration)
+        self.records.insert(place, record)
+        self._sizes.insert(place, record.bytes)
+        self.bytes += record.bytes
         while len(self.records) > self._max_records or self.bytes > self._max_bytes:
-            del self.records[0]
+            self._drop(0)
 
     def drop_before(self, at: float) -> None:
-        self.records = [record for record in self.records if record.at >= at]
+        for place in reversed(range(len(self.records))):
+            if self.records[place].at < at:
+                self._drop(place)
+
+    def _drop(self, place: int) -> None:
+        del self.records[place]
+        self.bytes -= self._sizes.pop(place)

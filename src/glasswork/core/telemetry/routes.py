@@ -36,7 +36,6 @@ class Place:
 
     operation: RouteContext | None = None
     """What answers, where it is one of FastAPI's operations for the method, and each parameter is a word."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_shown(self) -> bool:
@@ -51,6 +50,8 @@ class _Node:
     """Of parameters with something beside them: `{token}.ics`."""
     parameter: "_Node | None" = None
     template: str | None = None
+    parameters: Mapping[int, str] = field(default_factory=dict)
+    """Of the template: which words of a path hold a caller's."""
     methods: set[str] = field(default_factory=set)
     operations: dict[str, RouteContext] = field(default_factory=dict)
     is_mount: bool = False
@@ -90,7 +91,7 @@ class Routes:
                 break
         if first is None or first.template is None:
             return Place(None, UNMATCHED)
-        return _place(first.template, words, first.operations.get(method))
+        return _place(first, words, first.operations.get(method))
 
     @cached_property
     def _root(self) -> _Node:
@@ -102,6 +103,7 @@ class Routes:
             for word in route.path.split("/")[1:]:
                 node = _child(node, word)
             node.template = route.path
+            node.parameters = _parameters(route.path)
             node.methods |= route.methods or set()
             if isinstance(route.original_route, APIRoute) and _is_plain(route.path):
                 for method in node.methods:
@@ -141,21 +143,26 @@ def _walk(node: _Node) -> Iterator[_Node]:
 
 def _is_plain(template: str) -> bool:
     """Whether a part of the path is a word of its own, or one whole parameter."""
-    return all("{" not in word or _PARAMETER.fullmatch(word) for word in template.split("/")) and (
-        ":" not in template
-    )
+    words = template.split("/")
+    return all("{" not in word or (_PARAMETER.fullmatch(word) and ":" not in word) for word in words)
 
 
-def _place(template: str, words: Sequence[str], operation: RouteContext | None) -> Place:
-    named = template.split("/")[1:]
-    told = [
-        word if name == word or _TOLD.fullmatch(word) else _HIDDEN
-        for name, word in zip(named, words, strict=False)
-    ]
-    rest = [_HIDDEN] if len(words) > len(named) else []
-    workspace_id = dict(zip(named, told, strict=False)).get("{workspace_id}")
-    parameters = {name[1:-1]: word for name, word in zip(named, words, strict=False) if name[:1] == "{"}
-    return Place(template, "/" + "/".join(told + rest), workspace_id, operation, parameters)
+def _parameters(template: str) -> Mapping[int, str]:
+    return {place: word for place, word in enumerate(template.split("/")[1:]) if "{" in word}
+
+
+def _place(node: _Node, words: Sequence[str], operation: RouteContext | None) -> Place:
+    assert node.template is not None  # noqa: S101 (who calls has looked)
+    told = [*words[: node.template.count("/")]]
+    workspace_id = None
+    for place, parameter in node.parameters.items():
+        if not _TOLD.fullmatch(told[place]):
+            told[place] = _HIDDEN
+        if parameter == "{workspace_id}":
+            workspace_id = told[place]
+    if len(words) > len(told):
+        told.append(_HIDDEN)
+    return Place(node.template, "/" + "/".join(told), workspace_id, operation)
 
 
 def is_of_page(template: str | None) -> bool:

@@ -39,6 +39,10 @@ _FLAGS = {
 }
 
 
+def _bound(share: float) -> int:
+    return TraceIdRatioBased.get_bound_for_rate(share)
+
+
 class LightSpan(Span, ReadableSpan):
     """Does not change after its end.
 
@@ -125,7 +129,7 @@ class LightTracer(Tracer):
     def __init__(self, provider: "LightTracerProvider", scope: InstrumentationScope, share: float) -> None:
         self.provider = provider
         self.scope = scope
-        self._bound = TraceIdRatioBased.get_bound_for_rate(share)
+        self._bound = _bound(share)
 
     def start_span(
         self,
@@ -162,6 +166,9 @@ class LightTracer(Tracer):
 class LightTracerProvider(TracerProvider):
     """What the caller wishes to be sampled is not heard: its share is that of all traces."""
 
+    exports = False
+    """Whether spans leave the process."""
+
     def __init__(self, resource: Resource, share: float) -> None:
         self.ended = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
         self.share = share
@@ -178,6 +185,9 @@ class LightTracerProvider(TracerProvider):
             instrumenting_module_name, instrumenting_library_version, schema_url, attributes
         )
         return self.tracer_of(scope, self.share)
+
+    def samples(self, trace_id: int) -> bool:
+        return trace_id & _LOW_BITS < _bound(self.share)
 
     def tracer_of(self, scope: InstrumentationScope, share: float) -> Tracer:
         return NoOpTracer() if self._disabled else LightTracer(self, scope, share)

@@ -56,6 +56,7 @@ def create_tracer_provider(service: str, version: str, dropped: Dropped) -> Ligh
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         exporter = CountedExporter(OTLPSpanExporter(timeout=EXPORT_SECONDS), dropped)
         provider.add_span_processor(KeepInteresting(exporter))
+        provider.exports = True
     return provider
 
 
