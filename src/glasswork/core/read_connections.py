@@ -62,11 +62,15 @@ class ReadConnections:
         finally:
             self._give_back(connection, perf_counter() - began)
 
+    @property
+    def are_taken(self) -> bool:
+        return self._free.locked()
+
     async def aclose(self) -> None:
         self._drop_idle()
 
     async def _take(self) -> asyncpg.Connection:
-        if self._free.locked():
+        if self.are_taken:
             await self._wait()
         else:
             await self._free.acquire()  # at once

@@ -120,16 +120,22 @@ class _Statement:
         compiled = cast("SQLCompiler", self.statement.compile(dialect=_DIALECT))
         given = {name for name, bind in compiled.binds.items() if bind.required}
         expanded = compiled.construct_expanded_state(dict.fromkeys(given))
+        processors = {
+            name: process for name, bind in compiled.binds.items() if (process := _processor(bind.type))
+        }
+        processors |= expanded.processors
+        constants = {name: value for name, value in expanded.parameters.items() if name not in given}
         columns = compiled._result_columns  # noqa: SLF001 (SQLAlchemy tells the types nowhere else)
         converters = ((place, _converter(column.type)) for place, column in enumerate(columns))
         return _Written(
             sql=expanded.statement,
             summary=summarise(expanded.statement),
             names=tuple(expanded.positiontup or ()),
-            constants={name: value for name, value in expanded.parameters.items() if name not in given},
-            processors={
-                name: process for name in given if (process := _processor(compiled.binds[name].type))
+            constants={
+                name: processors[name](value) if name in processors else value
+                for name, value in constants.items()
             },
+            processors={name: process for name, process in processors.items() if name in given},
             row=msgspec.defstruct("Row", [str(column.keyname) for column in columns[: self.shown]]),
             converters=[(place, convert) for place, convert in converters if convert is not None],
         )
@@ -150,8 +156,8 @@ class Write(_Statement):
 
 
 async def _driver_of(session: AsyncSession) -> Any:
-    """Return the driver's connection of the session's transaction, which has begun."""
-    transaction = session.sync_session.get_transaction()
+    """Return the driver's connection of the session's transaction, or savepoint, which has begun."""
+    transaction = _innermost(session)
     known = session.info.get(_DRIVER)
     if known is not None and known[0] is transaction:
         return known[1]
@@ -162,8 +168,13 @@ async def _driver_of(session: AsyncSession) -> Any:
             await adapted._start_transaction()  # noqa: SLF001 (likewise)
         except AsyncAdapt_asyncpg_dbapi.Error as error:
             raise error.__cause__ or error from None  # the driver's own, as of any statement here
-    session.info[_DRIVER] = session.sync_session.get_transaction(), adapted.driver_connection
+    session.info[_DRIVER] = _innermost(session), adapted.driver_connection
     return adapted.driver_connection
+
+
+def _innermost(session: AsyncSession) -> Any:
+    """A savepoint is not sent before the session is asked for its connection."""
+    return session.sync_session.get_nested_transaction() or session.sync_session.get_transaction()
 
 
 def row_of(schema: type[BaseModel]) -> Callable[..., Any]:
