@@ -7,6 +7,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from sqlalchemy import Integer, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core import db
 from glasswork.core.db import Database, create_engine
@@ -66,7 +67,7 @@ class TestRead:
     async def test_has_the_same_rows_alone_and_in_a_transaction(self, database: Database) -> None:
         alone = await read(database, VALUES, given=7)
         async with database.transaction() as session:
-            inside = await VALUES.find(session, {"given": 7})
+            inside: Any = await VALUES.find(session, {"given": 7})
         for row in (alone, inside):
             assert row.priority is Priority.HIGH
             assert row.recurrence == {"a": [1, None]}
@@ -75,7 +76,8 @@ class TestRead:
     async def test_sees_what_its_transaction_has_done_and_no_other_does(self, database: Database) -> None:
         async with database.transaction() as session:
             await ADD.all(session, {"number": 1})
-            assert (await COUNT.all(session, {}))[0].count == 1
+            inside: Any = await COUNT.find(session, {})
+            assert inside.count == 1
             assert (await read(database, COUNT)).count == 0
         assert (await read(database, COUNT)).count == 1
 
@@ -85,19 +87,25 @@ class TestRead:
 
 class TestWrite:
     async def test_as_the_first_statement_it_is_undone_with_its_transaction(self, database: Database) -> None:
-        with pytest.raises(RuntimeError):
+        async def fail() -> None:
             async with database.transaction() as session:
                 await ADD.all(session, {"number": 1})
                 raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await fail()
         assert (await read(database, COUNT)).count == 0
 
     async def test_goes_with_its_savepoint(self, database: Database) -> None:
+        async def fail(session: AsyncSession) -> None:
+            async with session.begin_nested():
+                await ADD.all(session, {"number": 2})
+                raise RuntimeError
+
         async with database.transaction() as session:
             await ADD.all(session, {"number": 1})
             with pytest.raises(RuntimeError):
-                async with session.begin_nested():
-                    await ADD.all(session, {"number": 2})
-                    raise RuntimeError
+                await fail(session)
             await ADD.all(session, {"number": 3})
         assert (await read(database, COUNT)).count == 2
 

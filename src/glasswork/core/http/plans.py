@@ -73,7 +73,7 @@ class _Parameters:
             dependant.query_params,
             header,
             dependant.body_params,
-            {field.alias.encode() for field in header},
+            {field.alias.lower().encode() for field in header},
             request_params_to_args(header, {})[0],
         )
 
