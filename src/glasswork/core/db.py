@@ -1,13 +1,14 @@
 """The way to the database: connections and transactions."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
 )
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -81,10 +82,11 @@ class Database:
         self._info = {SUBSCRIBERS: subscribers, SIGNALS: signals.database if signals else None}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
+        self._read_info = {} if reads is None else {READS: reads}
         self._reads = async_sessionmaker(
             engine.execution_options(isolation_level="AUTOCOMMIT"),
             expire_on_commit=False,
-            info={} if reads is None else {READS: reads},
+            info=self._read_info,
         )
         self._snapshots = async_sessionmaker(
             engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
@@ -116,7 +118,7 @@ class Database:
 
     def reading(self) -> "_Reading":
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        return _Reading(self._reads(), self._translated)
+        return _Reading(self._reads, self._read_info, self._translated)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -165,21 +167,39 @@ class Database:
             self._signals.metrics.row_security_refusals.inc()
 
 
-class _Reading:
-    """Of a session that most often does nothing: its `Read`s have connections of their own."""
+class _LateSession:
+    """A session that is made when it is asked for more than its `info`, as no `Read` does."""
 
+    def __init__(self, make: Callable[[], AsyncSession], info: Mapping[str, Any]) -> None:
+        self._make = make
+        self.info = info
+
+    @cached_property
+    def made(self) -> AsyncSession:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)
+
+
+class _Reading:
     __slots__ = ("_session", "_translated")
 
-    def __init__(self, session: AsyncSession, translated: Callable[[], AbstractContextManager[None]]) -> None:
-        self._session = session
+    def __init__(
+        self,
+        make: Callable[[], AsyncSession],
+        info: Mapping[str, Any],
+        translated: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._session = _LateSession(make, info)
         self._translated = translated
 
     async def __aenter__(self) -> AsyncSession:
-        return self._session
+        return cast("AsyncSession", self._session)
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if self._session.in_transaction():
-            await self._session.close()
+        if "made" in vars(self._session):
+            await self._session.made.close()
         if error is not None:
             with self._translated():
                 raise error

@@ -77,7 +77,7 @@ class Outbox:
     """Takes down events and orders of jobs; they are stored as the last thing before the commit."""
 
     def __init__(self, session: AsyncSession) -> None:
-        self._session = session.sync_session
+        self._session = session
 
     def record(self, actor: Actor | None, event: Event | None) -> None:
         """Take an event down, and order what its subscribers do; None: nothing has changed."""
@@ -105,7 +105,8 @@ class Outbox:
         self._append(Order(job, payload, dedupe_key, delay))
 
     def _append(self, what: _Happened | Order) -> None:
-        transaction = self._session.get_nested_transaction() or self._session.get_transaction()
+        session = self._session.sync_session
+        transaction = session.get_nested_transaction() or session.get_transaction()
         self._session.info.setdefault(_PENDING, []).append(_Pending(what, transaction))
 
 

@@ -24,7 +24,7 @@ class Dispatcher:
             return
         scope["path_params"] = _path_parameters(operation.path, scope["path"])
         scope["endpoint"], scope["route"] = operation.endpoint, operation.original_route
-        plan = self._plan(operation)
+        plan = None if scope["app"].dependency_overrides else self._plan(operation)
         rest: Receive | None = receive
         if plan is not None and _is_usual(operation.original_route, scope):
             rest = await plan.carry_out(scope, receive, send)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import Request, Response, params
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
@@ -114,6 +114,7 @@ class Plan:
         """None where the operation does what no plan can: only FastAPI itself carries it out."""
         plan = cls(route)
         try:
+            _refuse_strange_answers(route)
             plan._add(route.dependant, {})
         except _Unplannable:
             return None
@@ -183,12 +184,11 @@ class Plan:
     async def _rendered(self, result: Any, told: Response) -> Response:
         if isinstance(result, Response):
             return result
-        route = self.route
-        status = told.status_code or route.status_code or 200
+        status = told.status_code or self.route.status_code or 200
         content = json_bytes(result)
         if content is None:
             content = await serialize_response(
-                field=route.response_field, response_content=result, dump_json=True
+                field=self.route.response_field, response_content=result, dump_json=True
             )
         if not is_body_allowed_for_status_code(status):
             content = b""
@@ -218,6 +218,22 @@ class Plan:
         )
         places[dependant.call] = len(self.steps) - 1
         return places[dependant.call]
+
+
+def _refuse_strange_answers(route: RouteContext) -> None:
+    chosen = (
+        route.response_model_include,
+        route.response_model_exclude,
+        route.response_model_exclude_unset,
+        route.response_model_exclude_defaults,
+        route.response_model_exclude_none,
+        not route.response_model_by_alias,
+        route.stream_item_field,
+    )
+    has_form = route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
+    has_schema = route.response_field is not None or not is_body_allowed_for_status_code(route.status_code)
+    if any(chosen) or has_form or not has_schema:
+        raise _Unplannable
 
 
 def _callable(dependant: Dependant) -> tuple[Callable[..., Any], bool]:
