@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import uuid4
 
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.resources import Resource
 
 from glasswork.core.telemetry.context import RequestContext, begin_request
 from glasswork.core.telemetry.records import Ending, LineRecord, Record, SpanRecord
+from glasswork.core.telemetry.spans import LightTracerProvider
 
-tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+tracer = LightTracerProvider(Resource.create(), 1).get_tracer("test")
 
 
 def make_ending(duration: float = 0.01, outcome: str = "ok", **changes: Any) -> Ending:
