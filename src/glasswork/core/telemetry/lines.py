@@ -20,6 +20,7 @@ from glasswork.core.telemetry.exceptions import describe, type_name
 from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.records import LineRecord
 from glasswork.core.telemetry.redaction import printable, scrub, select
+from glasswork.core.telemetry.request_line import RequestLine
 from glasswork.core.telemetry.runtime import LOOP_BLOCKED
 
 MAX_LINE_BYTES = 8192
@@ -41,33 +42,6 @@ _COROUTINE = re.compile(r"coro=<([\w.<>]+)\(\)")
 
 _encode_shape = msgspec.json.encode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-
-
-class RequestLine(logging.LogRecord):
-    """The line of a request, which costs less than others: it is written for every one.
-
-    Its fields are numbers, names of ours, ids, templates of paths and what callers.py tells of a caller:
-    there is nothing to be taken out. It is made by one function, so nobody asks where it comes from.
-    """
-
-    _logger = None
-    """Its message is a mapping, as structlog's."""
-
-    def __init__(
-        self,
-        name: str,
-        level: int,
-        fields: Mapping[str, Any],
-        error: BaseException | None,
-        request_id: str,
-        ids: SpanContext,
-    ) -> None:
-        message = {"event": "http.request", **fields, "exc_info": error}
-        super().__init__(name, level, __file__, 0, message, None, None)
-        self.error = error
-        self.request_id = request_id
-        self.ids = ids
-        self.fields = fields
 
 
 class LineFormatter(logging.Formatter, ABC):

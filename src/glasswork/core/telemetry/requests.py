@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glasswork.core.telemetry.context import RequestContext, current_request
 from glasswork.core.telemetry.exceptions import describe
-from glasswork.core.telemetry.lines import RequestLine
 from glasswork.core.telemetry.metrics import METHODS, OTHER, Metrics, status_label
 from glasswork.core.telemetry.recorder import Recorder
 from glasswork.core.telemetry.records import Ending
+from glasswork.core.telemetry.request_line import RequestLine
 from glasswork.core.telemetry.routes import UNMATCHED, Routes, is_of_page
 from glasswork.core.telemetry.traces import is_slow
 
