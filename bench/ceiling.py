@@ -6,6 +6,7 @@ of the app, byte for byte (`ceiling_bodies.py`); writes are written by hand (`ce
 names the file that says which database, which key and which statements.
 """
 
+import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -20,8 +21,7 @@ import asyncpg
 import ceiling_bodies as bodies
 import ceiling_writes as writes
 import msgspec
-from journeys import API, read_cursor
-from recording import Recorded, Recording
+from recorded import API, Recorded, Setup, read_cursor
 
 from glasswork.core.actor import Actor
 from glasswork.core.tokens import Keys, read_access_token
@@ -34,13 +34,6 @@ FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
 SEGMENTS = len(f"{API}/".split("/")) - 1
 BEARER = len("Bearer ")
 NOBODY = Actor(UUID(int=0), UUID(int=0))
-
-
-class Setup(msgspec.Struct):
-    url: str
-    secret: str
-    pool_size: int
-    recording: Recording
 
 
 class Read:
@@ -136,6 +129,8 @@ class Ceiling:
                 for name, recorded in self._setup.recording.reads.items():
                     read = Read(recorded, await connection.prepare(recorded.sql))
                     self._reads[name] = (read, bodies.SHOWN[name](read))
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
             yield
 
     def _actor(self, token: bytes) -> Actor:

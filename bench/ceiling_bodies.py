@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 import msgspec
-from journeys import PAGE, write_cursor
+from recorded import PAGE, write_cursor
 
 COLUMN = 20
 """Tasks of a board's column."""

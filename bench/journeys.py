@@ -1,17 +1,14 @@
 """What callers do all day, as requests that differ in what they are about."""
 
-import json
 import random
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from urllib.parse import urlencode
 
+from recorded import API, PAGE, write_cursor
 from stand import ACTOR, PASSWORD, SEED, USERNAME, Place
 
-API = "/api/v1"
-PAGE = 50
 VARIETY = 200
 """Different requests of a journey at most."""
 
@@ -130,13 +127,3 @@ JOURNEYS = (
     Journey("login", "log in", _log_in, "application/x-www-form-urlencoded", writes=True),
 )
 READS = tuple(journey for journey in JOURNEYS if not journey.writes)
-
-
-def read_cursor(cursor: str) -> list[str]:
-    values: list[str] = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    return values
-
-
-def write_cursor(values: Sequence[object]) -> str:
-    text = json.dumps(values, separators=(",", ":"))
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
-from ceiling import Ceiling, Setup
+from ceiling import Ceiling
 from httpx2 import ASGITransport, AsyncClient
-from recording import JWT_SECRET, Recording, asking, record
+from recorded import Recording, Setup
+from recording import JWT_SECRET, asking, record
 from seed import seed
 from stand import ACTOR, SEED, SEEDED_AT, Place, look, make_actor, plain
 from wire import Wire
