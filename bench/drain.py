@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 from aiosmtpd.smtp import SMTP
 from aiosmtplib import SMTP as Client  # noqa: N811 (both ends have the name)
+from cores import LOAD, MEASURED, on_core
 from measure import children, cpu_seconds
 from pydantic import SecretStr
 from recording import JWT_SECRET
@@ -101,7 +102,7 @@ async def by_hand(url: str, smtp_url: str) -> None:
     async with Client(hostname=host, port=int(port)) as client:
         while jobs := await connection.fetch(CLAIM, BATCH):
             for _ in jobs:
-                user = await connection.fetchrow(RECIPIENT, ACTOR.user_id)
+                (user,) = await connection.fetch(RECIPIENT, ACTOR.user_id)
                 token = secrets.token_hex()
                 await connection.execute(ISSUE, sha256(token.encode()).hexdigest(), ACTOR.user_id)
                 await client.send_message(_letter(user["email"], user["name"], token))
@@ -144,7 +145,8 @@ def sink() -> Iterator[tuple[int, Callable[[], object]]]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_take, args=(theirs, MAILS), daemon=True)
-    process.start()
+    with on_core(LOAD):
+        process.start()
     theirs.close()
     try:
         yield ours.recv(), ours.recv
@@ -177,5 +179,6 @@ def _take(pipe: Connection, expected: int) -> None:
 
 if __name__ == "__main__":
     url, postmaster, how = sys.argv[1:]
-    work = asyncio.run(drain(url, int(postmaster), by_worker if how == "worker" else by_hand))
+    with on_core(MEASURED):
+        work = asyncio.run(drain(url, int(postmaster), by_worker if how == "worker" else by_hand))
     print(msgspec.json.encode(work).decode())

@@ -11,7 +11,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, process_time, sleep
 from typing import Any
@@ -19,6 +19,7 @@ from uuid import UUID
 
 import httpx2
 import msgspec
+from cores import LOAD, MEASURED, on_core
 from import_by_hand import load_by_hand
 from live import API, PASSWORD, PROGRAM, megabytes, serving
 from measure import children, cpu_seconds
@@ -96,7 +97,8 @@ def measure(rows: int) -> tuple[Work, Work, float]:
         home = Path(folder)
         home.chmod(0o755)
         with (
-            EmbeddedPostgres(home) as server,
+            database_on_its_core(home) as server,
+            on_core(MEASURED),
             serving(home) as (_, address),
             working(home) as worker,
             httpx2.Client(base_url=address + API, timeout=60) as client,
@@ -118,6 +120,14 @@ def measure(rows: int) -> tuple[Work, Work, float]:
             database = database_seconds(home) - database
             by_hand = Work(rows, rows / seconds, cpu / rows * 1e6, database / rows * 1e6)
     return by_app, by_hand, most
+
+
+@contextmanager
+def database_on_its_core(home: Path) -> Iterator[EmbeddedPostgres]:
+    with ExitStack() as stack:
+        with on_core(LOAD):
+            server = stack.enter_context(EmbeddedPostgres(home))
+        yield server
 
 
 def database_seconds(home: Path) -> float:
