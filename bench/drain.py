@@ -97,6 +97,7 @@ async def by_worker(url: str, smtp_url: str) -> None:
 
 
 async def by_hand(url: str, smtp_url: str) -> None:
+    """Likewise: so PostgreSQL's process stays, and can be asked what it took."""
     connection = await asyncpg.connect(plain(url))
     host, _, port = smtp_url.removeprefix("smtp://").partition(":")
     async with Client(hostname=host, port=int(port)) as client:
@@ -107,7 +108,7 @@ async def by_hand(url: str, smtp_url: str) -> None:
                 await connection.execute(ISSUE, sha256(token.encode()).hexdigest(), ACTOR.user_id)
                 await client.send_message(_letter(user["email"], user["name"], token))
             await connection.execute(FINISH, [job["id"] for job in jobs])
-    await connection.close()
+        await asyncio.Event().wait()
 
 
 def _letter(to: str, name: str, token: str) -> EmailMessage:

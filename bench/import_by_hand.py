@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 from seed import EVENTS, TASK_COLUMNS
-from stand import plain
 from uuid_utils.compat import uuid7
 
 from glasswork.core.ordering import key_of
@@ -31,9 +30,10 @@ EVENTS_OF_PROJECT = f"""
 Row = tuple[Any, ...]
 
 
-async def load_by_hand(url: str, workspace_id: UUID, project_id: UUID, content: bytes) -> None:
+async def load_by_hand(
+    connection: asyncpg.Connection, workspace_id: UUID, project_id: UUID, content: bytes
+) -> None:
     """The tasks, their labels and their events, all in one transaction."""
-    connection = await asyncpg.connect(plain(url))
     records = list(csv.DictReader(StringIO(content.decode())))
     async with connection.transaction():
         by_key = await connection.fetch("SELECT key, id FROM statuses WHERE project_id = $1", project_id)
@@ -53,7 +53,6 @@ async def load_by_hand(url: str, workspace_id: UUID, project_id: UUID, content: 
         await connection.execute(NUMBERED, project_id, len(rows))
         last: int = await connection.fetchval(COUNTED, workspace_id, len(rows))
         await connection.execute(EVENTS_OF_PROJECT, workspace_id, project_id, last - len(rows), timeout=600)
-    await connection.close()
 
 
 def _tasks(

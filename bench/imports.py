@@ -17,12 +17,14 @@ from time import monotonic, process_time, sleep
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx2
 import msgspec
 from cores import LOAD, MEASURED, on_core
 from import_by_hand import load_by_hand
 from live import API, PASSWORD, PROGRAM, megabytes, serving
 from measure import children, cpu_seconds
+from stand import plain
 from work import Work
 
 from glasswork.core.embedded import DATABASE, OWNER_ROLE, EmbeddedPostgres
@@ -113,13 +115,19 @@ def measure(rows: int) -> tuple[Work, Work, float]:
             project = client.post(
                 f"/workspaces/{workspace['id']}/projects", json={"name": "P", "key": "BARE"}
             )
-            url = server.url(OWNER_ROLE, DATABASE)
-            database, cpu, began = database_seconds(home), process_time(), monotonic()
-            asyncio.run(load_by_hand(url, UUID(workspace["id"]), UUID(project.json()["id"]), table(rows)))
-            seconds, cpu = monotonic() - began, process_time() - cpu
-            database = database_seconds(home) - database
-            by_hand = Work(rows, rows / seconds, cpu / rows * 1e6, database / rows * 1e6)
+            ids = UUID(workspace["id"]), UUID(project.json()["id"])
+            by_hand = asyncio.run(measure_by_hand(server.url(OWNER_ROLE, DATABASE), home, rows, *ids))
     return by_app, by_hand, most
+
+
+async def measure_by_hand(url: str, home: Path, rows: int, workspace_id: UUID, project_id: UUID) -> Work:
+    connection = await asyncpg.connect(plain(url))
+    content = table(rows)
+    database, cpu, began = database_seconds(home), process_time(), monotonic()
+    await load_by_hand(connection, workspace_id, project_id, content)
+    seconds, cpu, database = monotonic() - began, process_time() - cpu, database_seconds(home) - database
+    await connection.close()
+    return Work(rows, rows / seconds, cpu / rows * 1e6, database / rows * 1e6)
 
 
 @contextmanager

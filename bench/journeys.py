@@ -31,6 +31,7 @@ class Journey:
     """Of a place; given is the fingerprint that cursors of a project's list begin with."""
     content_type: str = "application/json"
     writes: bool = False
+    connections: int = 32
 
 
 def _get_task(place: Place, _: str) -> list[Request]:
@@ -124,6 +125,6 @@ JOURNEYS = (
     Journey("changes", "changes feed", _changes),
     Journey("create", "create a task", _create, writes=True),
     Journey("patch", "patch a task", _patch, writes=True),
-    Journey("login", "log in", _log_in, "application/x-www-form-urlencoded", writes=True),
+    Journey("login", "log in", _log_in, "application/x-www-form-urlencoded", writes=True, connections=4),
 )
 READS = tuple(journey for journey in JOURNEYS if not journey.writes)

@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import msgspec
 from cores import LOAD, on_core
 from journeys import Journey, Request
 
-CONNECTIONS = 32
 WARM_UP_SECONDS = 1
+SETTLE_SECONDS, LOOK_SECONDS = 3, 0.1
 TICK = os.sysconf("SC_CLK_TCK")
 LUA = """
 local paths, bodies = {{ {paths} }}, {{ {bodies} }}
@@ -82,9 +82,10 @@ def load(
     with tempfile.TemporaryDirectory(prefix="glasswork-bench-") as folder:
         script = Path(folder, "load.lua")
         script.write_text(_lua(journey, requests, token))
-        _wrk(url, script, WARM_UP_SECONDS)
+        _wrk(url, script, journey.connections, WARM_UP_SECONDS)
+        _settle(processes.app)
         began, before = monotonic(), _Clock.read(processes)
-        told = _wrk(url, script, seconds)
+        told = _wrk(url, script, journey.connections, seconds)
         after, took = _Clock.read(processes), monotonic() - began
     spent = after.since(before)
     count = told["requests"]
@@ -157,6 +158,16 @@ def megabytes(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def _settle(pid: int) -> None:
+    """Wait for the end of what the warm-up has asked for and did not wait for."""
+    deadline = monotonic() + SETTLE_SECONDS
+    while monotonic() < deadline:
+        before = cpu_seconds([pid])
+        sleep(LOOK_SECONDS)
+        if cpu_seconds([pid]) - before < LOOK_SECONDS / 10:
+            return
+
+
 def _cores() -> int:
     return os.cpu_count() or 1
 
@@ -169,8 +180,9 @@ def _machine_seconds() -> float:
     return (user + nice + system + sum(interrupts)) / TICK
 
 
-def _wrk(url: str, script: Path, seconds: int) -> dict[str, float]:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script), url]
+def _wrk(url: str, script: Path, connections: int, seconds: int) -> dict[str, float]:
+    options = f"-t1 -c{connections} -d{seconds}s --timeout 10s -s".split()
+    command = ["wrk", *options, str(script), url]
     with on_core(LOAD):
         out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     told = re.search(r"RESULT (.*)", out)

@@ -5,6 +5,7 @@ So the ceiling runs the same statement as the app by construction, whatever beco
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import asyncpg
 import httpx2
 import msgspec
 from asyncpg.prepared_stmt import PreparedStatement
+from fastapi import FastAPI
 from journeys import JOURNEYS, READS, VARIETY, Journey, Request
 from pydantic import SecretStr
 from recorded import API, Recorded, Recording, read_cursor
@@ -60,9 +62,17 @@ def statements() -> Iterator[Sent]:
             each.stop()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The app in this process, a client of it, and the wire to its database."""
+
+    app: FastAPI
+    client: httpx2.AsyncClient
+    wire: Wire
+
+
 @asynccontextmanager
-async def asking(url: str) -> AsyncIterator[tuple[httpx2.AsyncClient, Wire]]:
-    """Yield a client of the app in this process, and the wire to its database."""
+async def asking(url: str) -> AsyncIterator[Asked]:
     async with wire(url) as way:
         settings = Settings(
             database_url=SecretStr(way.url),
@@ -77,19 +87,20 @@ async def asking(url: str) -> AsyncIterator[tuple[httpx2.AsyncClient, Wire]]:
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client,
         ):
-            yield client, way
+            yield Asked(app, client, way)
 
 
 async def record(url: str, place: Place, journeys: Sequence[Journey] = JOURNEYS) -> Recording:
     """Of a database to write into."""
-    async with asking(url) as (client, way):
+    async with asking(url) as asked:
+        client = asked.client
         fingerprint = await fingerprint_of(client, place)
         reads, trips = {}, {}
         for journey in journeys:
             requests = journey.requests(place, fingerprint)
             if journey in READS:
                 reads[journey.name] = await _record(client, requests)
-            trips[journey.name] = await trips_of(client, way, journey, requests)
+            trips[journey.name] = await trips_of(asked, journey, requests)
     return Recording(reads, trips, fingerprint)
 
 
@@ -98,15 +109,13 @@ async def fingerprint_of(client: httpx2.AsyncClient, place: Place) -> str:
     return read_cursor(page.json()["next_cursor"])[0]
 
 
-async def trips_of(
-    client: httpx2.AsyncClient, way: Wire, journey: Journey, requests: Sequence[Request]
-) -> int:
+async def trips_of(asked: Asked, journey: Journey, requests: Sequence[Request]) -> int:
     """Round trips of a request when its statements are prepared: the least of some, as others go on."""
     counts = []
     for number in range(TRIES + 1):
-        before = way.trips
-        await send(client, journey, requests[number % len(requests)])
-        counts.append(way.trips - before)
+        before = asked.wire.trips
+        await send(asked.client, journey, requests[number % len(requests)])
+        counts.append(asked.wire.trips - before)
     return min(counts[1:])
 
 
@@ -123,7 +132,9 @@ async def _record(client: httpx2.AsyncClient, requests: Sequence[Request]) -> Re
         answer = await client.get(request.path)
     answer.raise_for_status()
     # The app looks at its database's health meanwhile, as nobody.
-    ((sql, arguments),) = [each for each in sent if ACTOR.user_id in each[1]]
+    asked = [each for each in sent if ACTOR.user_id in each[1]]
+    assert len(asked) == 1, f"a read is one statement: {asked}"
+    ((sql, arguments),) = asked
     values = {**request.values, "user_id": ACTOR.user_id, "session_id": ACTOR.session_id}
     plain = msgspec.to_builtins(arguments, order=None)
     slots = {

@@ -80,7 +80,8 @@ def app_on_its_own(data_dir: Path, path: str) -> Iterator[Server]:
     """Yield the app that starts its embedded database itself."""
     port = _free_port()
     command = [PROGRAM, "serve", "--no-worker", "--port", str(port), "--data-dir", str(data_dir)]
-    with _serving(command, ALL_SIGNALS, port, path) as server:
+    environment = ALL_SIGNALS | {"ENVIRONMENT": "staging"}  # production wants a database of its own
+    with _serving(command, environment, port, path) as server:
         yield server
 
 

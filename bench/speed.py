@@ -40,9 +40,9 @@ def shown(sizes: list[int], columns: list[dict[str, float]]) -> Iterator[str]:
 
 
 async def measure(size: int) -> dict[str, float]:
-    async with standing(size) as stand, asking(stand.url()) as (client, _):
+    async with standing(size) as stand, asking(stand.url()) as asked:
         return {
-            name: await fastest(client, API + path, query)
+            name: await fastest(asked.client, API + path, query)
             for name, (path, query) in reads(stand.place).items()
         }
 

@@ -9,10 +9,9 @@ import pytest
 from ceiling import Ceiling
 from httpx2 import ASGITransport, AsyncClient
 from recorded import Recording, Setup
-from recording import JWT_SECRET, asking, record
+from recording import JWT_SECRET, Asked, asking, record
 from seed import seed
 from stand import ACTOR, SEED, SEEDED_AT, Place, look, make_actor, plain
-from wire import Wire
 
 from glasswork.core.tokens import Keys, issue_access_token
 from tests.databases import OWNER, SERVING, Server
@@ -24,11 +23,15 @@ TASKS = 3_000
 class Bench:
     place: Place
     recording: Recording
-    app: AsyncClient
+    asked: Asked
     ceiling: AsyncClient
-    wire: Wire
-    """Between the app and its database."""
+    bare: Ceiling
+    token: str
     owner: asyncpg.Connection
+
+    @property
+    def app(self) -> AsyncClient:
+        return self.asked.client
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +49,9 @@ async def bench(server: Server) -> AsyncIterator[Bench]:
         transport = ASGITransport(app=bare)
         headers = {"Authorization": f"Bearer {token}"}
         async with (
-            asking(url) as (app, wire),
+            asking(url) as asked,
             bare.serving(),
             AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as ceiling,
         ):
-            yield Bench(place, recording, app, ceiling, wire, owner)
+            yield Bench(place, recording, asked, ceiling, bare, token, owner)
         await owner.close()
