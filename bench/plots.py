@@ -8,6 +8,7 @@ import matplotlib as mpl
 from journeys import JOURNEYS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from results import APP, CEILING, Results, app_us, database_us, ratio
 from targets import TARGETS
 
@@ -65,7 +66,8 @@ def _cpu(results: Results) -> Figure:
     axes.margins(x=0.22)
     axes.grid(visible=True, axis="x")
     axes.set_xlabel("CPU of the app per request, µs (logarithmic)")
-    axes.legend(loc="lower right", frameon=False)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     return figure
 
 
@@ -78,7 +80,15 @@ def _targets(results: Results) -> Figure:
     for row, (target, value) in enumerate(rows):
         share = value / target.must
         axes.barh(row, share, 0.62, color=APP_COLOR if share <= 1 else MISSED)
-        axes.text(share, row, f"  {value:,.3g}{target.unit}", va="center", fontsize=9)
+        axes.annotate(
+            f"{value:,.3g}{target.unit}",
+            (share, row),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            bbox={"color": "white", "pad": 1, "linewidth": 0},
+        )
         if target.reach is not None:
             axes.plot([target.reach / target.must] * 2, [row - 0.4, row + 0.4], color=INK, lw=1.6)
     axes.axvline(1, color=MISSED, lw=1, ls="--")
@@ -112,7 +122,7 @@ def _grown(axes: Axes, results: Results, sizes: Sequence[int], journey: str, tit
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set_ylim(0, 2)
+    axes.set_ylim(0, max(2, axes.get_ylim()[1]))
     axes.margins(x=0.1)
     axes.grid(visible=True, axis="y")
     axes.set_xlabel("tasks")

@@ -19,8 +19,14 @@ THREE = 3
 """Digits are shown, or as many as the whole number has."""
 
 
-def write_page(results: Results, page: Path = PAGE) -> None:
-    text = page.read_text()
+def write_page(results: Results) -> None:
+    PAGE.write_text(page_of(results, PAGE.read_text()))
+    draw(results)
+    print(f"Written to {PAGE}.")
+
+
+def page_of(results: Results, text: str) -> str:
+    """Return the page with what was measured this time."""
     for name, lines in {
         "machine": machine(results),
         "targets": targets(results),
@@ -30,9 +36,7 @@ def write_page(results: Results, page: Path = PAGE) -> None:
         "layers": layers(results),
     }.items():
         text = replace_part(text, name, lines)
-    page.write_text(text)
-    draw(results)
-    print(f"Written to {page}.")
+    return text
 
 
 def replace_part(text: str, name: str, lines: Iterable[str]) -> str:
