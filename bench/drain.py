@@ -1,29 +1,23 @@
-"""Jobs from the queue: welcome mails to an SMTP sink, from the start of the worker to the last one there.
-
-The ceiling is a bare program on asyncpg that does the same with the queue and for each letter, in batches.
-A process of its own, since it is what is measured: `python bench/drain.py URL POSTMASTER worker` or `hand`.
-"""
+"""Jobs from the queue: welcome mails to an SMTP sink, by `glasswork worker` and by `drain_by_hand.py`."""
 
 import asyncio
-import secrets
+import os
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from email.message import EmailMessage
-from hashlib import sha256
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from time import perf_counter, process_time
+from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-import asyncpg
-import msgspec
 from aiosmtpd.smtp import SMTP
-from aiosmtplib import SMTP as Client  # noqa: N811 (both ends have the name)
 from cores import LOAD, MEASURED, on_core
 from measure import children, cpu_seconds
 from pydantic import SecretStr
-from recording import JWT_SECRET
+from servers import ALL_SIGNALS, PROGRAM
 from stand import ACTOR, plain
 from uuid_utils.compat import uuid7
 from work import Work
@@ -31,155 +25,105 @@ from work import Work
 from glasswork.core.db import Database, open_database
 from glasswork.core.jobs import EventRef
 from glasswork.core.outbox import Outbox
-from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Settings
-from glasswork.core.telemetry import logs
-from glasswork.core.telemetry.signals import Signals
 from glasswork.features.credentials.jobs import SEND_WELCOME
-from glasswork.worker import SUBSCRIBERS, create_runner
+from glasswork.worker import SUBSCRIBERS
 
-MAILS = 1_000
-BATCH = 10
-CLAIM = """
-    WITH claimed AS (
-        UPDATE jobs.pgqueuer SET status = 'picked', updated = now(), heartbeat = now() WHERE id IN (
-            SELECT id FROM jobs.pgqueuer WHERE status = 'queued' AND execute_after < now()
-            ORDER BY priority DESC, id LIMIT $1 FOR UPDATE SKIP LOCKED
-        ) RETURNING id, priority, entrypoint, payload
-    ), log AS (
-        INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
-        SELECT id, 'picked', entrypoint, priority FROM claimed
-    )
-    SELECT id FROM claimed
-"""
-RECIPIENT = "SELECT email, name FROM users WHERE id = $1 AND is_active AND email_verified_at IS NULL"
-ISSUE = """
-    INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at)
-    VALUES ($1, $2, 'verify_email', now() + interval '1 day')
-"""
-FINISH = """
-    WITH done AS (DELETE FROM jobs.pgqueuer WHERE id = ANY ($1) RETURNING id, priority, entrypoint)
-    INSERT INTO jobs.pgqueuer_log (job_id, status, entrypoint, priority)
-    SELECT id, 'successful', entrypoint, priority FROM done
-"""
-
-Drain = Callable[[str, str], Awaitable[None]]
+WARM_UP, MAILS = 50, 1_000
+MOST_SECONDS = 300
+BY_HAND = Path(__file__).with_name("drain_by_hand.py")
 
 
-async def drain(url: str, postmaster: int, empty_queue: Drain) -> Work:
-    """Return what it costs to do as many jobs as there are ordered first."""
-    with sink() as (port, is_full):
-        await _order(url)
-        database = cpu_seconds([postmaster, *children(postmaster)])
-        began, cpu = perf_counter(), process_time()
-        emptying = asyncio.ensure_future(empty_queue(url, f"smtp://127.0.0.1:{port}"))
-        full = asyncio.ensure_future(asyncio.to_thread(is_full))
-        await asyncio.wait({emptying, full}, return_when=asyncio.FIRST_COMPLETED)
-        if emptying.done():
-            emptying.result()
-        await full
-        seconds, used = perf_counter() - began, process_time() - cpu
-        database = cpu_seconds([postmaster, *children(postmaster)]) - database
-        emptying.cancel()
-        await asyncio.gather(emptying, return_exceptions=True)
-    return Work(MAILS, MAILS / seconds, used / MAILS * 1e6, database / MAILS * 1e6)
+async def drain_by_worker(url: str, postmaster: int, collector: str) -> Work:
+    with sink() as (port, arrive):
+        environment = {
+            "DATABASE_URL": url,
+            "SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            **ALL_SIGNALS,
+        }
+        with _running([PROGRAM, "worker"], environment) as pid:
+            return await _measure(url, postmaster, pid, arrive)
 
 
-async def by_worker(url: str, smtp_url: str) -> None:
-    """Until it is cancelled."""
-    settings = _settings(url, smtp_url)
-    signals = Signals("worker", logs.configure_logs(settings, "worker"))
-    async with (
-        open_database(settings, SUBSCRIBERS, signals) as database,
-        open_outgoing((), signals) as outgoing,
-    ):
-        await create_runner(settings, database, outgoing, signals, finish_seconds=1).run()
+async def drain_by_hand(url: str, postmaster: int) -> Work:
+    with sink() as (port, arrive), _running([sys.executable, str(BY_HAND), plain(url), str(port)], {}) as pid:
+        return await _measure(url, postmaster, pid, arrive)
 
 
-async def by_hand(url: str, smtp_url: str) -> None:
-    """Likewise: so PostgreSQL's process stays, and can be asked what it took."""
-    connection = await asyncpg.connect(plain(url))
-    host, _, port = smtp_url.removeprefix("smtp://").partition(":")
-    async with Client(hostname=host, port=int(port)) as client:
-        while jobs := await connection.fetch(CLAIM, BATCH):
-            for _ in jobs:
-                (user,) = await connection.fetch(RECIPIENT, ACTOR.user_id)
-                token = secrets.token_hex()
-                await connection.execute(ISSUE, sha256(token.encode()).hexdigest(), ACTOR.user_id)
-                await client.send_message(_letter(user["email"], user["name"], token))
-            await connection.execute(FINISH, [job["id"] for job in jobs])
-        await asyncio.Event().wait()
+async def _measure(url: str, postmaster: int, pid: int, arrive: Callable[[], object]) -> Work:
+    settings = Settings(database_url=SecretStr(url), jwt_secret=SecretStr(ALL_SIGNALS["JWT_SECRET"]))
+    async with open_database(settings, SUBSCRIBERS) as database:
+        await _order(database, WARM_UP)
+        arrive()
+        await _order(database, MAILS)
+        began, before = perf_counter(), _cpu(postmaster, pid)
+        arrive()
+        seconds, after = perf_counter() - began, _cpu(postmaster, pid)
+    app, of_database = (end - start for start, end in zip(before, after, strict=True))
+    return Work(MAILS, MAILS / seconds, app / MAILS * 1e6, of_database / MAILS * 1e6)
 
 
-def _letter(to: str, name: str, token: str) -> EmailMessage:
-    letter = EmailMessage()
-    letter["From"], letter["To"], letter["Subject"] = "bench@example.com", to, "Welcome"
-    letter.set_content(f"Hello {name},\n\nyour token is {token}.\n" + "As many words as ours has. " * 12)
-    return letter
+def _cpu(postmaster: int, pid: int) -> tuple[float, float]:
+    return cpu_seconds([pid]), cpu_seconds([postmaster, *children(postmaster)])
 
 
-async def _order(url: str) -> None:
-    async with open_database(_settings(url), SUBSCRIBERS) as database:
-        await _order_mails(database)
-
-
-async def _order_mails(database: Database) -> None:
+async def _order(database: Database, mails: int) -> None:
     async with database.transaction() as session:
         outbox = Outbox(session)
-        for _ in range(MAILS):
+        for _ in range(mails):
             reference = EventRef(id=uuid7(), workspace_id=None, subject_id=ACTOR.user_id)
             outbox.order(SEND_WELCOME, reference)
 
 
-def _settings(url: str, smtp_url: str | None = None) -> Settings:
-    return Settings(
-        database_url=SecretStr(url),
-        jwt_secret=SecretStr(JWT_SECRET),
-        log_format="json",
-        smtp_url=SecretStr(smtp_url) if smtp_url else None,
-    )
+@contextmanager
+def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[int]:
+    with tempfile.TemporaryFile() as log, on_core(MEASURED):
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
 def sink() -> Iterator[tuple[int, Callable[[], object]]]:
-    """Yield the port of an SMTP server in a process of its own, and what returns when it is full."""
+    """Yield the port of an SMTP server, and what returns when the next so many mails have come there."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_take, args=(theirs, MAILS), daemon=True)
+    process = context.Process(target=_take, args=(theirs,), daemon=True)
     with on_core(LOAD):
         process.start()
-    theirs.close()
+
+    def arrive() -> None:
+        assert ours.poll(MOST_SECONDS), "the mails do not come"
+        ours.recv()
+
     try:
-        yield ours.recv(), ours.recv
+        yield ours.recv(), arrive
     finally:
         process.terminate()
         process.join()
 
 
 class _Counter:
-    def __init__(self, pipe: Connection, expected: int) -> None:
-        self._pipe, self._left = pipe, expected
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._taken = pipe, 0
 
     async def handle_DATA(self, *_: Any) -> str:  # noqa: N802 (aiosmtpd's name)
-        self._left -= 1
-        if not self._left:
-            self._pipe.send("full")
+        self._taken += 1
+        if self._taken in {WARM_UP, WARM_UP + MAILS}:
+            self._pipe.send(self._taken)
         return "250 OK"
 
 
-def _take(pipe: Connection, expected: int) -> None:
+def _take(pipe: Connection) -> None:
     async def serve() -> None:
-        counter = _Counter(pipe, expected)
+        counter = _Counter(pipe)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: SMTP(counter), "127.0.0.1", 0)
         pipe.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(serve())
-
-
-if __name__ == "__main__":
-    url, postmaster, how = sys.argv[1:]
-    with on_core(MEASURED):
-        work = asyncio.run(drain(url, int(postmaster), by_worker if how == "worker" else by_hand))
-    print(msgspec.json.encode(work).decode())

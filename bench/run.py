@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 import servers
 from collector import collecting
+from drain import drain_by_hand, drain_by_worker
 from journeys import JOURNEYS, Journey
 from machine import describe
 from measure import Processes, children, load, megabytes
@@ -53,6 +54,11 @@ class Options:
         return sorted(self.sizes)[len(self.sizes) // 2]
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it measures all that docs/performance.md tells of."""
+        return set(self.journeys) == set(NAMES)
+
+    @property
     def http(self) -> list[Journey]:
         return [journey for journey in JOURNEYS if journey.name in self.journeys]
 
@@ -72,8 +78,9 @@ async def main() -> None:
                 results.start_seconds.append(start(stand))
         if "import" in options.journeys:
             import_(results, options.rows, number)
+    if options.is_whole:
         results.save()
-    write_page(results)
+        write_page(results)
 
 
 async def measure(results: Results, stand: Stand, options: Options, number: int) -> None:
@@ -97,7 +104,8 @@ async def measure(results: Results, stand: Stand, options: Options, number: int)
             if is_main:
                 results.megabytes.append(megabytes(started[APP].pid))
         if is_main and "drain" in options.journeys:
-            drain(results, url, stand, number)
+            with collecting() as collector:
+                await drain(results, url, stand, collector, number)
 
 
 def take_turns(
@@ -113,8 +121,8 @@ def take_turns(
     for name, server in started.items():
         if name in {NO_SIGNALS, MORE_ROUTES} and journey.name not in COMPARED:
             continue
-        others = [other.pid for other in started.values() if other is not server]
-        processes = Processes(server.pid, stand.postmaster, [*others, *children(os.getpid())])
+        others = [pid for pid in children(os.getpid()) if pid != server.pid]
+        processes = Processes(server.pid, stand.postmaster, others)
         cost = load(server.url, journey, requests, servers.new_token(), processes, seconds)
         results.samples.append(Sample(journey.name, name, stand.size, number, cost))
         print(
@@ -132,15 +140,18 @@ def start(stand: Stand) -> float:
         return server.start_seconds
 
 
-def drain(results: Results, url: str, stand: Stand, number: int) -> None:
-    for name, how in ((APP, "worker"), (CEILING, "hand")):
-        told = _run("drain.py", url, str(stand.postmaster), how)
-        note(results, "drain", name, number, msgspec.json.decode(told, type=Work))
+async def drain(results: Results, url: str, stand: Stand, collector: str, number: int) -> None:
+    note(results, "drain", APP, number, await drain_by_worker(url, stand.postmaster, collector))
+    note(results, "drain", CEILING, number, await drain_by_hand(url, stand.postmaster))
 
 
 def import_(results: Results, rows: int, number: int) -> None:
-    told = _run("imports.py", "--rows", str(rows), "--json")
-    for name, work in zip((APP, CEILING), msgspec.json.decode(told, type=list[Work]), strict=True):
+    """In a process of its own, as half of it is measured there."""
+    command = [sys.executable, str(BENCH / "imports.py"), "--rows", str(rows), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-4000:])
+    for name, work in zip((APP, CEILING), msgspec.json.decode(done.stdout, type=list[Work]), strict=True):
         note(results, "import", name, number, work)
 
 
@@ -150,15 +161,6 @@ def note(results: Results, name: str, server: str, number: int, work: Work) -> N
         f"{name:<19} {server:<15} {work.app_us:>7.0f} µs app {work.database_us:>6.0f} µs database"
         f" {work.per_second:>6.0f} /s"
     )
-
-
-def _run(program: str, *arguments: str) -> str:
-    """In a process of its own, of which only the result is kept."""
-    command = [sys.executable, str(BENCH / program), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr[-4000:])
-    return done.stdout
 
 
 def parse() -> Options:

@@ -63,7 +63,7 @@ def app(
 ) -> Iterator[Server]:
     """Yield `glasswork serve --no-worker`, or what `variant.py` makes of it, when it answers the path."""
     port = _free_port()
-    command = [sys.executable, str(BENCH / "variant.py")] if more else [PROGRAM, "serve", "--no-worker"]
+    program = [sys.executable, str(BENCH / "variant.py")] if more else [PROGRAM]
     environment = {
         "DATABASE_URL": database_url,
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
@@ -71,7 +71,7 @@ def app(
         **ALL_SIGNALS,
         **(more or {}),
     }
-    with _serving([*command, "--port", str(port)], environment, port, path) as server:
+    with _serving([*program, "serve", "--no-worker", "--port", str(port)], environment, port, path) as server:
         yield server
 
 

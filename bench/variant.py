@@ -3,7 +3,6 @@
 `no signals`: neither metrics nor spans nor log lines of requests. `more routes`: 80 that nobody asks for.
 """
 
-import argparse
 import os
 from contextlib import AbstractAsyncContextManager, ExitStack
 from typing import Any
@@ -13,7 +12,7 @@ from fastapi import FastAPI
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from glasswork import app as module
-from glasswork import server
+from glasswork import cli
 from glasswork.core.db import Database, open_database
 from glasswork.core.http.middleware.request_context import RequestContextMiddleware
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -44,9 +43,7 @@ def with_more_routes() -> FastAPI:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
+    """Be `glasswork`, whose arguments are ours."""
     is_silent = os.environ["BENCH_VARIANT"] == "no signals"
     with ExitStack() as stack:
         # uvicorn looks the app's factory up by its name.
@@ -54,7 +51,7 @@ def main() -> None:
         stack.enter_context(patch.object(module, "create_app", made))
         if is_silent:
             stack.enter_context(patch.object(module, "open_database", open_unobserved))
-        server.serve("127.0.0.1", port, None, 1, with_worker=False, announce=lambda *_: None)
+        cli.main()
 
 
 if __name__ == "__main__":
