@@ -89,6 +89,7 @@ def load(
         after, took = _Clock.read(processes), monotonic() - began
     spent = after.since(before)
     count = told["requests"]
+    assert count, f"nothing was answered within {seconds} s: the machine is too busy to measure anything"
     return Cost(
         requests=int(count),
         failed=int(told["failed"]),
