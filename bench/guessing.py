@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 
 import httpx2
-from run import serving
+from live import API, serving
 
 WARM_UP = 20
 CHANCE = 0.01
@@ -30,20 +30,27 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=200)
     samples = parser.parse_args().samples
-    tells = False
     with tempfile.TemporaryDirectory(prefix="glasswork-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
-        async with serving(home) as client:
-            for number in range(samples):
-                await register(client, number)
-            for name, ask in (("login", log_in), ("reset", forget)):
-                known, unknown = await measure(client, ask, samples)
-                chance = mann_whitney(known, unknown)
-                medians = f"known {show(known)}, unknown {show(unknown)}"
-                print(f"{name}: {medians}, n = {samples} each, p = {chance:.3f}")
-                tells = tells or chance < CHANCE
+        with serving(home) as (_, address):
+            async with httpx2.AsyncClient(base_url=address + API, timeout=60) as client:
+                tells = await tell(client, samples)
     sys.exit(int(tells))
+
+
+async def tell(client: httpx2.AsyncClient, samples: int) -> bool:
+    """Print both ways to ask, and return whether one of them tells."""
+    tells = False
+    for number in range(samples):
+        await register(client, number)
+    for name, ask in (("login", log_in), ("reset", forget)):
+        known, unknown = await measure(client, ask, samples)
+        chance = mann_whitney(known, unknown)
+        medians = f"known {show(known)}, unknown {show(unknown)}"
+        print(f"{name}: {medians}, n = {samples} each, p = {chance:.3f}")
+        tells = tells or chance < CHANCE
+    return tells
 
 
 async def register(client: httpx2.AsyncClient, number: int) -> None:

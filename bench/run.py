@@ -1,166 +1,178 @@
-"""What things cost: `uv run task bench`.
+"""What everything costs, beside what it could cost at best: `uv run task bench`.
 
-Each round has a fresh, durable embedded PostgreSQL, and the scenarios of a round follow each other, so that
-a slow moment of the machine falls on all of them. Printed are the median and the spread over the rounds.
-Compare numbers of one run with each other; on another machine they mean nothing.
+Rounds follow each other, and in each all is started afresh: so a slow moment of the machine falls on all.
+Within one, the servers take turns, journey by journey. docs/performance.md is written from the medians;
+compare numbers of one run with each other, since on another machine they mean nothing.
 """
 
 import argparse
 import asyncio
 import os
-import statistics
+import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
-import httpx2
-from aiosmtpd.smtp import SMTP
-from pydantic import SecretStr
-from sqlalchemy import text
-from uuid_utils.compat import uuid7
+import msgspec
+import servers
+from collector import collecting
+from drain import drain_by_hand, drain_by_worker
+from journeys import JOURNEYS, Journey
+from machine import describe
+from measure import Processes, children, load, megabytes
+from recorded import Recording
+from recording import record
+from report import write_page
+from results import APP, CEILING, MORE_ROUTES, NO_SIGNALS, Results, Sample, WorkSample
+from servers import Server
+from stand import Stand, standing
+from work import Work
 
-from glasswork.core.db import Database, open_database
-from glasswork.core.embedded import DATABASE, SERVING_ROLE, EmbeddedPostgres
-from glasswork.core.jobs import EventRef
-from glasswork.core.outbox import Outbox
-from glasswork.core.outgoing import open_outgoing
-from glasswork.core.settings import Settings
-from glasswork.features.credentials.jobs import SEND_WELCOME
-from glasswork.worker import SUBSCRIBERS, create_runner
+BENCH = Path(__file__).parent
+SIZES = (10_000, 100_000, 1_000_000)
+COMPARED = ("get", "list")
+"""On every size, and without signals, and with more routes."""
+BACKGROUND = ("drain", "import")
+NAMES = (*(journey.name for journey in JOURNEYS), *BACKGROUND)
+EXIT_UNAVAILABLE = 69
 
-PROGRAM = str(Path(sys.executable).with_name("glasswork"))
-WRITERS = 16
-REQUESTS = 800
-MAILS = 1000
+
+@dataclass(frozen=True)
+class Options:
+    sizes: Sequence[int]
+    rounds: int
+    seconds: int
+    journeys: Sequence[str]
+    rows: int
+
+    @property
+    def main_size(self) -> int:
+        """The one in the middle."""
+        return sorted(self.sizes)[len(self.sizes) // 2]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it measures all that docs/performance.md tells of."""
+        return set(self.journeys) == set(NAMES)
+
+    @property
+    def http(self) -> list[Journey]:
+        return [journey for journey in JOURNEYS if journey.name in self.journeys]
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    results: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name, rate in (await run_round()).items():
-            results.setdefault(name, []).append(rate)
-    for name, rates in results.items():
-        spread = f"{min(rates):.0f} to {max(rates):.0f}"
-        print(f"{name:<48} {statistics.median(rates):>8.0f} /s   ({spread})")
+    options = parse()
+    if not shutil.which("wrk"):
+        print("wrk is missing: `apt-get install wrk`, or see https://github.com/wg/wrk.", file=sys.stderr)
+        raise SystemExit(EXIT_UNAVAILABLE)
+    results = Results(describe(vars(options)), options.main_size)
+    for number in range(1, options.rounds + 1):
+        print(f"Round {number} of {options.rounds}")
+        for size in options.sizes:
+            async with standing(size) as stand:
+                await measure(results, stand, options, number)
+            if size == options.main_size:
+                results.start_seconds.append(start(stand))
+        if "import" in options.journeys:
+            import_(results, options.rows, number)
+    if options.is_whole:
+        results.save()
+        write_page(results)
 
 
-async def run_round() -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="glasswork-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        async with serving(home) as client:
-            account = {"email": "bench@example.com", "username": "bench", "name": "Bench"}
-            password = "tremendous otter 77"  # noqa: S105 (of nobody)
-            await client.post("/auth/register", json=account | {"password": password})
-            answer = await client.post("/auth/token", data={"username": "bench", "password": password})
-            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-            projects = [await new_project(client, number) for number in range(WRITERS)]
-            task = (await client.post(f"{projects[0]}/tasks", json={"title": "Read me"})).json()
-            return {
-                "read a task": await rate(client, "GET", [f"/tasks/{task['id']}"] * WRITERS),
-                "create tasks, all in one workspace": await rate(
-                    client, "POST", [f"{projects[0]}/tasks"] * WRITERS
-                ),
-                "create tasks, each writer in its own workspace": await rate(
-                    client, "POST", [f"{project}/tasks" for project in projects]
-                ),
-                "list 50 tasks": await rate(client, "GET", [f"{projects[0]}/tasks"] * WRITERS),
-                "mails from the queue to an SMTP sink": await drain_mail(home),
+async def measure(results: Results, stand: Stand, options: Options, number: int) -> None:
+    is_main = stand.size == options.main_size
+    async with stand.copied() as url:
+        recording = await record(url, stand.place)
+        if is_main:
+            results.trips = recording.trips
+        with collecting() as collector, ExitStack() as stack:
+            path = JOURNEYS[0].requests(stand.place, "")[0].path
+            started = {
+                APP: stack.enter_context(servers.app(url, collector, path)),
+                CEILING: stack.enter_context(servers.ceiling(url, recording, path)),
             }
+            if is_main and set(COMPARED) & set(options.journeys):
+                for name, more in ((NO_SIGNALS, servers.NO_SIGNALS), (MORE_ROUTES, servers.MORE_ROUTES)):
+                    started[name] = stack.enter_context(servers.app(url, collector, path, more))
+            for journey in options.http:
+                if is_main or journey.name in COMPARED:
+                    take_turns(results, stand, started, journey, recording, options.seconds, number)
+            if is_main:
+                results.megabytes.append(megabytes(started[APP].pid))
+        if is_main and "drain" in options.journeys:
+            with collecting() as collector:
+                await drain(results, url, stand, collector, number)
 
 
-@asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    environment = os.environ | {"RATE_LIMIT_ENABLED": "false", "LOG_LEVEL": "warning"}
-    command = [PROGRAM, "serve", "--port", "0", "--no-worker", "--data-dir", str(home)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    try:
-        line = next(line for line in process.stderr if line.strip().startswith("API"))
-        async with httpx2.AsyncClient(base_url=line.split()[1], timeout=60) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait()
-        process.stderr.close()
-
-
-async def new_project(client: httpx2.AsyncClient, number: int) -> str:
-    workspace = await client.post("/workspaces", json={"name": "Bench", "slug": f"bench-{number}"})
-    path = f"/workspaces/{workspace.json()['id']}/projects"
-    project = await client.post(path, json={"name": "Bench", "key": "BENCH"})
-    return f"/projects/{project.json()['id']}"
-
-
-async def rate(client: httpx2.AsyncClient, method: str, paths: list[str]) -> float:
-    """Requests per second of as many clients as there are paths."""
-    body = {"title": "Bench"} if method == "POST" else None
-
-    async def call(path: str) -> None:
-        for _ in range(REQUESTS // len(paths)):
-            answer = await client.request(method, path, json=body)
-            answer.raise_for_status()
-
-    began = perf_counter()
-    await asyncio.gather(*map(call, paths))
-    return REQUESTS / (perf_counter() - began)
-
-
-class Sink:
-    """An SMTP server that counts what it is given."""
-
-    def __init__(self, expected: int) -> None:
-        self._left = expected
-        self.full = asyncio.Event()
-
-    async def handle_DATA(self, *_: Any) -> str:  # noqa: N802 (aiosmtpd's name)
-        self._left -= 1
-        if not self._left:
-            self.full.set()
-        return "250 OK"
-
-
-async def drain_mail(home: Path) -> float:
-    """Welcome mails per second, from the start of the worker to the last mail at the sink."""
-    sink = Sink(MAILS)
-    smtp = await asyncio.get_running_loop().create_server(lambda: SMTP(sink), "127.0.0.1", 0)
-    port = smtp.sockets[0].getsockname()[1]
-    with EmbeddedPostgres(home) as server:
-        settings = Settings(
-            database_url=SecretStr(server.url(SERVING_ROLE, DATABASE)),
-            jwt_secret=SecretStr("-" * 32),
-            smtp_url=SecretStr(f"smtp://127.0.0.1:{port}"),
+def take_turns(
+    results: Results,
+    stand: Stand,
+    started: dict[str, Server],
+    journey: Journey,
+    recording: Recording,
+    seconds: int,
+    number: int,
+) -> None:
+    requests = journey.requests(stand.place, recording.fingerprint)
+    for name, server in started.items():
+        if name in {NO_SIGNALS, MORE_ROUTES} and journey.name not in COMPARED:
+            continue
+        others = [pid for pid in children(os.getpid()) if pid != server.pid]
+        processes = Processes(server.pid, stand.postmaster, others)
+        cost = load(server.url, journey, requests, servers.new_token(), processes, seconds)
+        results.samples.append(Sample(journey.name, name, stand.size, number, cost))
+        print(
+            f"{stand.size:>9,} {journey.name:<9} {name:<15} {cost.app_us:>7.0f} µs app"
+            f" {cost.database_us:>6.0f} µs database {cost.per_second:>6.0f} /s"
+            f" p50 {cost.p50_ms:.1f} ms p99 {cost.p99_ms:.1f} ms, others {cost.foreign:.0%}"
         )
-        async with (
-            open_database(settings, SUBSCRIBERS) as database,
-            open_outgoing((), None) as outgoing,
-        ):
-            await order_mails(database)
-            runner = create_runner(settings, database, outgoing, None, finish_seconds=1)
-            began = perf_counter()
-            working = asyncio.create_task(runner.run())
-            await sink.full.wait()
-            seconds = perf_counter() - began
-            runner.stop.set()
-            await working
-    smtp.close()
-    return MAILS / seconds
+        assert not cost.failed, f"{cost.failed} of {cost.requests} requests failed"
 
 
-async def order_mails(database: Database) -> None:
-    async with database.transaction() as session:
-        user_id = (await session.execute(text("SELECT id FROM users LIMIT 1"))).scalar_one()
-        outbox = Outbox(session)
-        for _ in range(MAILS):
-            outbox.order(SEND_WELCOME, EventRef(id=uuid7(), workspace_id=None, subject_id=user_id))
+def start(stand: Stand) -> float:
+    """Return the seconds to the first answer; the database is started for it, too."""
+    path = JOURNEYS[0].requests(stand.place, "")[0].path
+    with servers.app_on_its_own(stand.home, path) as server:
+        return server.start_seconds
+
+
+async def drain(results: Results, url: str, stand: Stand, collector: str, number: int) -> None:
+    note(results, "drain", APP, number, await drain_by_worker(url, stand.postmaster, collector))
+    note(results, "drain", CEILING, number, await drain_by_hand(url, stand.postmaster))
+
+
+def import_(results: Results, rows: int, number: int) -> None:
+    """In a process of its own, as half of it is measured there."""
+    command = [sys.executable, str(BENCH / "imports.py"), "--rows", str(rows), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-4000:])
+    for name, work in zip((APP, CEILING), msgspec.json.decode(done.stdout, type=list[Work]), strict=True):
+        note(results, "import", name, number, work)
+
+
+def note(results: Results, name: str, server: str, number: int, work: Work) -> None:
+    results.work.append(WorkSample(name, server, number, work))
+    print(
+        f"{name:<19} {server:<15} {work.app_us:>7.0f} µs app {work.database_us:>6.0f} µs database"
+        f" {work.per_second:>6.0f} /s"
+    )
+
+
+def parse() -> Options:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="tasks in the database")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4, help="of each measurement")
+    parser.add_argument(
+        "--journeys", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=str(NAMES)
+    )
+    parser.add_argument("--rows", type=int, default=10_000, help="of the table that is imported")
+    return Options(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

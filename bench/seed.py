@@ -138,10 +138,20 @@ class Plan:
         )
 
 
-async def seed(connection: asyncpg.Connection, owner_id: UUID, tasks: int) -> Plan:
-    """As a role that owns the tables. Lasts about four minutes for a million."""
-    rng = random.Random(f"{owner_id}{secrets.token_hex(4)}")  # noqa: S311 (no secret)
-    plan = Plan(owner_id, datetime.now(UTC), rng)
+async def seed(
+    connection: asyncpg.Connection,
+    owner_id: UUID,
+    tasks: int,
+    *,
+    now: datetime | None = None,
+    rng: random.Random | None = None,
+) -> Plan:
+    """As a role that owns the tables. Lasts about four minutes for a million.
+
+    The same `now` and `rng` make the same rows.
+    """
+    rng = rng or random.Random(f"{owner_id}{secrets.token_hex(4)}")  # noqa: S311 (no secret)
+    plan = Plan(owner_id, now or datetime.now(UTC), rng)
     async with connection.transaction():
         await connection.execute("SET LOCAL maintenance_work_mem = '512MB'")
         await _surroundings(connection, plan, tasks)

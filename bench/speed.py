@@ -1,31 +1,22 @@
-"""How fast reads are at 10,000 and at 1,000,000 tasks: `uv run task speed` prints the table of docs/speed.md.
+"""How fast each read is at 10,000 and at 1,000,000 tasks: `uv run task speed` tells docs/performance.md.
 
-Each size has a fresh embedded PostgreSQL with one workspace in it. The app answers in this process, so times
-are those of a request without the network; printed is the fastest of some, which other work delays least.
+The app answers in this process, so times are those of a request without the network; told is the fastest of
+some, which other work delays least.
 """
 
 import argparse
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
-import asyncpg
 import httpx2
-from pydantic import SecretStr
-from seed import RARE, Plan, seed
-from sqlalchemy import make_url
-from uuid_utils.compat import uuid7
+from recorded import API
+from recording import asking
+from report import PAGE, replace_part, row, table
+from seed import RARE
+from stand import Place, standing
 
-from glasswork.app import create_app
-from glasswork.core import migrations
-from glasswork.core.actor import Actor
-from glasswork.core.embedded import DATABASE, OWNER_ROLE, SERVING_ROLE, EmbeddedPostgres
-from glasswork.core.settings import Settings
-from glasswork.core.tokens import issue_access_token
 from glasswork.features.search.schemas import SORT_KEYS
 
 ROUNDS = 15
@@ -37,75 +28,32 @@ async def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     sizes = parser.parse_args().sizes
     columns = [await measure(size) for size in sizes]
-    print(f"| Request | {' | '.join(f'{size:,} tasks' for size in sizes)} |")
-    print(f"|---|{'---:|' * len(sizes)}")
+    lines = list(shown(sizes, columns))
+    print("\n".join(lines))
+    PAGE.write_text(replace_part(PAGE.read_text(), "reads", lines))
+
+
+def shown(sizes: list[int], columns: list[dict[str, float]]) -> Iterator[str]:
+    yield from table("Request | " + " | ".join(f"{size:,} tasks" for size in sizes))
     for name in columns[0]:
-        print(f"| {name} | {' | '.join(f'{column[name]:.1f} ms' for column in columns)} |")
+        yield row(name, *(f"{column[name]:.1f} ms" for column in columns))
 
 
 async def measure(size: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="glasswork-speed-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with EmbeddedPostgres(home, durable=False) as server:
-            owner, serving = (server.url(role, DATABASE) for role in (OWNER_ROLE, SERVING_ROLE))
-            await migrations.upgrade(owner, serving)
-            connection = await asyncpg.connect(plain(owner))
-            actor = await make_actor(connection)
-            plan = await seed(connection, actor.user_id, size)
-            requests = await reads(connection, plan)
-            await connection.close()
-            async with client_of(serving, actor) as client:
-                return {name: await fastest(client, *request) for name, request in requests.items()}
+    async with standing(size) as stand, asking(stand.url()) as asked:
+        return {
+            name: await fastest(asked.client, API + path, query)
+            for name, (path, query) in reads(stand.place).items()
+        }
 
 
-def plain(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-async def make_actor(connection: asyncpg.Connection) -> Actor:
-    actor = Actor(uuid7(), uuid7())
-    await connection.execute(
-        "INSERT INTO users (id, email, username, name, password_hash, role, is_active, version)"
-        " VALUES ($1, 'speed@example.com', 'speed', 'Speed', '!', 'user', true, 1)",
-        actor.user_id,
-    )
-    await connection.execute(
-        "INSERT INTO user_sessions (id, user_id, sequence) VALUES ($1, $2, 0)",
-        actor.session_id,
-        actor.user_id,
-    )
-    return actor
-
-
-@asynccontextmanager
-async def client_of(url: str, actor: Actor) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = Settings(
-        database_url=SecretStr(url),
-        jwt_secret=SecretStr("-" * 32),
-        rate_limit_enabled=False,
-        log_level="error",
-    )
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        headers = {"Authorization": f"Bearer {issue_access_token(app.state.keys, actor)}"}
-        transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(
-            transport=transport, base_url="http://localhost/api/v1", headers=headers
-        ) as client:
-            yield client
-
-
-async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    project = f"/projects/{plan.projects[0]}"
-    workspace = f"/workspaces/{plan.workspace_id}"
-    task_id = await connection.fetchval(
-        "SELECT id FROM tasks WHERE project_id = $1 LIMIT 1", plan.projects[0]
-    )
+def reads(place: Place) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    project = f"/projects/{place.projects[0]}"
+    workspace = f"/workspaces/{place.workspace_id}"
     sorts = [sort for key in SORT_KEYS for sort in (key, f"-{key}")]
     lists = {"a project": f"{project}/tasks", "a workspace": f"{workspace}/tasks"}
     return {
-        "a task": (f"/tasks/{task_id}", {}),
+        "a task": (f"/tasks/{place.targets[0].task_id}", {}),
         **{
             f"50 tasks of {place}, sort={sort}": (path, {"sort": sort})
             for place, path in lists.items()

@@ -35,7 +35,7 @@ COMMENTS = f"""
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("plans")]
 
 TASKS = 200_000
-"""A million take minutes to make; `uv run task speed` does, and shows the times."""
+"""A million take minutes to make; `uv run task bench` and `speed` do, and show the times."""
 MOST_ROWS = 4_000
 """That a plan may take from an index, or sort: a search ranks 2,000."""
 

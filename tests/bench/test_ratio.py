@@ -1,0 +1,64 @@
+"""A floor under all of it: CPU of the app, in times what the bare app takes; no clock is read."""
+
+import gc
+from statistics import median
+from time import process_time
+from typing import Any
+
+import pytest
+from journeys import READS
+
+from .conftest import Bench
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.xdist_group("bench")]
+
+ROUNDS, REQUESTS = 7, 40
+MOST = {"get": 24, "list": 12}
+"""Far more than it should be: without a server below both, it is more than in docs/performance.md, too."""
+
+
+@pytest.mark.parametrize("name", MOST)
+async def test_the_app_is_not_many_times_the_bare_one(bench: Bench, name: str) -> None:
+    journey = next(journey for journey in READS if journey.name == name)
+    paths = [each.path for each in journey.requests(bench.place, bench.recording.fingerprint)[:REQUESTS]]
+    gc.freeze()
+    ratios = []
+    for _ in range(ROUNDS):
+        own, least = [await cpu(app, paths, bench.token) for app in (bench.asked.app, bench.bare)]
+        ratios.append(own / least)
+    gc.unfreeze()
+    assert median(ratios) <= MOST[name], ratios
+
+
+async def cpu(app: Any, paths: list[str], token: str) -> float:
+    """Seconds of this process."""
+    began = process_time()
+    for path in paths:
+        await ask(app, path, token)
+    return process_time() - began
+
+
+async def ask(app: Any, path: str, token: str) -> None:
+    where, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": where,
+        "raw_path": where.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())],
+        "client": ("127.0.0.1", 50_000),
+        "server": ("127.0.0.1", 8_000),
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        assert message.get("status", 200) == 200, message
+
+    await app(dict(scope), receive, send)
