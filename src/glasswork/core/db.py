@@ -1,5 +1,6 @@
 """The way to the database: connections and transactions."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -106,15 +107,19 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, settings: str) -> AsyncIterator[AsyncSession]:
+        session = self._writes(info={SETTINGS: settings})
         with self._translated():
-            async with self._writes(info={SETTINGS: settings}) as session:
-                try:
-                    yield session
-                except AppError as refusal:
-                    if refusal.keeps_changes:
-                        await self._commit(session)
-                    raise
+            try:
+                yield session
+            except AppError as refusal:
+                if refusal.keeps_changes:
+                    await self._commit(session)
+                raise
+            else:
                 await self._commit(session)
+            finally:
+                if session.in_transaction():  # else the commit has given the connection back
+                    await asyncio.shield(session.close())
 
     def reading(self) -> "_Reading":
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""

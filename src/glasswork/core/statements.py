@@ -161,8 +161,8 @@ async def _driver_of(session: AsyncSession) -> Any:
     known = session.info.get(_DRIVER)
     if known is not None and known[0] is transaction:
         return known[1]
-    connection = await session.connection()
-    adapted: Any = (await connection.get_raw_connection()).dbapi_connection
+    connection: Any = (await session.connection()).sync_connection
+    adapted = connection.connection.dbapi_connection
     if adapted._transaction is None:  # noqa: SLF001 (what the engine's first statement does)
         try:
             await adapted._start_transaction()  # noqa: SLF001 (likewise)

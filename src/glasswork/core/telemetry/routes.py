@@ -34,7 +34,7 @@ class Place:
     """As it was asked for, without values that are not ids."""
     workspace_id: str | None = None
 
-    operation: RouteContext | None = None
+    operation: RouteContext | None = field(default=None, compare=False)
     """What answers, where it is one of FastAPI's operations for the method, and each parameter is a word."""
 
     @property
