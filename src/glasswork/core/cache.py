@@ -97,8 +97,8 @@ class Cache:
             return kept.value
         task = self._making[place] = asyncio.create_task(self._find_or_make(kind, asked, make))
         task.add_done_callback(lambda _: self._making.pop(place))
-        kept = await asyncio.shield(task)  # others wait for it, whatever becomes of who asked first
-        return kept.value
+        made = await asyncio.shield(task)  # others wait for it, whatever becomes of who asked first
+        return made.value
 
     def drop(self, workspace_id: UUID) -> None:
         """Something has happened there: free what is kept of it, which nobody will ask for any more."""
