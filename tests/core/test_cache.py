@@ -68,14 +68,14 @@ class Process:
         return self.metrics.registry.get_sample_value("glasswork_cache_requests_total", labels) or 0
 
     async def in_memory(self) -> int:
-        memory = self.cache._memory
+        memory = self.cache._memory  # noqa: SLF001 (nothing else tells)
         assert memory is not None
         return await memory.get_keys_count()
 
     async def settled(self) -> None:
         """What no request waits for is done."""
-        while self.cache._unawaited:
-            await asyncio.wait(self.cache._unawaited)
+        while unawaited := self.cache._unawaited:  # noqa: SLF001 (likewise)
+            await asyncio.wait(unawaited)
 
 
 @asynccontextmanager
@@ -133,7 +133,7 @@ class TestKept:
             alone.workspace_id = uuid7()
             await alone.ask(str(key))
         assert await alone.in_memory() <= 10
-        assert len(alone.cache._tags) <= 10
+        assert len(alone.cache._tags) <= 10  # noqa: SLF001 (likewise)
 
 
 class TestStampede:

@@ -97,7 +97,7 @@ class Cache:
             return kept.value
         task = self._making[place] = asyncio.create_task(self._find_or_make(kind, asked, make))
         task.add_done_callback(lambda _: self._making.pop(place))
-        made = await asyncio.shield(task)  # others wait for it, whatever becomes of who asked first
+        made: Kept[V] = await asyncio.shield(task)  # others wait for it, whatever becomes of who asked first
         return made.value
 
     def drop(self, workspace_id: UUID) -> None:
