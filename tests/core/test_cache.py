@@ -268,7 +268,10 @@ class TestAlone:
             assert (one.counted("error"), one.counted("miss"), one.counted("hit")) == (1, 1, 2)
         assert [line["event"] for line in lines] == ["cache.alone"]
 
-    async def test_a_frozen_redis_is_waited_for_once(self, tmp_path: Path) -> None:
+    async def test_a_frozen_redis_is_waited_for_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "GIVE_UP_SECONDS", 60)
         with RedisServer(tmp_path) as server:
             async with process(server.url) as one:
                 await one.ask()

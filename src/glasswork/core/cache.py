@@ -90,14 +90,15 @@ class Cache:
         memory, place = self._memory or await self._open(), asked.place
         kept = _read(kind, asked, await memory.get(place))
         while kept is None and place in self._making:
-            made = await asyncio.shield(self._making[place])
-            kept = made if asked.is_answered_by(made) else None
+            others: Kept[V] = await asyncio.shield(self._making[place])
+            kept = others if asked.is_answered_by(others) else None
         if kept is not None:
             self._count(asked, "hit")
             return kept.value
         task = self._making[place] = asyncio.create_task(self._find_or_make(kind, asked, make))
         task.add_done_callback(lambda _: self._making.pop(place))
-        made: Kept[V] = await asyncio.shield(task)  # others wait for it, whatever becomes of who asked first
+        # Shielded, since others wait for it, whatever becomes of who asked first.
+        made: Kept[V] = await asyncio.shield(task)
         return made.value
 
     def drop(self, workspace_id: UUID) -> None:
