@@ -7,7 +7,7 @@ are those of a request without the network; printed is the fastest of some, whic
 import argparse
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
@@ -96,7 +96,11 @@ async def client_of(url: str, actor: Actor) -> AsyncIterator[httpx2.AsyncClient]
             yield client
 
 
-async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, tuple[str, Mapping[str, Any]]]:
+Request = tuple[str | Sequence[str], Mapping[str, Any]]
+"""Of paths each is asked for once: what is kept after that would be quicker."""
+
+
+async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, Request]:
     project = f"/projects/{plan.projects[0]}"
     workspace = f"/workspaces/{plan.workspace_id}"
     task_id = await connection.fetchval(
@@ -116,16 +120,17 @@ async def reads(connection: asyncpg.Connection, plan: Plan) -> dict[str, tuple[s
         "of a workspace, label:“label 3”": (lists["a workspace"], {"filter": 'label:"label 3"'}),
         "of a workspace, due=today": (lists["a workspace"], {"due": "today"}),
         "the board of a project": (f"{project}/board", {}),
-        "the summary of a project": (f"{project}/summary", {}),
+        "the summary of a project": ([f"/projects/{each}/summary" for each in plan.projects], {}),
+        "the summary of a project, once it is kept": (f"{project}/summary", {}),
         "search for a rare word": (f"{workspace}/search", {"q": RARE}),
         "search for a word of every task": (f"{workspace}/search", {"q": "task"}),
     }
 
 
-async def fastest(client: httpx2.AsyncClient, path: str, query: Mapping[str, Any]) -> float:
+async def fastest(client: httpx2.AsyncClient, paths: str | Sequence[str], query: Mapping[str, Any]) -> float:
     """In milliseconds."""
     seconds = []
-    for _ in range(ROUNDS):
+    for path in [paths] * ROUNDS if isinstance(paths, str) else paths:
         began = perf_counter()
         answer = await client.get(path, params=query)
         seconds.append(perf_counter() - began)
