@@ -54,7 +54,7 @@ class Process:
         self.may_make.set()
 
     async def ask(self, key: str = "a", now: datetime = NOON, seq: int | None = None) -> int:
-        asked = Asked("summary", f"{self.workspace_id}:{key}", self.workspace_id, seq or self.seq, now)
+        asked = Asked("summary", f"{self.workspace_id}:{key}", str(self.workspace_id), seq or self.seq, now)
         return await self.cache.fetch(Kept[int], asked, self._make)
 
     async def _make(self) -> Kept[int]:

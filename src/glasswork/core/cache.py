@@ -49,19 +49,15 @@ class Kept(BaseModel, Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`cache` is a label of metrics, `key` says what of it; `now` is by the database's clock."""
+    """`cache` is a label of metrics, `tag` the workspace's id, `now` by the database's clock."""
 
     cache: str
     key: str
-    workspace_id: UUID
+    tag: str
     seq: int
     now: datetime
 
-    @property
-    def place(self) -> str:
-        return self.place_after(self.seq)
-
-    def place_after(self, seq: int) -> str:
+    def place(self, seq: int) -> str:
         return f"glasswork:cache:{self.cache}:{self.key}:{seq}"
 
     def is_answered_by(self, kept: Kept[Any]) -> bool:
@@ -87,7 +83,7 @@ class Cache:
 
         What `make` raises is raised to all who wait for it.
         """
-        memory, place = self._memory or await self._open(), asked.place
+        memory, place = self._memory or await self._open(), asked.place(asked.seq)
         kept = _read(kind, asked, await memory.get(place))
         while kept is None and place in self._making:
             others: Kept[V] = await asyncio.shield(self._making[place])
@@ -113,7 +109,7 @@ class Cache:
         if self._memory is not None:
             await self._memory.close()
         if self._shared is not None:
-            await self._shared.aclose()
+            await self._shared.store.close()
 
     async def _open(self) -> "Store":
         """Load the library when it is needed: that takes half a second, and the memory of Redis's client."""
@@ -130,7 +126,7 @@ class Cache:
         kept, outcome = None, "miss"
         if self._shared is not None:
             try:
-                found = await self._shared.get(asked.place)
+                found = await self._shared.get(asked.place(asked.seq))
                 kept = _read(kind, asked, found)
                 outcome = "miss" if found is None else "hit" if kept else "error"
             except ConnectionError:
@@ -139,15 +135,14 @@ class Cache:
         if kept is None:
             kept = await make()
             if self._shared is not None:
-                place = asked.place_after(kept.seq)
-                self._begin(self._shared.set(place, _written(kept), str(asked.workspace_id)))
+                self._begin(self._shared.set(asked.place(kept.seq), _written(kept), asked.tag))
         await self._keep(asked, kept)
         return kept
 
     async def _keep(self, asked: Asked, kept: Kept[Any]) -> None:
-        tag, memory = str(asked.workspace_id), await self._open()
-        await memory.set(asked.place_after(kept.seq), _written(kept), KEPT_SECONDS, tags=[tag])
-        self._tags[tag] = None
+        memory = await self._open()
+        await memory.set(asked.place(kept.seq), _written(kept), KEPT_SECONDS, tags=[asked.tag])
+        self._tags[asked.tag] = None
         if len(self._tags) > KEPT:
             del self._tags[next(iter(self._tags))]
 
@@ -169,7 +164,7 @@ class _Shared:
     """Redis, which may be away, slow or wrong: then everybody does without it."""
 
     def __init__(self, store: "Store") -> None:
-        self._store = store
+        self.store = store
         self._alone_until = 0.0
         self._is_alone = False
 
@@ -178,7 +173,7 @@ class _Shared:
         if monotonic() < self._alone_until:
             return None
         # Not cut off: a connection that is made too late for this request is there for the next one.
-        answer = asyncio.ensure_future(self._ask(self._store.get(place)))
+        answer = asyncio.create_task(self._ask(self.store.get(place)))
         await asyncio.wait({answer}, timeout=WAIT_SECONDS)
         if not answer.done():
             answer.add_done_callback(lambda late: late.cancelled() or late.exception())
@@ -189,15 +184,12 @@ class _Shared:
     async def set(self, place: str, value: bytes, tag: str) -> None:
         if monotonic() >= self._alone_until:
             with suppress(ConnectionError):
-                await self._ask(self._store.set(place, value, KEPT_SECONDS, tags=[tag]))
+                await self._ask(self.store.set(place, value, KEPT_SECONDS, tags=[tag]))
 
     async def drop(self, tag: str) -> None:
         if monotonic() >= self._alone_until:
             with suppress(ConnectionError):
-                await self._ask(self._store.delete_tags(tag))
-
-    async def aclose(self) -> None:
-        await self._store.close()
+                await self._ask(self.store.delete_tags(tag))
 
     async def _ask(self, command: Awaitable[V]) -> V:
         try:

@@ -39,7 +39,7 @@ class BoardService:
         if standing is None:
             await miss(self._session, actor, project_id)
         asked = Asked(
-            _SUMMARY, f"{project_id}:{time_zone}", standing.workspace_id, standing.last_seq, standing.now
+            _SUMMARY, f"{project_id}:{time_zone}", str(standing.workspace_id), standing.last_seq, standing.now
         )
         return await self._cache.fetch(
             Kept[Summary], asked, lambda: self._summarise(standing.workspace_id, project_id, time_zone)
