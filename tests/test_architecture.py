@@ -39,7 +39,15 @@ PUBLIC_OPERATIONS = {
     "health",
     "ready",
 }
-LAZY = {"charts.py", "cli.py", "import_commands.py", "installation.py", "counters.py", "event_stream.py"}
+LAZY = {
+    "cache.py",
+    "charts.py",
+    "cli.py",
+    "import_commands.py",
+    "installation.py",
+    "counters.py",
+    "event_stream.py",
+}
 SYSTEM = {
     ("core/http/dependencies.py", "_transaction"),
     ("demo.py", "make_demo"),

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from uuid import UUID
 
 import structlog
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
+from glasswork.core.cache import Cache
 from glasswork.core.counters import Counters
 from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
 from glasswork.core.db import Database, open_database
@@ -209,6 +211,7 @@ def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
     state.api_token_uses = ApiTokenUses()
     state.probe = DatabaseProbe(settings.database_url.get_secret_value())
     state.counters = Counters(settings.redis_url if settings.rate_limit_enabled else None, signals.metrics)
+    state.cache = Cache(settings.redis_url, signals.metrics)
     state.hub = Hub(lambda: state.database, settings, signals.metrics)
     state.health = Health(signals.metrics, [*state.probe.checks, *state.counters.checks])
 
@@ -221,10 +224,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     signals.metrics.foresee(
         app.state.routes.operations, (job.name for job in JOBS), app.state.rate_limits.policies
     )
-    wakeups = Wakeups(settings.database_url.get_secret_value(), app.state.hub.wake)
+    wakeups = Wakeups(settings.database_url.get_secret_value(), lambda each: _hear(app, each))
     async with (
         signals.watching() as loop,
         aclosing(app.state.counters),
+        aclosing(app.state.cache),
         peers.telling(settings, signals, health, app.state.probe, loop) as others,
         health.watching(),
         open_database(settings, SUBSCRIBERS, signals, wakeups.tell) as database,
@@ -244,6 +248,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
                 with collecting_seldom():
                     yield
     log.info("process.stopped")
+
+
+def _hear(app: FastAPI, workspace_id: UUID) -> None:
+    """Something has happened there, here or in another process."""
+    app.state.hub.wake(workspace_id)
+    app.state.cache.drop(workspace_id)
 
 
 def _end_streams(app: FastAPI) -> None:

@@ -42,6 +42,7 @@ ROUND_TRIPS = {
     **ROLE_FIRST,
     **dict.fromkeys(("list_oidc_providers", "begin_oidc", "show_unsubscription"), 0),
     "follow_calendar_feed": 2,  # the feed first
+    "get_project_summary": 2,  # the second where the cache does not know it
     "get_report_page": 2,  # its charts are no columns of it
 }
 NO_READS = {"export_me", "export_project", "export_workspace", "finish_oidc"}

@@ -32,6 +32,39 @@ WITHOUT_A_KEY = {
     ("webhook_progress", "lease_id"): "made up by whoever delivers",
 }
 
+DISTRIBUTED = TENANTS.keys() - OF_USERS - OF_ALL
+"""What a distributed PostgreSQL such as Citus would put where the workspace is (docs/scale.md)."""
+BY_ID = "an id is looked up before its workspace is known; it is made of time and chance, and unique without"
+NOT_UNIQUE_THERE = {
+    **{
+        f"ix_{table}_id": BY_ID
+        for table in (
+            *("archives", "attachments", "comments", "deliveries", "hooks", "imports", "invitations"),
+            *("labels", "projects", "received_messages", "relations", "reports", "statuses", "task_links"),
+            *("tasks", "webhooks", "workspace_events"),
+        )
+    },
+    **{
+        f"uq_{name}": "names a file in the store, as an id is made"
+        for name in (
+            "archives_object_id",
+            "attachments_object_id",
+            "attachments_thumbnail_id",
+            "imports_object_id",
+        )
+    },
+    "uq_invitations_token_hash": "of a secret of 256 bits; who accepts does not know the workspace",
+}
+"""Unique indexes without the workspace, which can be no more than indexes there: chance alone keeps them."""
+ON_EVERY_NODE = {"users", "workspaces", "stored_objects"}
+"""Other tables that distributed ones refer to, which must be whole on every node."""
+POINT_INTO_WORKSPACES = {
+    ("calendar_feeds", "projects"),
+    ("notification_preferences", "projects"),
+    ("notifications", "tasks"),
+}
+"""References of tables that are not distributed to some that are, which cannot be kept there."""
+
 
 def references(table: Table) -> Iterator[tuple[ForeignKeyConstraint, Table]]:
     for key in table.foreign_key_constraints:
@@ -99,3 +132,31 @@ def test_what_is_unique_is_so_within_a_workspace() -> None:
     }
     assert {key for key, columns in everywhere.items() if not columns <= NAMED_BY_CHANCE.keys()} == set()
     assert everywhere
+
+
+def test_distributed_tables_have_the_workspace_in_all_their_keys() -> None:
+    tables = [Base.metadata.tables[name] for name in DISTRIBUTED]
+    assert {table.name for table in tables if "workspace_id" not in table.primary_key.columns} == set()
+    bare = {key for table in tables for key, columns in uniques(table) if "workspace_id" not in columns}
+    assert bare == NOT_UNIQUE_THERE.keys()
+
+
+def test_distributed_tables_refer_to_each_other_by_the_workspace() -> None:
+    out, bare = set(), set()
+    for name in DISTRIBUTED:
+        for key, referred in references(Base.metadata.tables[name]):
+            if referred.name not in DISTRIBUTED:
+                out.add(referred.name)
+            elif "workspace_id" not in key.column_keys:
+                bare.add((name, *key.column_keys))
+    assert (out, bare) == (ON_EVERY_NODE, set())
+
+
+def test_few_references_lead_from_elsewhere_into_distributed_tables() -> None:
+    found = {
+        (name, referred.name)
+        for name, table in Base.metadata.tables.items()
+        for _, referred in references(table)
+        if name not in DISTRIBUTED and referred.name in DISTRIBUTED
+    }
+    assert found == POINT_INTO_WORKSPACES

@@ -30,6 +30,7 @@ SHORT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 LONG_SECONDS = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 1800)
 KINDS = ("sse", "websocket")
 """Of streams of changes."""
+CACHES = ("summary",)
 ENDINGS = tuple(Ending)
 QUERIES = (0, 1, 2, 5, 10, 20, 50, 100)
 
@@ -39,7 +40,8 @@ LABELS = {
     "db_operation_name": ", ".join([*sorted(OPERATIONS), OTHER]),
     "db_client_connection_state": "idle, used",
     "outcome": "ok, error; of jobs: ok, retry, dead, returned; of keys: executed, replayed, in_use, reused;"
-    " of deliveries: delivered, retry, dead, unknown",
+    " of deliveries: delivered, retry, dead, unknown; of caches: hit, miss, error",
+    "cache": ", ".join(CACHES),
     "state": "waiting, running, retrying, dead",
     "reason": "of retries: serialization, deadlock, lock, connection; of streams: " + ", ".join(Ending),
     "kind": "sse, websocket",
@@ -77,6 +79,7 @@ class Metrics:
         self.declared: list[Declared] = []
         self._declare_http()
         self._declare_database()
+        self._declare_cache()
         self._declare_live()
         self._declare_stream()
         self._declare_jobs()
@@ -159,6 +162,13 @@ class Metrics:
         )
         self.row_security_refusals = self._counter(
             "glasswork_row_security_refusals", "Writes that a policy of the database refused: each is a bug."
+        )
+
+    def _declare_cache(self) -> None:
+        self.cache_requests = self._counter(
+            "glasswork_cache_requests",
+            "Answers that were asked of a cache; error: Redis failed, and the answer was made.",
+            ("cache", "outcome"),
         )
 
     def _declare_live(self) -> None:
@@ -294,6 +304,7 @@ class Metrics:
             (self.guesses_refused, product(("account", "address", "pair"))),
             (self.idempotency, product(("executed", "replayed", "in_use", "reused"))),
             (self.requests_limited, product(policies)),
+            (self.cache_requests, product(CACHES, ("hit", "miss", "error"))),
             (self.live_frames, product(KINDS)),
             (self.live_streams, product(KINDS)),
             (self.live_streams_ended, product(KINDS, ENDINGS)),

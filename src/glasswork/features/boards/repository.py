@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Interval,
     Text,
     Uuid,
     and_,
@@ -25,6 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from glasswork.core.actor import Actor
+from glasswork.core.cache import KEPT_SECONDS
+from glasswork.core.events import EventCounter
 from glasswork.core.local_time import Moments, Period
 from glasswork.core.paging import SortKey, cursor_behind
 from glasswork.core.schemas import Text as TextValue
@@ -39,7 +42,8 @@ from .schemas import ColumnStatus
 
 MAX_COLUMNS: Final = 50
 
-_PROJECT_ID = bindparam("project_id", type_=Uuid())
+_WORKSPACE_ID, _PROJECT_ID = (bindparam(name, type_=Uuid()) for name in ("workspace_id", "project_id"))
+_KEPT = literal_column(f"interval '{KEPT_SECONDS} s'", Interval())
 _SORT_KEYS = {"position": SortKey.of(Task.position, TextValue)}
 
 # What is counted and put in order are lean rows; those that are shown are completed afterwards.
@@ -100,6 +104,16 @@ def _board(limit: int) -> Read:
     )
 
 
+_STANDING = Read(
+    select(
+        access.c.workspace_id,
+        func.coalesce(EventCounter.last_seq, 0).label("last_seq"),
+        func.now().label("now"),
+    )
+    .outerjoin(EventCounter, EventCounter.workspace_id == access.c.workspace_id)
+    .where(access.c.project_id == _PROJECT_ID)
+)
+
 _IS_OPEN = Status.category != Category.DONE
 _today = Moments.of(Period.TODAY, bindparam("time_zone", type_=Text()))
 # As subqueries they are computed once, and not for every task.
@@ -113,6 +127,8 @@ _COUNTS: dict[str, ColumnElement[int]] = {
     "estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes), 0),
     "open_estimate_minutes": func.coalesce(func.sum(Task.estimate_minutes).filter(_IS_OPEN), 0),
 }
+_next_due = func.min(Task.due_at).filter(_IS_OPEN, Task.due_at >= func.now())
+_last_seq = select(EventCounter.last_seq).where(EventCounter.workspace_id == _WORKSPACE_ID).scalar_subquery()
 # Tasks are counted once, into a group for each status, priority and assignee; the sets are sums of those few.
 _groups = (
     select(
@@ -120,11 +136,11 @@ _groups = (
         Task.priority,
         Task.assignee_id,
         *(count.label(name) for name, count in _COUNTS.items()),
+        _next_due.label("next_due"),
     )
     .select_from(Status)
-    .join(access, access.c.project_id == Status.project_id)
     .outerjoin(Task, _in_column(Task, Status.id))
-    .where(Status.project_id == _PROJECT_ID)
+    .where(Status.workspace_id == _WORKSPACE_ID, Status.project_id == _PROJECT_ID)
     .group_by(Status.id, Task.priority, Task.assignee_id)
     .cte("groups")
 )
@@ -137,6 +153,9 @@ _SUMMARY = Read(
         _groups.c.priority,
         _groups.c.assignee_id,
         *(cast(func.sum(_groups.c[name]), BigInteger()).label(name) for name in _COUNTS),
+        func.coalesce(_last_seq, 0).label("last_seq"),
+        # When time alone changes it: a task becomes overdue, or the day ends.
+        func.least(func.min(_groups.c.next_due), _next_midnight, func.now() + _KEPT).label("until"),
     )
     .select_from(_groups)
     .join(Status, Status.id == _groups.c.status_id)
@@ -178,9 +197,18 @@ class BoardRepository:
         by_status = groupby(records, key=itemgetter(0))
         return [_found(list(of_status)) for _, of_status in by_status]
 
-    async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Mapping[int, Sequence[AnyRow]]:
-        """Return the counts by what they are of, those of statuses in their order."""
-        binds = actor.binds | {"project_id": project_id, "time_zone": time_zone}
+    async def find_standing(self, actor: Actor, project_id: UUID) -> AnyRow | None:
+        """Return its `workspace_id`, the `last_seq` there and what time is `now`, if the actor may see it."""
+        return await _STANDING.find(self._session, actor.binds | {"project_id": project_id})
+
+    async def summary(
+        self, workspace_id: UUID, project_id: UUID, time_zone: str
+    ) -> Mapping[int, Sequence[AnyRow]]:
+        """Return the counts by what they are of, those of statuses in their order; rights are not asked for.
+
+        That of all tells the `last_seq` of events that are in them, and `until` when they hold.
+        """
+        binds = {"workspace_id": workspace_id, "project_id": project_id, "time_zone": time_zone}
         rows = await _SUMMARY.all(self._session, binds)
         sets = (BY_STATUS, BY_PRIORITY, BY_ASSIGNEE, ALL)
         return {each: [row for row in rows if row.set == each] for each in sets}

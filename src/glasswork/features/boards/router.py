@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.http.dependencies import Session
@@ -19,8 +19,8 @@ Reader = Annotated[Actor, acting(Scope.TASKS_READ)]
 INSIDE = (*AUTHORIZED, ProjectNotFoundError)
 
 
-async def get_boards(session: Session) -> BoardService:
-    return BoardService(session)
+async def get_boards(request: Request, session: Session) -> BoardService:
+    return BoardService(session, request.app.state.cache)
 
 
 Boards = Annotated[BoardService, Depends(get_boards)]

@@ -3,7 +3,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.features.projects.access import access_to
+from glasswork.core.cache import Asked, Cache, Kept
+from glasswork.features.projects.access import access_to, miss
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import Priority
 
@@ -11,13 +12,15 @@ from .repository import ALL, BY_ASSIGNEE, BY_PRIORITY, BY_STATUS, BoardRepositor
 from .schemas import AssigneeCount, BoardQuery, ShownBoard, ShownColumn, StatusCount, Summary
 
 _MAX_ASSIGNEES = 100
+_SUMMARY = "summary"
 
 
 class BoardService:
     """A project at one glance."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, cache: Cache) -> None:
         self._session = session
+        self._cache = cache
         self._boards = BoardRepository(session)
 
     async def board(self, actor: Actor, project_id: UUID, query: BoardQuery) -> ShownBoard:
@@ -27,14 +30,23 @@ class BoardService:
         return ShownBoard([_column(column, query.limit) for column in columns])
 
     async def summary(self, actor: Actor, project_id: UUID, time_zone: str) -> Summary:
-        sets = await self._boards.summary(actor, project_id, time_zone)
-        if not sets[BY_STATUS]:
-            await access_to(self._session, actor, project_id)
+        standing = await self._boards.find_standing(actor, project_id)
+        if standing is None:
+            await miss(self._session, actor, project_id)
+        asked = Asked(
+            _SUMMARY, f"{project_id}:{time_zone}", str(standing.workspace_id), standing.last_seq, standing.now
+        )
+        return await self._cache.fetch(
+            Kept[Summary], asked, lambda: self._summarise(standing.workspace_id, project_id, time_zone)
+        )
+
+    async def _summarise(self, workspace_id: UUID, project_id: UUID, time_zone: str) -> Kept[Summary]:
+        sets = await self._boards.summary(workspace_id, project_id, time_zone)
         by_status = [StatusCount.model_validate(row) for row in sets[BY_STATUS]]
         by_priority = {row.priority: row.count for row in sets[BY_PRIORITY]}
         assignees = [row for row in sets[BY_ASSIGNEE] if row.assignee_id is not None]
         (everything,) = sets[ALL]
-        return Summary(
+        summary = Summary(
             count=everything.count,
             open=everything.open,
             overdue=everything.overdue,
@@ -50,6 +62,7 @@ class BoardService:
             by_priority={priority: by_priority.get(priority, 0) for priority in Priority},
             by_assignee=[AssigneeCount.model_validate(row) for row in assignees[:_MAX_ASSIGNEES]],
         )
+        return Kept(seq=everything.last_seq, until=everything.until, value=summary)
 
 
 def _column(column: FoundColumn, limit: int) -> ShownColumn:
