@@ -2,25 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-
 from glasswork.core.db import Database
 from tests.factories.callers import Caller
+from tests.statements import watching
 
 
 async def plan_of(database: Database, caller: Caller, path: str, **query: Any) -> str:
     """Return the plan of the one statement of a read that shows events."""
     asked: list[tuple[str, Any]] = []
 
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+    def note(statement: str, parameters: Any) -> None:
         if "_events.before" in statement:
-            asked.append((statement, parameters))
+            asked.append((statement, tuple(parameters)))
 
-    engine: Engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    answer = await caller.get(path, **query)
-    event.remove(engine, "before_cursor_execute", note)
+    with watching(database, note):
+        answer = await caller.get(path, **query)
     assert answer.status_code == 200, answer.text
     ((statement, parameters),) = asked
     async with database.engine.connect() as connection:

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
-from sqlalchemy import event
 
 from glasswork.core.db import Database
+from tests.statements import watching
 
 from .matrix import DUE
 from .walker import Operation, operations
@@ -35,13 +34,9 @@ def foreign_writes(app: FastAPI) -> list[Operation]:
 def without_joins(database: Database, owner_id: UUID) -> Iterator[None]:
     """Let everybody see, besides what is their own, what this owner does."""
 
-    def break_(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+    def break_(statement: str, _: object) -> str:
         statement = _IS_MEMBER.sub(rf"(\1 OR memberships.user_id = '{owner_id}') \2", statement)
-        return _IS_OPEN_TO_TOKEN.sub("true", statement), parameters
+        return _IS_OPEN_TO_TOKEN.sub("true", statement)
 
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", break_, retval=True)
-    try:
+    with watching(database, break_):
         yield
-    finally:
-        event.remove(engine, "before_cursor_execute", break_)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 from fastapi import FastAPI
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -15,6 +15,7 @@ from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.runner import open_pool
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
+from tests.statements import watching
 
 from .test_db import run
 
@@ -113,11 +114,11 @@ class TestRoundTrips:
 
     async def test_a_read_is_a_single_one(self, committing_callers: Callers) -> None:
         me = await committing_callers.user()
-        assert await sent_for(committing_callers.database.engine, me, "GET") == ["SELECT"]
+        assert await sent_for(committing_callers.database, me, "GET") == ["SELECT"]
 
     async def test_a_write_is_one_transaction(self, committing_callers: Callers) -> None:
         me = await committing_callers.user()
-        sent = await sent_for(committing_callers.database.engine, me, "PATCH", json={"name": "Ada"})
+        sent = await sent_for(committing_callers.database, me, "PATCH", json={"name": "Ada"})
         assert sent == ["BEGIN", "SELECT", "UPDATE", "INSERT", "COMMIT"]
 
 
@@ -137,17 +138,21 @@ async def close_idle_connections(engine: AsyncEngine, server: Server) -> None:
         await checkpoint()
 
 
-async def sent_for(engine: AsyncEngine, caller: Caller, method: str, **options: Any) -> list[str]:
+async def sent_for(database: Database, caller: Caller, method: str, **options: Any) -> list[str]:
     """The first words of what the database is sent for one request, when it knows the statements."""
     await caller.request(method, "/users/me", json={"name": "Somebody"} if options else None)
-    async with engine.connect() as connection:
+    async with database.engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
     words: list[str] = []
 
-    def note(statement: str) -> None:
+    def note(statement: str, _: object = None) -> None:
         words.append(statement.split(maxsplit=1)[0].strip(";"))
 
-    driver.add_query_logger(lambda record: note(record.query))  # BEGIN, COMMIT, ROLLBACK
-    event.listen(engine.sync_engine, "after_cursor_execute", lambda *event: note(event[2]))
-    await caller.request(method, "/users/me", **options)
+    def note_ends(record: Any) -> None:
+        if record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            note(record.query)
+
+    driver.add_query_logger(note_ends)
+    with watching(database, note):
+        await caller.request(method, "/users/me", **options)
     return words

@@ -1,31 +1,15 @@
 """What is done to many tasks or statuses takes as many statements as for one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from tests.conftest import RolledBackDatabase
 from tests.factories.callers import Caller
 from tests.factories.tracker import make_project, make_status, make_task, make_workspace_label
+from tests.statements import statements
 
 pytestmark = pytest.mark.anyio
-
-
-@contextmanager
-def counting(database: RolledBackDatabase) -> Iterator[list[str]]:
-    """Give the statements that are sent; those that are sent for many rows at once are one."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
@@ -44,7 +28,7 @@ async def test_statuses(
         for _ in range(number):
             await make_task(owner, project, status=status["key"])
         path = f"/statuses/{status['id']}"
-        with counting(database) as sent:
+        with statements(database) as sent:
             match method:
                 case "POST":
                     new = {"key": "new", "name": "New", "category": "done", "position": 0, "next": keys}
@@ -64,7 +48,7 @@ async def test_labels(owner: Caller, workspace: dict[str, Any], database: Rolled
         label = await make_workspace_label(owner, workspace)
         for _ in range(number):
             await make_task(owner, await make_project(owner, workspace), label_ids=[label["id"]])
-        with counting(database) as sent:
+        with statements(database) as sent:
             assert (await owner.delete(f"/labels/{label['id']}")).status_code == 204
         counts.append(len(sent))
     assert counts[0] == counts[1]

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 from seed import RARE, Plan, seed
-from sqlalchemy import event, make_url, text
+from sqlalchemy import make_url, text
 
 from glasswork.app import create_app
 from glasswork.core.db import Database
@@ -20,6 +20,7 @@ from glasswork.features.search.schemas import SORT_KEYS
 from tests.conftest import make_client, make_settings
 from tests.databases import OWNER, SERVING, Server
 from tests.factories.callers import Caller, Callers
+from tests.statements import watching
 
 COMMENTS = f"""
     INSERT INTO comments (
@@ -105,7 +106,9 @@ async def big(server: Server) -> AsyncIterator[Big]:
             connecting(server, OWNER, name) as owner,
             connecting(server, SERVING, name) as serving,
         ):
-            yield await fill(app, client, owner, serving)
+            sent: list[tuple[str, Any]] = []
+            with watching(app.state.database, lambda *statement: sent.append(statement)):
+                yield await fill(app, client, owner, serving, sent)
 
 
 @asynccontextmanager
@@ -117,7 +120,11 @@ async def connecting(server: Server, role: str, name: str) -> AsyncIterator[asyn
 
 
 async def fill(
-    app: FastAPI, client: AsyncClient, seeding: asyncpg.Connection, connection: asyncpg.Connection
+    app: FastAPI,
+    client: AsyncClient,
+    seeding: asyncpg.Connection,
+    connection: asyncpg.Connection,
+    sent: list[tuple[str, Any]],
 ) -> Big:
     """`connection` is for plans: policies would shape those of the role that serves, and not the owner's."""
     callers = Callers(client, app.state.database, app.state.keys)
@@ -125,13 +132,7 @@ async def fill(
     plan = await seed(seeding, owner.id, TASKS)
     await seeding.execute(COMMENTS)
     await seeding.execute("VACUUM ANALYZE comments")
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(app.state.database.engine.sync_engine, "before_cursor_execute", note)
-    return Big(owner, stranger, app.state.database, plan, connection, statements)
+    return Big(owner, stranger, app.state.database, plan, connection, sent)
 
 
 def lists(plan: Plan) -> tuple[str, str]:
