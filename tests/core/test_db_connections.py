@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from anyio.lowlevel import checkpoint
 from fastapi import FastAPI
@@ -141,18 +142,17 @@ async def close_idle_connections(engine: AsyncEngine, server: Server) -> None:
 async def sent_for(database: Database, caller: Caller, method: str, **options: Any) -> list[str]:
     """The first words of what the database is sent for one request, when it knows the statements."""
     await caller.request(method, "/users/me", json={"name": "Somebody"} if options else None)
-    async with database.engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection
     words: list[str] = []
+    execute = asyncpg.Connection.execute
 
     def note(statement: str, _: object = None) -> None:
         words.append(statement.split(maxsplit=1)[0].strip(";"))
 
-    def note_ends(record: Any) -> None:
-        if record.query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
-            note(record.query)
+    async def end(connection: Any, query: str, *arguments: Any, **more: Any) -> str:
+        note(query)  # BEGIN, COMMIT, ROLLBACK
+        return await execute(connection, query, *arguments, **more)
 
-    driver.add_query_logger(note_ends)
-    with watching(database, note):
+    with pytest.MonkeyPatch.context() as patch, watching(database, note):
+        patch.setattr(asyncpg.Connection, "execute", end)
         await caller.request(method, "/users/me", **options)
     return words
