@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from anyio.lowlevel import checkpoint
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -16,7 +16,6 @@ from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.runner import open_pool
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
-from tests.statements import watching
 
 from .test_db import run
 
@@ -143,16 +142,21 @@ async def sent_for(database: Database, caller: Caller, method: str, **options: A
     """The first words of what the database is sent for one request, when it knows the statements."""
     await caller.request(method, "/users/me", json={"name": "Somebody"} if options else None)
     words: list[str] = []
-    execute = asyncpg.Connection.execute
 
-    def note(statement: str, _: object = None) -> None:
+    def noting(method: Any) -> Any:
+        async def noted(connection: Any, query: str, *arguments: Any, **more: Any) -> Any:
+            note(query)
+            return await method(connection, query, *arguments, **more)
+
+        return noted
+
+    def note(statement: str) -> None:
         words.append(statement.split(maxsplit=1)[0].strip(";"))
 
-    async def end(connection: Any, query: str, *arguments: Any, **more: Any) -> str:
-        note(query)  # BEGIN, COMMIT, ROLLBACK
-        return await execute(connection, query, *arguments, **more)
-
-    with pytest.MonkeyPatch.context() as patch, watching(database, note):
-        patch.setattr(asyncpg.Connection, "execute", end)
+    # The engine sends BEGIN with its first statement, which it tells of before.
+    event.listen(database.engine.sync_engine, "after_cursor_execute", lambda *told: note(told[2]))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "fetch"):
+            patch.setattr(asyncpg.Connection, name, noting(getattr(asyncpg.Connection, name)))
         await caller.request(method, "/users/me", **options)
     return words

@@ -95,7 +95,7 @@ class SearchRepository:
 
         There are MARKS around words found; the comment is the one that has them best, or none.
         """
-        binds = actor.binds | {"workspace_id": workspace_id, "q": query.q}
+        binds = actor.binds | {"workspace_id": workspace_id, "q": query.q, "ranked": RANKED}
         key = _KEY.fullmatch(query.q)
         if key is not None:
             binds |= {"project_key": key[1].upper(), "number": int(key[2])}
@@ -146,6 +146,7 @@ class _Place:
 
 
 _Q: ColumnElement[str] = bindparam("q", type_=String())
+_RANKED: ColumnElement[int] = bindparam("ranked", type_=Integer())
 _PROJECT_ID: ColumnElement[UUID] = bindparam("project_id", type_=Uuid())
 _WORKSPACE_ID: ColumnElement[UUID] = bindparam("workspace_id", type_=Uuid())
 _home = select(Project.workspace_id).where(Project.id == _PROJECT_ID).scalar_subquery()
@@ -236,14 +237,14 @@ def _hits(is_key: bool, projects: int) -> CTE:
         visible.add_columns(_rank(Task.search), no_comment)
         .where(are_written(_Q))
         .order_by(Task.created_at.desc(), Task.id.desc())
-        .limit(RANKED)
+        .limit(_RANKED)
     )
     said = (
         visible.add_columns(_rank(Comment.search), Comment.id.label("comment_id"))
         .join(Comment, and_(Comment.workspace_id == Task.workspace_id, Comment.task_id == Task.id))
         .where(are_said(_Q))
         .order_by(Comment.created_at.desc(), Comment.id.desc())
-        .limit(RANKED)
+        .limit(_RANKED)
     )
     found = [newest, said]
     if is_key:
