@@ -221,7 +221,7 @@ async def open_database(
     engine = create_engine(url, pool_size, signals)
     reads = ReadConnections(
         connecting(url, **_connect_options()),
-        (pool_size + 1) // 2,
+        pool_size,
         POOL_WAIT_SECONDS,
         signals.database if signals else None,
     )

@@ -1,6 +1,7 @@
 """Connections for single reads, each of which has one for as long as the database takes to answer."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from time import perf_counter
@@ -31,7 +32,8 @@ class ReadConnections:
         self, connect: Connect, size: int, wait_seconds: float, signals: DatabaseSignals | None = None
     ) -> None:
         self._connect = connect
-        self._free = asyncio.Semaphore(size)
+        self._free = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._idle: list[asyncpg.Connection] = []
         self._wait_seconds = wait_seconds
         self._signals = signals
@@ -64,32 +66,50 @@ class ReadConnections:
 
     @property
     def are_taken(self) -> bool:
-        return self._free.locked()
+        return not self._free
 
     async def aclose(self) -> None:
         self._drop_idle()
 
     async def _take(self) -> asyncpg.Connection:
-        if self.are_taken:
-            await self._wait()
+        if self._free:
+            self._free -= 1
         else:
-            await self._free.acquire()  # at once
+            await self._wait()
         try:
             connection = self._find_idle() or await self._open()
         except BaseException:
-            self._free.release()
+            self._pass_on()
             raise
         if self._signals is not None:
             self._signals.taken()
         return connection
 
     async def _wait(self) -> None:
+        """Until somebody passes on their right to one."""
+        loop = asyncio.get_running_loop()
+        right: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(right)
+        timer = loop.call_later(self._wait_seconds, _give_up, right)
         try:
             with self._signals.waiting() if self._signals else _UNOBSERVED:
-                async with asyncio.timeout(self._wait_seconds):
-                    await self._free.acquire()
+                await right
         except TimeoutError as error:
             raise ServiceUnavailableError(NO_ANSWER) from error
+        except asyncio.CancelledError:
+            if right.done() and not right.cancelled():
+                self._pass_on()
+            raise
+        finally:
+            timer.cancel()
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            right = self._waiting.popleft()
+            if not right.done():
+                right.set_result(None)
+                return
+        self._free += 1
 
     def _find_idle(self) -> asyncpg.Connection | None:
         while self._idle:
@@ -115,7 +135,7 @@ class ReadConnections:
             self._forget()
         else:
             self._idle.append(connection)
-        self._free.release()
+        self._pass_on()
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -125,6 +145,11 @@ class ReadConnections:
     def _forget(self) -> None:
         if self._signals is not None:
             self._signals.closed()
+
+
+def _give_up(right: asyncio.Future[None]) -> None:
+    if not right.done():
+        right.set_exception(TimeoutError())
 
 
 def connecting(url: str, **options: Any) -> Connect:

@@ -140,7 +140,7 @@ class Plan:
     async def _body(self, request: Request) -> bytes | None:
         return await request.body() if request.headers.get("content-type") == _JSON else None
 
-    async def _read(self, request: Request, body: bytes | None) -> Sequence[Mapping[str, Any]]:
+    async def _read(self, request: Request, body: bytes | None) -> Sequence[dict[str, Any]]:
         """Return the parameters of all steps."""
         sent = {name for name, _ in request.scope["headers"]}
         found = []
@@ -160,16 +160,16 @@ class Plan:
         values: dict[str, Any] = _valid(*await request_body_to_args(list(fields), content, embeds))
         return values
 
-    async def _respond(self, request: Request, values: Sequence[Mapping[str, Any]]) -> Response:
+    async def _respond(self, request: Request, values: Sequence[dict[str, Any]]) -> Response:
         told = Response()
         del told.headers["content-length"]
         told.status_code = 0  # unless the handler says so
         async with AsyncExitStack() as stack:
             results: list[Any] = []
             for step in self.steps:
-                arguments = {name: results[place] for name, place in step.results}
-                if step.values is not None:
-                    arguments |= values[step.values]
+                arguments = {} if step.values is None else values[step.values]
+                for name, place in step.results:
+                    arguments[name] = results[place]
                 for name in step.requests:
                     arguments[name] = request
                 for name in step.responses:
