@@ -91,18 +91,15 @@ def _board(read: Shape) -> Show:
 
 def _changes(_: Shape) -> Show:
     def change(row: Any) -> Any:
-        return {
-            "seq": row["seq"],
-            "type": row["type"],
-            "subject": {"type": row["type"].partition(".")[0], "id": row["subject_id"]},
-            "request_id": row["request_id"],
-            "at": row["at"],
-            "before": row["before"],
-            "after": row["after"],
-            "actor_id": row["actor_id"],
-        }
+        subject = msgspec.json.decode(row["subject"])
+        before, after = _as_it_is(row["before"]), _as_it_is(row["after"])
+        return {**row, "subject": subject, "before": before, "after": after}
 
     return lambda rows, _: {"items": [change(row) for row in rows], "next_cursor": str(rows[-1]["seq"])}
+
+
+def _as_it_is(text: str | None) -> msgspec.Raw | None:
+    return None if text is None else msgspec.Raw(text.encode())
 
 
 SHOWN: Mapping[str, Callable[[Shape], Show]] = {

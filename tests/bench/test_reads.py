@@ -17,7 +17,7 @@ from .conftest import TASKS, Bench
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bench")]
 
-TRIPS = {**{journey.name: 1 for journey in READS}, "create": 9, "patch": 8, "login": 5}
+TRIPS = {**{journey.name: 1 for journey in READS}, "create": 7, "patch": 7, "login": 5}
 SPANS = 2
 """Of a read: the request's, and its statement's."""
 TABLES = {"tasks", "workspace_events", "task_labels", "watchers", "comments"}

@@ -211,3 +211,25 @@ async def test_of_many_at_once_no_more_than_allowed_are_open(database: Database)
     rows = await asyncio.gather(*(read(database, VALUES, given=n) for n in range(50)))
     assert [row.given for row in rows] == list(range(50))
     assert len({row.pid for row in rows}) == 2
+
+
+async def test_who_stops_waiting_leaves_the_turn_to_the_next(server: Server) -> None:
+    async with server.clone() as name, with_reads(server.url(SERVING, name), size=1) as database:
+        async with database.reading() as session:
+            reads: ReadConnections = session.info[READS]
+        asking = asyncio.create_task(read(database, SLEEP, seconds=0.1))
+        while not reads.are_taken:
+            await checkpoint()
+        first, second = (asyncio.create_task(read(database, VALUES, given=n)) for n in (1, 2))
+        await checkpoint()
+        first.cancel()
+        await asking
+        assert (await second).given == 2
+        assert first.cancelled()
+        third = asyncio.create_task(read(database, SLEEP, seconds=0.1))
+        while not reads.are_taken:
+            await checkpoint()
+        late = asyncio.create_task(read(database, VALUES, given=3))
+        await third
+        late.cancel()  # it may have been given the turn already
+        assert (await read(database, VALUES, given=4)).given == 4

@@ -221,7 +221,7 @@ async def open_database(
     engine = create_engine(url, pool_size, signals)
     reads = ReadConnections(
         connecting(url, **_connect_options()),
-        pool_size,
+        (pool_size + 1) // 2,  # it has one for a millisecond, where a transaction has it for ten
         POOL_WAIT_SECONDS,
         signals.database if signals else None,
     )
