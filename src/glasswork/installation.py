@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from glasswork.core import revisions, row_security
+from glasswork.core.database_urls import place_of
 from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError, reason_of
 from glasswork.core.settings import Environment, LocalSettings, Settings
 
@@ -46,7 +47,7 @@ def installation(data_dir: Path | None = None) -> Iterator[Settings]:
         except ValidationError as error:
             raise StartError(_explain(error), EXIT_CONFIGURATION) from error
         asyncio.run(_wait_for_database(settings))
-        if is_embedded and asyncio.run(schema_state(settings)) != "ok":
+        if is_embedded and asyncio.run(_schema_state(settings)) != "ok":
             asyncio.run(migrate(settings))
         yield settings
 
@@ -61,18 +62,15 @@ async def migrate(settings: Settings) -> str | None:
     )
 
 
-async def schema_state(settings: Settings) -> str:
-    engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
-    state = await revisions.schema_state(engine)
-    await engine.dispose()
-    return state
-
-
 async def refuse_other_schema(settings: Settings) -> None:
-    state = await schema_state(settings)
+    state = await _schema_state(settings)
     if state != "ok":
         message = f"The database's schema is {state}. Run: glasswork migrate"
         raise StartError(message, EXIT_CONFIGURATION)
+
+
+async def _schema_state(settings: Settings) -> str:
+    return await revisions.schema_state(settings.database_url.get_secret_value())
 
 
 async def row_security_state(settings: Settings) -> str:
@@ -113,15 +111,15 @@ def _kept_secret(data_dir: Path) -> str:
 async def _wait_for_database(settings: Settings) -> None:
     """Try until it answers, with growing pauses, for DATABASE_WAIT_SECONDS."""
     url = settings.database_url.get_secret_value()
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 5})
     set_on_retry_hooks([_tell_of_wait])
     try:
         async for attempt in stamina.retry_context(
             on=_RETRIED, attempts=None, timeout=settings.database_wait_seconds, wait_max=2
         ):
             with attempt:
-                async with engine.connect():
-                    return
+                connection = await asyncpg.connect(**place_of(url), timeout=5)
+                await connection.close()
+                return
     except (*_RETRIED, asyncpg.PostgresError) as error:
         place = make_url(url).render_as_string(hide_password=True)
         seconds = f"{settings.database_wait_seconds:g}"
@@ -130,7 +128,6 @@ async def _wait_for_database(settings: Settings) -> None:
         raise StartError(message, EXIT_UNAVAILABLE) from error
     finally:
         set_on_retry_hooks(None)
-        await engine.dispose()
 
 
 def _tell_of_wait(details: RetryDetails) -> None:

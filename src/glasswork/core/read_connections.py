@@ -9,10 +9,9 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy import make_url
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from glasswork.core.database_errors import NO_ANSWER, refusal_of
+from glasswork.core.database_urls import place_of
 from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.telemetry.database import DatabaseSignals, Summary
 
@@ -154,7 +153,7 @@ def _give_up(right: asyncio.Future[None]) -> None:
 
 def connecting(url: str, **options: Any) -> Connect:
     """Return what makes a connection to the database of an URL as SQLAlchemy takes it."""
-    _, place = PGDialect_asyncpg().create_connect_args(make_url(url))  # type: ignore[no-untyped-call]
+    place = place_of(url)
 
     async def connect() -> asyncpg.Connection:
         connection: asyncpg.Connection = await asyncpg.connect(**place, **options)

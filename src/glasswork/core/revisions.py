@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 import glasswork
+from glasswork.core.database_urls import place_of
 
 CURRENT: Final = "SELECT version_num FROM alembic_version"
 _REVISION = re.compile(
@@ -18,20 +16,15 @@ _REVISION = re.compile(
 )
 
 
-async def current(engine: AsyncEngine) -> str | None:
-    """None: there is no schema yet."""
-    async with engine.connect() as connection:
-        try:
-            revision: str | None = await connection.scalar(text(CURRENT))
-        except DBAPIError as error:
-            if isinstance(error.orig.__cause__, asyncpg.UndefinedTableError) if error.orig else False:
-                return None
-            raise
-        return revision
-
-
-async def schema_state(engine: AsyncEngine) -> str:
-    return describe(await current(engine))
+async def schema_state(url: str) -> str:
+    """Ask the database itself; see `describe`."""
+    connection: asyncpg.Connection = await asyncpg.connect(**place_of(url))
+    try:
+        return describe(await connection.fetchval(CURRENT))
+    except asyncpg.UndefinedTableError:
+        return describe(None)
+    finally:
+        await connection.close()
 
 
 def describe(revision: str | None) -> str:
