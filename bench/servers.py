@@ -20,7 +20,6 @@ from recorded import Recording, Setup
 from recording import JWT_SECRET
 from stand import ACTOR, plain
 
-from glasswork.core.settings import Settings
 from glasswork.core.tokens import Keys, issue_access_token
 
 BENCH = Path(__file__).parent
@@ -28,11 +27,14 @@ PROGRAM = str(Path(sys.executable).with_name("glasswork"))
 START_SECONDS = 60
 OK = 200
 NEVER = "9000000/minute"
+READS = 20
+"""Connections for single reads, half as many as for transactions; the ceiling has as many."""
 ALL_SIGNALS = {
     "ENVIRONMENT": "production",
     "JWT_SECRET": JWT_SECRET,
     "TRUSTED_HOSTS": "127.0.0.1",
     "LOG_FORMAT": "json",
+    "DATABASE_POOL_SIZE": str(2 * READS),
     "OPS_PAGE": "on",
     "OTEL_TRACES_SAMPLER_ARG": "0.1",
     "RATE_LIMIT_GLOBAL": NEVER,
@@ -88,8 +90,7 @@ def app_on_its_own(data_dir: Path, path: str) -> Iterator[Server]:
 @contextmanager
 def ceiling(database_url: str, recording: Recording, path: str) -> Iterator[Server]:
     port = _free_port()
-    pool_size: int = Settings.model_fields["database_pool_size"].default
-    setup = Setup(plain(database_url), JWT_SECRET, pool_size, recording)
+    setup = Setup(plain(database_url), JWT_SECRET, READS, recording)
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         file.write(msgspec.json.encode(setup))
         file.flush()

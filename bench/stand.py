@@ -119,12 +119,20 @@ async def _is_whole(home: Path, size: int) -> bool:
         return False
     with EmbeddedPostgres(home) as server:
         await _migrate(server)
+        await _admit(server)
         connection = await asyncpg.connect(plain(server.url(OWNER_ROLE, DATABASE)))
         try:
             count: int = await connection.fetchval("SELECT count(*) FROM tasks", timeout=60)
         finally:
             await connection.close()
     return count == size
+
+
+async def _admit(server: EmbeddedPostgres) -> None:
+    """Let it have the connections of four servers, from its next start on."""
+    connection = await asyncpg.connect(plain(server.url("postgres", "postgres")))
+    await connection.execute("ALTER SYSTEM SET max_connections = 300")
+    await connection.close()
 
 
 async def _fill(home: Path, size: int) -> None:

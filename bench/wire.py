@@ -54,7 +54,7 @@ class Wire:
     @property
     def url(self) -> str:
         """Of the same database and role, by way of the proxy."""
-        way = self._server.difference_update_query(["host", "port"]).set(host="127.0.0.1", port=self.port)
+        way = self._server.set(host="127.0.0.1", port=self.port, query={"ssl": "disable"})
         return way.render_as_string(hide_password=False)
 
     async def link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -55,6 +55,14 @@ DATABASE = Board(
                 "The database undid them: by deadlock, serialisation, a long wait, a lost connection.",
             ),
         ],
+        "Cache": [
+            Panel(
+                "Answers that were kept",
+                "cps",
+                {"{{cache}} {{outcome}}": rate("glasswork_cache_requests_total", "cache, outcome")},
+                "Of an error the answer is made, as of a miss: Redis failed.",
+            ),
+        ],
     },
 )
 

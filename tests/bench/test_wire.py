@@ -2,9 +2,9 @@
 
 import asyncpg
 import pytest
-from stand import plain
 from wire import Messages, wire
 
+from glasswork.core.database_urls import place_of
 from tests.databases import SERVING, Server
 
 STARTUP = (8 + 4).to_bytes(4) + (196_608).to_bytes(4) + b"user"
@@ -31,7 +31,7 @@ def test_what_a_client_waits_for_is_counted(piece: int, before: bytes) -> None:
 @pytest.mark.anyio
 async def test_a_driver_is_counted(server: Server) -> None:
     async with wire(server.url(SERVING, server.template)) as way:
-        connection = await asyncpg.connect(plain(way.url))
+        connection = await asyncpg.connect(**place_of(way.url))
         await connection.fetch("SELECT $1::int", 1)
         counts = []
         for statements in (["SELECT $1::int"], ["SELECT $1::int"] * 3):

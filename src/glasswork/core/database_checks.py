@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import asyncpg
 import structlog
-from sqlalchemy import make_url
 
 from glasswork.core import revisions, row_security
+from glasswork.core.database_urls import place_of
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.health import OK, Check
@@ -26,7 +26,7 @@ class DatabaseProbe:
     def __init__(self, url: str) -> None:
         self.connection_name = "glasswork health"
         """As the server shows it, from the next connection on."""
-        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._place = place_of(url)
         self._connection: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
 
@@ -52,7 +52,7 @@ class DatabaseProbe:
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
                 named = {"application_name": self.connection_name}
-                self._connection = await asyncpg.connect(self._dsn, server_settings=named)
+                self._connection = await asyncpg.connect(**self._place, server_settings=named)
             try:
                 value: str | None = await self._connection.fetchval(query)
             except BaseException:

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import make_url
 
+from glasswork.core.database_urls import place_of
 from glasswork.core.tasks import end
 
 CHANNEL = "glasswork_changes"
@@ -32,7 +32,7 @@ class Wakeups:
 
     def __init__(self, url: str, hear: Callable[[UUID], None] | None = None) -> None:
         """Without `hear` it only tells."""
-        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._place = place_of(url)
         self._hear = hear
         self._untold: set[UUID] = set()
         self._woken = asyncio.Event()
@@ -69,7 +69,7 @@ class Wakeups:
 
     async def _talk(self) -> None:
         connection = await asyncpg.connect(
-            self._dsn,
+            **self._place,
             timeout=CONNECT_SECONDS,
             command_timeout=CONNECT_SECONDS,
             server_settings={"application_name": "glasswork wakeups"},
