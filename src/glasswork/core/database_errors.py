@@ -19,6 +19,8 @@ from glasswork.core.errors import (
 from glasswork.core.row_security import is_refused_by_policy
 
 NO_ANSWER = "The database does not answer."
+LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises on a connection that the server has ended, before it knows or when it does."""
 
 _unavailable = partial(ServiceUnavailableError, NO_ANSWER)
 _too_slow = partial(ServiceUnavailableError, "The database took too long.")

@@ -9,6 +9,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from glasswork.core.actor import Actor
-from glasswork.core.database_errors import NO_ANSWER, outcome_told, refusal_of
+from glasswork.core.database_errors import LOST, NO_ANSWER, outcome_told, refusal_of
 from glasswork.core.errors import AppError, ServiceUnavailableError, TransientError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
 from glasswork.core.read_connections import ReadConnections, connecting
@@ -123,7 +124,7 @@ class Database:
 
     def reading(self) -> "_Reading":
         """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
-        return _Reading(self._reads, self._read_info, self._translated)
+        return _Reading(self._reads, MappingProxyType(self._read_info), self._translated)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -160,7 +161,7 @@ class Database:
             if refusal is None:
                 raise
             raise refusal from error
-        except asyncpg.InterfaceError as error:
+        except LOST as error:
             raise TransientError("connection") from error
         except (PoolTimeoutError, TimeoutError, OSError) as error:
             raise ServiceUnavailableError(NO_ANSWER) from error

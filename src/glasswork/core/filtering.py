@@ -50,24 +50,38 @@ class AnyOf:
         column: Any,
         holds: Callable[[ColumnElement[bool]], ColumnElement[bool]] = lambda is_one: is_one,
         is_absent: ColumnElement[bool] | None = None,
+        *,
+        has_words: bool = True,
     ) -> None:
-        """`holds`: what follows from the column having one of the values; that it is in the row itself."""
+        """`holds`: what follows from the column having one of the values; that it is in the row itself.
+
+        Without `has_words`, `me` and `null` are values like any other.
+        """
         self._name = name
         self._column = column
         self._holds = holds
         self._is_absent = column.is_(None) if is_absent is None else is_absent
+        self._has_words = has_words
         self._clause = lru_cache(maxsize=16)(self._make_clause)
 
     def of(self, values: Sequence[Any], me: Any = None) -> Iterator[Condition]:
-        if values:
+        if not values:
+            return
+        known, or_absent = [*values], False
+        if self._has_words:
             known = [me if value == ME else value for value in values if value != NULL]
-            binds = {f"{self._name}_{n}": value for n, value in enumerate(known)}
-            yield Condition(self._clause(len(known), NULL in values), binds)
+            or_absent = NULL in values
+        binds = {self._parameter(n): value for n, value in enumerate(known)}
+        yield Condition(self._clause(len(known), or_absent), binds)
+
+    def _parameter(self, number: int) -> str:
+        """Unlike any that SQLAlchemy makes of a column's name."""
+        return f"{self._name}_is_{number}"
 
     def _make_clause(self, count: int, or_absent: bool) -> ColumnElement[bool]:
         if not count:
             return self._is_absent
-        one = [bindparam(f"{self._name}_{n}", type_=self._column.type) for n in range(count)]
+        one = [bindparam(self._parameter(n), type_=self._column.type) for n in range(count)]
         has_one = self._column == one[0] if count == 1 else self._column.in_(one)
         present = self._holds(has_one)
         return or_(present, self._is_absent) if or_absent else present

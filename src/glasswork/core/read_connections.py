@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from glasswork.core.database_errors import NO_ANSWER, refusal_of
+from glasswork.core.database_errors import LOST, NO_ANSWER, refusal_of
 from glasswork.core.database_urls import place_of
 from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.telemetry.database import DatabaseSignals, Summary
@@ -45,12 +45,13 @@ class ReadConnections:
                 return await connection.fetch(sql, *arguments)
         except asyncpg.PostgresError as error:
             refusal = refusal_of(error)
-            if isinstance(refusal, TransientError) and connection.is_closed():
-                self._drop_idle()  # the server has ended, and they ended with it
+            if isinstance(refusal, TransientError) and refusal.reason == "connection":
+                self._drop_idle()  # the server has ended it, and may have ended them
+                connection.terminate()
             if refusal is None:
                 raise
             raise refusal from error
-        except (asyncpg.InterfaceError, ConnectionError) as error:
+        except (*LOST, ConnectionError) as error:
             self._drop_idle()
             connection.terminate()
             raise TransientError("connection") from error
@@ -96,7 +97,7 @@ class ReadConnections:
         except TimeoutError as error:
             raise ServiceUnavailableError(NO_ANSWER) from error
         except asyncio.CancelledError:
-            if right.done() and not right.cancelled():
+            if right.done() and not right.cancelled() and right.exception() is None:
                 self._pass_on()
             raise
         finally:
@@ -157,10 +158,14 @@ def connecting(url: str, **options: Any) -> Connect:
 
     async def connect() -> asyncpg.Connection:
         connection: asyncpg.Connection = await asyncpg.connect(**place, **options)
-        for type_ in ("json", "jsonb"):
-            await connection.set_type_codec(
-                type_, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode
-            )
+        try:
+            for type_ in ("json", "jsonb"):
+                await connection.set_type_codec(
+                    type_, schema="pg_catalog", encoder=str, decoder=msgspec.json.decode
+                )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     return connect

@@ -157,8 +157,8 @@ class Write(_Statement):
 
 async def _driver_of(session: AsyncSession) -> Any:
     """Return the driver's connection of the session's transaction, or savepoint, which has begun."""
-    transaction = _innermost(session)
-    known = session.info.get(_DRIVER)
+    transaction, info = _innermost(session), session.sync_session.info
+    known = info.get(_DRIVER)
     if known is not None and known[0] is transaction:
         return known[1]
     connection: Any = (await session.connection()).sync_connection
@@ -168,7 +168,7 @@ async def _driver_of(session: AsyncSession) -> Any:
             await adapted._start_transaction()  # noqa: SLF001 (likewise)
         except AsyncAdapt_asyncpg_dbapi.Error as error:
             raise error.__cause__ or error from None  # the driver's own, as of any statement here
-    session.info[_DRIVER] = _innermost(session), adapted.driver_connection
+    info[_DRIVER] = _innermost(session), adapted.driver_connection
     return adapted.driver_connection
 
 

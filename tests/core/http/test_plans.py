@@ -254,3 +254,35 @@ def test_all_but_the_strange_have_plans() -> None:
     }
     have = {path for path, place in places.items() if place.operation and Plan.of(place.operation)}
     assert have == {f"/otters/{OTTER}", "/otters", "/scoped"}
+
+
+async def test_a_caller_who_leaves_amid_the_body_is_no_bug_of_ours() -> None:
+    for is_planned in (False, True):
+        app = make_app(is_planned=is_planned)
+        sent: list[Any] = []
+        messages = iter(
+            [{"type": "http.request", "body": b'{"na', "more_body": True}, {"type": "http.disconnect"}]
+        )
+
+        async def receive(messages: Any = messages) -> Any:
+            return next(messages)
+
+        async def send(message: Any, sent: Any = sent) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/api/otters",
+            "raw_path": b"/api/otters",
+            "query_string": b"",
+            "root_path": "",
+            "server": ("localhost", 80),
+            "client": ("localhost", 1),
+            "headers": [(b"content-type", b"application/json"), (b"content-length", b"1000")],
+        }
+        await app(scope, receive, send)
+        assert sent[0]["status"] == 400

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from glasswork.features.tasks.models import Watcher
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_label, make_project, make_task, make_workspace
+from tests.factories.tracker import make_label, make_project, make_status, make_task, make_workspace
 from tests.features.search.lists import make_tasks, path_of, put, titles
 from tests.features.workspaces.roles import by_role, with_role
 
@@ -287,3 +287,42 @@ class TestWorkspaceList:
         await owner.delete(f"/projects/{second['id']}")
         assert await titles(owner, path) == "ac"
         assert await titles(owner, path_of(elsewhere)) == "d"
+
+
+async def test_values_and_words_about_the_same_go_together(
+    owner: Caller, workspace: dict[str, Any], project: dict[str, Any]
+) -> None:
+    """Their parameters must not have the same names."""
+    me = str(owner.actor.user_id)
+    values: list[dict[str, Any]] = [
+        {"status": ["todo", "done"]},
+        {"category": ["todo", "done"]},
+        {"priority": ["low", "high"]},
+        {"assignee_id": [me, "me", "null"]},
+        {"created_by": [me, "me"]},
+        {"watcher_id": [me, "null"]},
+        {"estimate_min": 1, "estimate_max": 5},
+        {"due_after": "2026-01-01T00:00:00Z", "due_before": "2026-02-01T00:00:00Z"},
+    ]
+    words: list[dict[str, Any]] = [
+        {"due": ["overdue", "today"]},
+        {"q": "rope"},
+        *({"filter": word} for word in ("status:open,todo", "priority:high,low", "is:blocked,overdue")),
+        *(
+            {"filter": word}
+            for word in ("assignee:me", "creator:me,ada", "watcher:me", "estimate:>5m", "due:<7d")
+        ),
+    ]
+    for place in (f"/projects/{project['id']}", f"/workspaces/{workspace['id']}"):
+        for value in values:
+            for word in words:
+                answer = await owner.get(f"{place}/tasks", **value, **word)
+                assert answer.status_code == 200, (value, word, answer.text)
+
+
+async def test_a_status_may_be_called_as_somebody_is(owner: Caller, project: dict[str, Any]) -> None:
+    for key in ("me", "null"):
+        await make_status(owner, project, key=key)
+        task = await make_task(owner, project, status=key)
+        items = (await owner.get(f"/projects/{project['id']}/tasks", status=key)).json()["items"]
+        assert [item["id"] for item in items] == [task["id"]]

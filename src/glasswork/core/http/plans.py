@@ -12,15 +12,17 @@ from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import Request, Response, params
+from fastapi import HTTPException, Request, Response, params
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
 from fastapi.routing import RouteContext, serialize_response
 from fastapi.utils import is_body_allowed_for_status_code
 from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from glasswork.core.http.json_bytes import json_bytes
@@ -138,7 +140,12 @@ class Plan:
         return self.route.body_field is not None
 
     async def _body(self, request: Request) -> bytes | None:
-        return await request.body() if request.headers.get("content-type") == _JSON else None
+        if request.headers.get("content-type") != _JSON:
+            return None
+        try:
+            return await request.body()
+        except ClientDisconnect as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST) from error
 
     async def _read(self, request: Request, body: bytes | None) -> Sequence[dict[str, Any]]:
         """Return the parameters of all steps."""

@@ -1,10 +1,11 @@
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.http.dependencies import Session
 from glasswork.core.http.errors import declare
+from glasswork.core.http.json_bytes import written
 from glasswork.core.paging import Page, PageRead
 from glasswork.core.schemas import ProjectId, TaskId, WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
@@ -12,7 +13,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
-from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery, Changes
+from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery
 from .service import ActivityService, ChangeService
 
 router = APIRouter(tags=["changes"])
@@ -28,7 +29,7 @@ async def get_activity(session: Session) -> ActivityService:
     return ActivityService(session)
 
 
-ChangesOf = Annotated[ChangeService, Depends(get_changes)]
+Changes = Annotated[ChangeService, Depends(get_changes)]
 Activity = Annotated[ActivityService, Depends(get_activity)]
 
 
@@ -41,10 +42,10 @@ async def list_changes(
     workspace_id: WorkspaceId,
     query: Annotated[ChangeQuery, Query()],
     actor: Reader,
-    changes: ChangesOf,
-) -> Changes:
+    changes: Changes,
+) -> Response:
     """Follow every change of a workspace, in the order in which they were committed, and miss none."""
-    return await changes.page(actor, workspace_id, query)
+    return written(await changes.page(actor, workspace_id, query))
 
 
 @router.get(

@@ -117,9 +117,9 @@ class Asker:
 
 
 _FILTERS: Final[Mapping[str, AnyOf]] = {
-    "status": AnyOf("status", Status.key),
-    "category": AnyOf("category", Status.category),
-    "priority": AnyOf("priority", Task.priority),
+    "status": AnyOf("status", Status.key, has_words=False),
+    "category": AnyOf("category", Status.category, has_words=False),
+    "priority": AnyOf("priority", Task.priority, has_words=False),
     "assignee_id": AnyOf("assignee", Task.assignee_id),
     "created_by": AnyOf("creator", Task.created_by),
     "parent_id": AnyOf("parent", Task.parent_id),
