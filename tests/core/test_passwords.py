@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from glasswork.core import passwords
@@ -91,3 +94,24 @@ class TestVerify:
 def test_a_hash_is_argon2id_with_the_work_that_owasp_asks_for() -> None:
     assert HASH.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert hash_password("tremendous otter 77") != HASH
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells of its memory in another way")
+def test_what_hashes_took_is_given_back() -> None:
+    told = subprocess.run([sys.executable, "-c", HASHES], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < 30, "MiB are kept after forty hashes in eight threads, of 19 MiB each"
+
+
+HASHES = """
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from glasswork.core.passwords import hash_password
+
+def mebibytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+before = mebibytes()
+with ThreadPoolExecutor(8) as threads:
+    list(threads.map(hash_password, ["tremendous otter 77"] * 40))
+print(round(mebibytes() - before))
+"""
