@@ -96,7 +96,7 @@ def test_a_hash_is_argon2id_with_the_work_that_owasp_asks_for() -> None:
     assert hash_password("tremendous otter 77") != HASH
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="tells of its memory in another way")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux alone has")
 def test_what_hashes_took_is_given_back() -> None:
     told = subprocess.run([sys.executable, "-c", HASHES], capture_output=True, text=True, check=True)
     assert int(told.stdout) < 30, "MiB are kept after forty hashes in eight threads, of 19 MiB each"
