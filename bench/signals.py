@@ -26,6 +26,7 @@ from fastapi import FastAPI
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
 from pydantic import SecretStr
+from straight import ask
 
 from glasswork.app import create_app
 from glasswork.core import migrations
@@ -45,7 +46,6 @@ WITH_PAGE = ("and the page", "and their export")
 OWN_LOOKUPS = "spans of the package"
 WITHOUT_LOGS = ("nothing", "metrics")
 MORE_ROUTES = (0, 60, 120)
-OK = 200
 
 
 async def main() -> None:
@@ -217,33 +217,6 @@ async def make_task(settings: Settings) -> tuple[str, str]:
         project = await client.post(projects, json={"name": "Bench", "key": "BENCH"})
         task = await client.post(f"/projects/{project.json()['id']}/tasks", json={"title": "Bench"})
         return f"/api/v1/tasks/{task.json()['id']}", token
-
-
-async def ask(app: FastAPI, path: str, token: str, times: int) -> None:
-    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": headers,
-        "client": ("127.0.0.1", 50000),
-        "server": ("127.0.0.1", 8000),
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        assert message.get("status", OK) == OK, message
-
-    for _ in range(times):
-        await app(dict(scope), receive, send)
 
 
 if __name__ == "__main__":

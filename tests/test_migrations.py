@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from glasswork.core import migrations
+from glasswork.core import migrations, revisions
 from glasswork.core.errors import StartError
 from glasswork.installation import refuse_other_schema
 from glasswork.models import Base
@@ -43,6 +43,17 @@ async def run(url: str, name: str, revision: str) -> None:
 
 async def test_models_and_schema_are_the_same(server: Server, clone: str) -> None:
     await migrations.compare(server.url(OWNER, clone))
+
+
+def test_the_revisions_that_we_know_are_those_of_alembic() -> None:
+    scripts = ScriptDirectory.from_config(migrations.alembic_config())
+    assert revisions.head() == scripts.get_current_head()
+    for script in scripts.walk_revisions():
+        assert not revisions.is_newer(script.revision)
+        assert (revisions.describe(script.revision) == "ok") == (script.revision == revisions.head())
+    assert revisions.is_newer("9999")
+    assert revisions.describe("9999") == "ok"
+    assert revisions.describe(None) == f"at None, expected {revisions.head()}"
 
 
 async def test_every_revision_goes_down_and_up_again(server: Server, clone: str) -> None:

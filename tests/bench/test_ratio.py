@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from journeys import READS
+from straight import ask
 
 from .conftest import Bench
 
@@ -36,29 +37,3 @@ async def cpu(app: Any, paths: list[str], token: str) -> float:
     for path in paths:
         await ask(app, path, token)
     return process_time() - began
-
-
-async def ask(app: Any, path: str, token: str) -> None:
-    where, _, query = path.partition("?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": where,
-        "raw_path": where.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())],
-        "client": ("127.0.0.1", 50_000),
-        "server": ("127.0.0.1", 8_000),
-    }
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        assert message.get("status", 200) == 200, message
-
-    await app(dict(scope), receive, send)

@@ -15,9 +15,14 @@ ME: Literal["me"] = "me"
 def any_of(column: Any, values: Sequence[Any], me: Any = None) -> Iterator[ColumnElement[bool]]:
     """The column has one of the values; `null` stands for none at all and `me` for the caller."""
     if values:
-        known = [me if value == ME else value for value in values if value != NULL]
+        known, or_absent = _meant(values, me)
         present = column.in_(known)
-        yield or_(present, column.is_(None)) if NULL in values else present
+        yield or_(present, column.is_(None)) if or_absent else present
+
+
+def _meant(values: Sequence[Any], me: Any) -> tuple[list[Any], bool]:
+    """Return the values, and whether none at all is one of them."""
+    return [me if value == ME else value for value in values if value != NULL], NULL in values
 
 
 def between(column: Any, after: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:
@@ -67,10 +72,7 @@ class AnyOf:
     def of(self, values: Sequence[Any], me: Any = None) -> Iterator[Condition]:
         if not values:
             return
-        known, or_absent = [*values], False
-        if self._has_words:
-            known = [me if value == ME else value for value in values if value != NULL]
-            or_absent = NULL in values
+        known, or_absent = _meant(values, me) if self._has_words else ([*values], False)
         binds = {self._parameter(n): value for n, value in enumerate(known)}
         yield Condition(self._clause(len(known), or_absent), binds)
 

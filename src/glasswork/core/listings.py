@@ -18,6 +18,7 @@ from glasswork.core.paging import (
     after,
     count,
     fetch_page,
+    in_order,
     orders_of,
     read_cursor,
     write_cursor,
@@ -80,13 +81,9 @@ class Listing:
     ) -> tuple[Read, Sequence[Order]]:
         """Return the statement, and what its rows are sorted by."""
         orders = orders_of(sort, self._keys, self._id_column)
-        statement = (
-            self._statement.where(*clauses)
-            .add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
-            .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
-            # The planner must see it: for one that is a parameter it gets ready to show a tenth of all.
-            .limit(literal_column(str(limit + 1), Integer()))
-        )
+        # The planner must see it: for one that is a parameter it gets ready to show a tenth of all.
+        one_more = literal_column(str(limit + 1), Integer())
+        statement = in_order(self._statement.where(*clauses), orders).limit(one_more)
         if has_cursor:
             place = [bindparam(f"place_{n}", type_=order.expression.type) for n, order in enumerate(orders)]
             statement = statement.where(after(orders, place))

@@ -99,11 +99,7 @@ async def fetch_page(
     """
     orders = orders_of(query.sort, keys, id_column)
     place = None if query.cursor is None else read_cursor(query.cursor, query, orders)
-    rows_wanted = (
-        statement.add_columns(*(order.expression.label(f"sort_{n}") for n, order in enumerate(orders)))
-        .order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
-        .limit(query.limit + 1)
-    )
+    rows_wanted = in_order(statement, orders).limit(query.limit + 1)
     if place is not None:
         rows_wanted = rows_wanted.where(after(orders, _bound(orders, place)))
     if narrowing is not None:
@@ -117,6 +113,13 @@ async def fetch_page(
         else None,
         total=await count(session, statement, binds) if query.total else None,
     )
+
+
+def in_order(statement: AnySelect, orders: Sequence[Order]) -> AnySelect:
+    """Its rows have what they are sorted by, too: `sort_0` and so on."""
+    return statement.add_columns(
+        *(order.expression.label(f"sort_{n}") for n, order in enumerate(orders))
+    ).order_by(*(order.expression.desc() if order.down else order.expression for order in orders))
 
 
 def cursor_behind(query: PageQuery, keys: Mapping[str, SortKey], id_column: Any, place: Sequence[Any]) -> str:

@@ -13,9 +13,7 @@ import msgspec
 from glasswork.core.database_errors import LOST, NO_ANSWER, refusal_of
 from glasswork.core.database_urls import place_of
 from glasswork.core.errors import ServiceUnavailableError, TransientError
-from glasswork.core.telemetry.database import DatabaseSignals, Summary
-
-_UNOBSERVED = nullcontext()
+from glasswork.core.telemetry.database import DatabaseSignals, Summary, observing
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -41,7 +39,7 @@ class ReadConnections:
         """Run one statement outside of a transaction."""
         connection, began = await self._take(), perf_counter()
         try:
-            with self._signals.statement(summary, sql) if self._signals else _UNOBSERVED:
+            with observing(self._signals, summary, sql):
                 return await connection.fetch(sql, *arguments)
         except asyncpg.PostgresError as error:
             refusal = refusal_of(error)
@@ -92,7 +90,7 @@ class ReadConnections:
         self._waiting.append(right)
         timer = loop.call_later(self._wait_seconds, _give_up, right)
         try:
-            with self._signals.waiting() if self._signals else _UNOBSERVED:
+            with self._signals.waiting() if self._signals else nullcontext():
                 await right
         except TimeoutError as error:
             raise ServiceUnavailableError(NO_ANSWER) from error

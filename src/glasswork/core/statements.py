@@ -7,7 +7,6 @@ runs on that of the transaction, as a `Write` always does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
@@ -21,7 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from glasswork.core.read_connections import ReadConnections
-from glasswork.core.telemetry.database import Summary, summarise
+from glasswork.core.telemetry.database import Summary, observing, summarise
 
 READS: Final = "reads"
 """The key in a session's `info` of the connections for its single reads."""
@@ -33,9 +32,7 @@ AnyRow = Row[*tuple[Any, ...]]
 """What a read returns: its columns are attributes, by name. Those of a `Read` are also JSON, nearly."""
 Rows = Sequence[AnyRow]
 
-_UNOBSERVED = nullcontext()
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
-
 
 Record = Sequence[Any]
 """Of the values of a row, in the order of the columns."""
@@ -103,7 +100,7 @@ class _Statement:
     async def _run(self, session: AsyncSession, written: _Written, values: Sequence[Any]) -> Sequence[Record]:
         driver, signals = await _driver_of(session), session.info.get(SIGNALS)
         try:
-            with signals.statement(written.summary, written.sql) if signals else _UNOBSERVED:
+            with observing(signals, written.summary, written.sql):
                 return cast("Sequence[Record]", await driver.fetch(written.sql, *values))
         except TimeoutError:
             # Who does not answer a statement would not answer ROLLBACK.

@@ -26,6 +26,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from glasswork.core.http.json_bytes import json_bytes
+from glasswork.core.http.replays import replaying
 
 _JSON = "application/json"
 
@@ -107,14 +108,20 @@ def _query(parameters: _Parameters, text: bytes) -> Mapping[str, Any]:
 
 @dataclass(slots=True)
 class Plan:
-    route: RouteContext
+    status: int
+    answer: ModelField | None
+    """The schema of what the handler returns."""
+    takes_body: bool
+    embeds_body: bool
+    """Each of several parts of it has a name."""
     steps: list[_Step] = field(default_factory=list)
     parameters: list[_Parameters] = field(default_factory=list)
 
     @classmethod
     def of(cls, route: RouteContext) -> "Plan | None":
         """None where the operation does what no plan can: only FastAPI itself carries it out."""
-        plan = cls(route)
+        embeds = route._embed_body_fields  # noqa: SLF001 (as its handler is told)
+        plan = cls(route.status_code or 200, route.response_field, route.body_field is not None, embeds)
         try:
             _refuse_strange_answers(route)
             plan._add(route.dependant, {})
@@ -125,8 +132,8 @@ class Plan:
     async def carry_out(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """Return None when it is done, or what FastAPI shall receive: the request is not valid."""
         request = Request(scope, receive, send)
-        body = await self._body(request) if self._takes_body else None
-        rest = _replaying(body, receive) if body is not None else receive
+        body = await self._body(request) if self.takes_body else None
+        rest = receive if body is None else replaying([_whole(body)], receive)
         try:
             values = await self._read(request, body)
         except _NotValid:
@@ -134,10 +141,6 @@ class Plan:
         response = await self._respond(request, values)
         await response(scope, receive, send)
         return None
-
-    @property
-    def _takes_body(self) -> bool:
-        return self.route.body_field is not None
 
     async def _body(self, request: Request) -> bytes | None:
         if request.headers.get("content-type") != _JSON:
@@ -163,8 +166,8 @@ class Plan:
             content = json.loads(body or b"")
         except (ValueError, RecursionError) as error:
             raise _NotValid from error
-        embeds = self.route._embed_body_fields  # noqa: SLF001 (as its handler is told)
-        values: dict[str, Any] = _valid(*await request_body_to_args(list(fields), content, embeds))
+        parts = await request_body_to_args(list(fields), content, self.embeds_body)
+        values: dict[str, Any] = _valid(*parts)
         return values
 
     async def _respond(self, request: Request, values: Sequence[dict[str, Any]]) -> Response:
@@ -191,12 +194,10 @@ class Plan:
     async def _rendered(self, result: Any, told: Response) -> Response:
         if isinstance(result, Response):
             return result
-        status = told.status_code or self.route.status_code or 200
+        status = told.status_code or self.status
         content = json_bytes(result)
         if content is None:
-            content = await serialize_response(
-                field=self.route.response_field, response_content=result, dump_json=True
-            )
+            content = await serialize_response(field=self.answer, response_content=result, dump_json=True)
         if not is_body_allowed_for_status_code(status):
             content = b""
         response = Response(content, status, media_type=_JSON)
@@ -225,6 +226,10 @@ class Plan:
         )
         places[dependant.call] = len(self.steps) - 1
         return places[dependant.call]
+
+
+def _whole(body: bytes) -> Message:
+    return {"type": "http.request", "body": body, "more_body": False}
 
 
 def _refuse_strange_answers(route: RouteContext) -> None:
@@ -262,16 +267,3 @@ def _callable(dependant: Dependant) -> tuple[Callable[..., Any], bool]:
     if not inspect.iscoroutinefunction(call) and not inspect.iscoroutinefunction(type(call).__call__):
         raise _Unplannable
     return call, False
-
-
-def _replaying(body: bytes, receive: Receive) -> Receive:
-    is_given = False
-
-    async def receive_again() -> Message:
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_again

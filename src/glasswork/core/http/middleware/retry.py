@@ -5,6 +5,7 @@ from collections.abc import Container
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from glasswork.core.errors import TransientError
+from glasswork.core.http.replays import replaying
 from glasswork.core.telemetry.context import current_request
 from glasswork.core.telemetry.metrics import Metrics
 from glasswork.core.telemetry.routes import Operation, Place
@@ -42,7 +43,7 @@ class RetryMiddleware:
 
         for tried in range(1, TRIES + 1):
             try:
-                await self.app(dict(scope), _replay(received, receive), send_and_note)
+                await self.app(dict(scope), replaying(received, receive), send_and_note)
             except TransientError as error:
                 if is_answered or tried == TRIES:
                     raise
@@ -61,17 +62,3 @@ class RetryMiddleware:
             await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 (no secret)
         finally:
             self._pausing -= 1
-
-
-def _replay(received: list[Message], receive: Receive) -> Receive:
-    """Give what was received before once more, and then keep what comes."""
-    position = 0
-
-    async def receive_again() -> Message:
-        nonlocal position
-        if position == len(received):
-            received.append(await receive())
-        position += 1
-        return received[position - 1]
-
-    return receive_again
