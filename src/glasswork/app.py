@@ -218,6 +218,14 @@ def _equip(app: FastAPI, settings: Settings, signals: Signals) -> None:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    # outermost: it blocks the loop, which is watched from then on
+    with collecting_seldom():
+        async with _running(app):
+            yield
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     signals: Signals = app.state.signals
     health: Health = app.state.health
@@ -245,8 +253,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.info("process.started")
         with draining(health, settings.drain_seconds, lambda: _end_streams(app)):
             async with app.state.hub.looking():
-                with collecting_seldom():
-                    yield
+                yield
     log.info("process.stopped")
 
 

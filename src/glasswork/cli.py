@@ -106,12 +106,14 @@ def serve(
 @app.command()
 def worker(data_dir: DataDir = None) -> None:
     """Carry out jobs, beside a server that was started with --no-worker."""
+    from glasswork.core.garbage import collecting_seldom
     from glasswork.installation import installation, refuse_other_schema
     from glasswork.worker import work
 
     with installation(data_dir) as settings:
         asyncio.run(refuse_other_schema(settings))
-        asyncio.run(work(settings))
+        with collecting_seldom():
+            asyncio.run(work(settings))
 
 
 @jobs.command("list")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
 from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
 from glasswork.core.db import Database, open_database
-from glasswork.core.garbage import collecting_seldom
 from glasswork.core.health import OK, UNAVAILABLE, Check, Health
 from glasswork.core.http import internal, peers
 from glasswork.core.jobs import NO_TRACER
@@ -197,8 +196,7 @@ async def work(settings: Settings) -> None:
             publishing(settings, database, signals.metrics),
             _shown(settings, signals, health),
         ):
-            with collecting_seldom():
-                await runner.run()
+            await runner.run()
 
 
 def create_health(probe: DatabaseProbe, runner: Runner, signals: Signals) -> Health:
