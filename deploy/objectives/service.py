@@ -57,7 +57,7 @@ def liveness(plan: Plan, tempo: Tempo) -> Sequence[Alert]:
             "ticket",
             "overview",
             PROCESS + " does not answer Prometheus.",
-            [Condition('up{job=~"glasswork-.+|alertmanager"}', "== 0")],
+            [Condition('up{job=~"glasswork-.+|alertmanager|traefik|otel-collector|tempo"}', "== 0")],
             lasts="5m",
         ),
         Alert(

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from time import time
+from typing import Any
 
 import asyncpg
 import structlog
 
 from glasswork.core import revisions, row_security
+from glasswork.core.clock import set_clock
 from glasswork.core.database_urls import place_of
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.core.health import OK, Check
+from glasswork.core.settings import Settings
 
 log = structlog.get_logger()
 
@@ -35,7 +39,9 @@ class DatabaseProbe:
         return Check("database", self.answer, self.close), Check("schema", self.schema)
 
     async def answer(self) -> str:
-        await self._fetch("SELECT 1")
+        """Learn what time it is by the way."""
+        asked_at = time()
+        set_clock(await self._fetch("SELECT extract(epoch FROM clock_timestamp())::float8"), asked_at)
         return OK
 
     async def schema(self) -> str:
@@ -48,18 +54,35 @@ class DatabaseProbe:
         if self._connection:
             self._connection.terminate()
 
-    async def _fetch(self, query: str) -> str | None:
+    async def _fetch(self, query: str) -> Any:
         async with self._turn:
             if self._connection is None or self._connection.is_closed():
                 named = {"application_name": self.connection_name}
                 self._connection = await asyncpg.connect(**self._place, server_settings=named)
             try:
-                value: str | None = await self._connection.fetchval(query)
+                value = await self._connection.fetchval(query)
             except BaseException:
                 # A close that waits for a server which does not answer would not end.
                 self._connection.terminate()
                 raise
         return value
+
+
+def pooler_checks(settings: Settings) -> Sequence[Check]:
+    """Whether the pooler, where there is one, lets us in.
+
+    It has no connection to lend for that: one that is busy makes requests wait, as a pool of our own does.
+    """
+    if settings.database_pooler_url is None:
+        return ()
+    place = place_of(settings.database_pooler_url.get_secret_value())
+
+    async def come_in() -> str:
+        connection = await asyncpg.connect(**place, server_settings={"application_name": "glasswork health"})
+        connection.terminate()
+        return OK
+
+    return (Check("pooler", come_in),)
 
 
 async def tell_of_bypass(database: Database) -> None:

@@ -15,12 +15,20 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from sqlalchemy import ExceptionContext, event, text
+from sqlalchemy import URL, ExceptionContext, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from glasswork.core.actor import Actor
+from glasswork.core.connection_settings import (
+    SERVER_SETTINGS,
+    PooledReadConnection,
+    ShortSession,
+    pooled_engine_options,
+    pooled_options,
+)
 from glasswork.core.database_errors import LOST, NO_ANSWER, outcome_told, refusal_of
 from glasswork.core.errors import AppError, ServiceUnavailableError, TransientError
 from glasswork.core.outbox import NO_SUBSCRIBERS, SUBSCRIBERS, Subscribers, store_outbox
@@ -41,9 +49,6 @@ log = structlog.get_logger()
 
 POOL_WAIT_SECONDS = 1.75
 CONNECT_SECONDS = 2
-LOCK_SECONDS = 2.5
-"""A try; `RetryMiddleware` makes three, since a lock that is waited for is no sign of silence."""
-STATEMENT_SECONDS = 3
 ANSWER_SECONDS = 3.5
 """Longer than a statement may take: who is silent for so long is not there.
 
@@ -54,18 +59,10 @@ A database that falls silent is told within these, or within the wait for the po
 PATIENT_SECONDS = 300
 """How long a transaction may be idle that moves more than one statement can: others end after 10 s."""
 
-SERVER_SETTINGS = {
-    "application_name": "glasswork",
-    "timezone": "UTC",
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
-    "lock_timeout": f"{LOCK_SECONDS * 1000:.0f}ms",
-    "idle_in_transaction_session_timeout": "10s",
-    "client_connection_check_interval": "1s",
-}
-"""Of every connection of the API and of the worker."""
-
 BE_PATIENT = text(f"SET LOCAL idle_in_transaction_session_timeout = '{PATIENT_SECONDS}s'")
 """To the end of the transaction."""
+
+AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 
 
 class Database:
@@ -76,17 +73,25 @@ class Database:
         signals: Signals | None = None,
         tell: Callable[[Collection[UUID]], None] = lambda _: None,
         reads: ReadConnections | None = None,
+        direct_url: URL | None = None,
     ) -> None:
-        """`tell` is called after each commit with the workspaces in which something has happened."""
+        """`tell` is called after each commit with the workspaces in which something has happened.
+
+        `direct_url` is that of the database itself where the engine goes through a pooler.
+        """
         self.engine = engine
+        self.direct_url = direct_url or engine.url
+        """For whoever needs a session of their own, as LISTEN does."""
         self._signals = signals
         self._tell = tell
         self._info = {SUBSCRIBERS: subscribers, SIGNALS: signals.database if signals else None}
         # Repositories flush by themselves: a query between two changes must not make two UPDATEs of them.
         self._writes = async_sessionmaker(engine, expire_on_commit=False, autoflush=False, info=self._info)
         self._read_info = {} if reads is None else {READS: reads}
+        is_pooled = direct_url is not None
         self._reads = async_sessionmaker(
-            engine.execution_options(isolation_level="AUTOCOMMIT"),
+            engine.execution_options(**({"postgresql_readonly": True} if is_pooled else AUTOCOMMIT)),
+            sync_session_class=ShortSession if is_pooled else Session,
             expire_on_commit=False,
             info=self._read_info,
         )
@@ -123,7 +128,10 @@ class Database:
                     await asyncio.shield(session.close())
 
     def reading(self) -> "_Reading":
-        """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK."""
+        """Each statement for itself: a single read costs one round trip, without BEGIN and ROLLBACK.
+
+        Behind a pooler each has a transaction, for there limits of time are a transaction's.
+        """
         return _Reading(self._reads, MappingProxyType(self._read_info), self._translated)
 
     @asynccontextmanager
@@ -218,22 +226,29 @@ async def open_database(
     signals: Signals | None = None,
     tell: Callable[[Collection[UUID]], None] = lambda _: None,
 ) -> AsyncIterator[Database]:
-    url, pool_size = settings.database_url.get_secret_value(), settings.database_pool_size
-    engine = create_engine(url, pool_size, signals)
+    direct_url, pooler_url = settings.database_url, settings.database_pooler_url
+    url, is_pooled = (pooler_url or direct_url).get_secret_value(), pooler_url is not None
+    pool_size = settings.database_pool_size
+    engine = create_engine(url, pool_size, signals, is_pooled=is_pooled)
+    own = {"connection_class": PooledReadConnection, **pooled_options()} if is_pooled else {}
     reads = ReadConnections(
-        connecting(url, **_connect_options()),
+        connecting(url, **(_connect_options() | own)),
         (pool_size + 1) // 2,  # it has one for a millisecond, where a transaction has it for ten
         POOL_WAIT_SECONDS,
         signals.database if signals else None,
     )
     try:
-        yield Database(engine, subscribers, signals, tell, reads)
+        direct = make_url(direct_url.get_secret_value()) if is_pooled else None
+        yield Database(engine, subscribers, signals, tell, reads, direct)
     finally:
         await reads.aclose()
         await engine.dispose()
 
 
-def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> AsyncEngine:
+def create_engine(
+    url: str, pool_size: int, signals: Signals | None = None, *, is_pooled: bool = False
+) -> AsyncEngine:
+    own = pooled_engine_options() if is_pooled else {"connection_class": TellingConnection}
     engine = create_async_engine(
         url,
         poolclass=signals.database.pool_class() if signals else None,
@@ -241,7 +256,7 @@ def create_engine(url: str, pool_size: int, signals: Signals | None = None) -> A
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         hide_parameters=True,
-        connect_args={"connection_class": TellingConnection, **_connect_options()},
+        connect_args=_connect_options() | own,
     )
     event.listen(engine.sync_engine, "checkout", _prepare)
     event.listen(engine.sync_engine, "handle_error", _drop_silent_connection)

@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from glasswork.core.health import Health
-
 
 @contextmanager
-def draining(health: Health, seconds: float, on_stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM stop the server `seconds` later than it would; until then it serves, and `/ready` warns.
+def draining(seconds: float, on_drain: Callable[[], None], on_stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM stop the server `seconds` later than it would; until then it serves, and tells others.
 
-    A second SIGTERM stops it at once, and so does Ctrl-C: there somebody waits. `on_stop` is called in the
-    event loop when it really stops: the server waits for answers that go on, and would wait for streams.
+    A second SIGTERM stops it at once, and so does Ctrl-C: there somebody waits. `on_drain` is called in the
+    event loop when the news comes. `on_stop` is when it really stops: the server waits for answers that go
+    on, and would wait for streams.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     if not all(callable(handler) for handler in handlers.values()):
@@ -30,7 +29,7 @@ def draining(health: Health, seconds: float, on_stop: Callable[[], None]) -> Ite
         handler(number, frame)
 
     def begin() -> None:
-        health.drain()
+        on_drain()
         loop.call_later(seconds, stop, signal.SIGTERM, None)
 
     def hear(_number: int, _frame: FrameType | None) -> None:

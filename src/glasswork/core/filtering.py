@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -25,12 +25,27 @@ def _meant(values: Sequence[Any], me: Any) -> tuple[list[Any], bool]:
     return [me if value == ME else value for value in values if value != NULL], NULL in values
 
 
-def between(column: Any, after: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:
+def between(
+    column: Any, after: date | datetime | None, before: date | datetime | None
+) -> Iterator[ColumnElement[bool]]:
     """From `after` on and up to `before`, which is not part of it."""
     if after is not None:
         yield column >= after
     if before is not None:
         yield column < before
+
+
+def within(column: Any, least: Any, most: Any) -> Iterator[ColumnElement[bool]]:
+    """Of numbers: both ends are part of it."""
+    if least is not None:
+        yield column >= least
+    if most is not None:
+        yield column <= most
+
+
+def equal(column: Any, value: Any) -> Iterator[ColumnElement[bool]]:
+    if value is not None:
+        yield column == value
 
 
 @dataclass(frozen=True, slots=True)

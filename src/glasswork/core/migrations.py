@@ -1,32 +1,69 @@
-"""The schema's revisions: applied by the owning role, once, however many processes start at the same time."""
+"""The schema's revisions: applied by the owning role, once, while others are served.
 
+Each revision is a transaction of its own, which asks for its locks briefly: while it waits for one, all who
+come after it wait too. What is not to be had in that time is tried again; what was done before stays done.
+"""
+
+import asyncio
+import random
+import sys
 from collections.abc import Callable
+from time import monotonic
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from glasswork.core.revisions import describe, script_location
+from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError
+from glasswork.core.online_ddl import LIMITS
+from glasswork.core.revisions import describe, following, script_location
+from glasswork.core.serving_rights import grant, lacks_rights
 
-_LOCK_KEY = 4_752_011_947  # any number that nothing else in this database locks
+PATIENCE_SECONDS = 60
+"""How long a revision is tried whose locks others hold."""
+
+T = TypeVar("T")
+
+TURN_KEY = 4_752_011_947  # any number that nothing else in this database locks
+_TURN = text("SELECT pg_try_advisory_lock(:key)")
+_LOCK_NOT_AVAILABLE = "55P03"
+_LIMITS_MET = {_LOCK_NOT_AVAILABLE, "57014"}
+_SERVER_SETTINGS = {
+    "application_name": "glasswork migrate",
+    **LIMITS,
+    # The turn ends with its session: that of a machine which is gone ends after a minute.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+
+
+def owner_engine(owner_url: str) -> AsyncEngine:
+    return create_async_engine(
+        owner_url, poolclass=NullPool, connect_args={"server_settings": _SERVER_SETTINGS}
+    )
 
 
 async def upgrade(owner_url: str, serving_url: str) -> str | None:
     """Bring the schema to its head, and let the serving role use it; a newer one stays as it is.
 
-    Returns the revision that is there then.
+    Returns the revision that is there then. Raises StartError when it gives up; the next call goes on there.
     """
-    engine = create_async_engine(owner_url, poolclass=NullPool)
+    owner, serving = make_url(owner_url).username, make_url(serving_url).username
+    role = serving if serving != owner else None
+    engine = owner_engine(owner_url)
     try:
-        async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            revision = await connection.run_sync(_upgrade)
-            serving_role = make_url(serving_url).username
-            if serving_role and serving_role != make_url(owner_url).username:
-                await connection.run_sync(_grant, serving_role)
+        async with engine.connect() as connection:
+            revision = await _current(connection)
+            if describe(revision) != "ok" or await _in_transaction(connection, lacks_rights, role):
+                await _wait_for_turn(connection)
+                revision = await _apply(connection)
+                await _in_transaction(connection, grant, role)
     finally:
         await engine.dispose()
     return revision
@@ -37,7 +74,7 @@ async def compare(owner_url: str) -> None:
     engine = create_async_engine(owner_url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(_run, command.check)
+            await connection.run_sync(run, command.check)
     finally:
         await engine.dispose()
 
@@ -48,34 +85,85 @@ def alembic_config() -> Config:
     return config
 
 
-def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _upgrade(connection: Connection) -> str | None:
-    if describe(_current(connection)) != "ok":
-        _run(connection, lambda config: command.upgrade(config, "head"))
-    return _current(connection)
-
-
-def _run(connection: Connection, action: Callable[[Config], None]) -> None:
+def run(connection: Connection, action: Callable[[Config], None]) -> None:
+    """Carry out a command of alembic's. The connection is in no transaction: each revision has its own."""
     config = alembic_config()
     config.attributes["connection"] = connection
     action(config)
 
 
-def _grant(connection: Connection, role: str) -> None:
-    quoted = connection.dialect.identifier_preparer.quote_identifier(role)
-    for grant in (
-        f"GRANT USAGE ON SCHEMA public TO {quoted}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
-        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}",
-        # What has happened stays so; the purge and a deleted account blank what an event holds. Events go
-        # with their workspace: a cascade has the rights of the owner.
-        f"REVOKE UPDATE, DELETE ON workspace_events, installation_events FROM {quoted}",
-        f"GRANT UPDATE (before, after) ON workspace_events, installation_events TO {quoted}",
-        f"GRANT USAGE ON SCHEMA jobs TO {quoted}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO {quoted}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO {quoted}",
-    ):
-        connection.execute(text(grant))
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    """Have it until the connection ends.
+
+    It is asked for again and again: a statement that waits would hold a snapshot, and whoever has the turn
+    may build an index, which waits for all of those.
+    """
+    is_told = False
+    while not await _in_transaction(connection, lambda ours: ours.scalar(_TURN, {"key": TURN_KEY})):
+        if not is_told:
+            sys.stderr.write("Another process migrates this database; waiting for it.\n")
+            is_told = True
+        await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 (no secret)
+
+
+async def _apply(connection: AsyncConnection) -> str | None:
+    """Return the revision at the end."""
+    revision = await _current(connection)
+    if revision is None:  # nobody is served from an empty database, however slow the machine
+        await _in_transaction(connection, lambda ours: ours.execute(text("SET statement_timeout = 0")))
+    deadline = monotonic() + PATIENCE_SECONDS
+    while describe(revision) != "ok":
+        failure = await _try(connection)
+        before, revision = revision, await _current(connection)
+        if revision != before:
+            deadline = monotonic() + PATIENCE_SECONDS
+        if failure:
+            if _state_of(failure) != _LOCK_NOT_AVAILABLE or monotonic() > deadline:
+                raise _given_up(failure, revision) from failure
+            await asyncio.sleep(random.uniform(0.5, 2))  # noqa: S311 (no secret)
+    return revision
+
+
+async def _try(connection: AsyncConnection) -> DBAPIError | None:
+    """Apply what is missing; return why not all of it could be."""
+    try:
+        await connection.run_sync(run, lambda config: command.upgrade(config, "head"))
+    except SQLAlchemyError as error:
+        if connection.invalidated:
+            message = "The database ended the connection. Nothing is half done. Run again: glasswork migrate"
+            raise StartError(message, EXIT_UNAVAILABLE) from error
+        if not isinstance(error, DBAPIError) or _state_of(error) not in _LIMITS_MET:
+            raise
+        await connection.rollback()
+        return error
+    return None
+
+
+def _given_up(failure: DBAPIError, revision: str | None) -> StartError:
+    statement = " ".join((failure.statement or "").split())[:200]
+    if _state_of(failure) == _LOCK_NOT_AVAILABLE:
+        why, exit_code = f"others hold its locks; tried for {PATIENCE_SECONDS} s", EXIT_UNAVAILABLE
+    else:
+        why, exit_code = "a statement was ended because it took too long", EXIT_CONFIGURATION
+    return StartError(
+        f"The schema stays at {revision}, and can be served with by the version before. "
+        f"Revision {following(revision)} was not applied, {why}: {statement}\n"
+        "docs/migrations.md says what to do. Then run again: glasswork migrate",
+        exit_code,
+    )
+
+
+def _state_of(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
+
+
+async def _current(connection: AsyncConnection) -> str | None:
+    def current(ours: Connection) -> str | None:
+        return MigrationContext.configure(ours).get_current_revision()
+
+    return await _in_transaction(connection, current)
+
+
+async def _in_transaction(connection: AsyncConnection, act: Callable[..., T], *arguments: object) -> T:
+    async with connection.begin():
+        return await connection.run_sync(act, *arguments)

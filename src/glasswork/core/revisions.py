@@ -18,13 +18,19 @@ _REVISION = re.compile(
 
 async def schema_state(url: str) -> str:
     """Ask the database itself; see `describe`."""
+    return describe(await current(url))
+
+
+async def current(url: str) -> str | None:
+    """Return the revision of the database, None where there is no schema."""
     connection: asyncpg.Connection = await asyncpg.connect(**place_of(url))
     try:
-        return describe(await connection.fetchval(CURRENT))
+        revision: str | None = await connection.fetchval(CURRENT)
     except asyncpg.UndefinedTableError:
-        return describe(None)
+        return None
     finally:
         await connection.close()
+    return revision
 
 
 def describe(revision: str | None) -> str:
@@ -42,6 +48,11 @@ def head() -> str | None:
     """The revision that is before no other."""
     known = _known()
     return next(iter(known.keys() - known.values()), None)
+
+
+def following(revision: str | None) -> str | None:
+    """Return the next one."""
+    return next((own for own, before in _known().items() if before == revision), None)
 
 
 def is_newer(revision: str) -> bool:

@@ -27,14 +27,14 @@ IS_MINE: Final = "workspace_id = ANY ((SELECT actor_workspaces())::uuid[])"
 IS_THE_ACTORS: Final = "user_id = (SELECT nullif(current_setting('glasswork.user_id', true), '')::uuid)"
 _IS_SYSTEM: Final = "(SELECT current_setting('glasswork.scope', true) = 'system')"
 
-_WHY_BYPASSED: Final = text("""
+WHY_BYPASSED: Final = """
     SELECT CASE
         WHEN rolsuper THEN 'is a superuser'
         WHEN rolbypassrls THEN 'has BYPASSRLS'
         WHEN pg_has_role(relowner, 'USAGE') THEN 'owns the tables'
     END
-    FROM pg_roles, pg_class WHERE rolname = current_user AND pg_class.oid = to_regclass('public.tasks')
-""")
+    FROM pg_roles, pg_class WHERE rolname = current_user AND pg_class.oid = to_regclass('public.workspaces')
+"""
 
 
 def settings_of(actor: Actor | None) -> str:
@@ -75,7 +75,7 @@ def is_refused_by_policy(error: Exception) -> bool:
 
 async def why_bypassed(connection: AsyncConnection) -> str | None:
     """Return why no policy holds for the role that serves, if that is so."""
-    reason: str | None = await connection.scalar(_WHY_BYPASSED)
+    reason: str | None = await connection.scalar(text(WHY_BYPASSED))
     return reason
 
 

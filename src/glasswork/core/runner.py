@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from glasswork.core.db import ANSWER_SECONDS, CONNECT_SECONDS, SERVER_SETTINGS, Database
+from glasswork.core.connection_settings import SERVER_SETTINGS
+from glasswork.core.db import ANSWER_SECONDS, CONNECT_SECONDS, Database
 from glasswork.core.errors import AppError
 from glasswork.core.jobs import NO_TRACER, SCHEMA, Job, Nothing, Work, next_runs, queries, queue_state
 from glasswork.core.outbox import Outbox
@@ -156,7 +157,7 @@ class Runner:
             await asyncio.sleep(QUEUE_WATCH_SECONDS)
 
     async def _run(self) -> None:
-        url = self._database.engine.url.set(drivername="postgresql")
+        url = self._database.direct_url.set(drivername="postgresql")
         dsn = url.render_as_string(hide_password=False)
         async with open_pool(dsn) as pool:
             driver = PoolDriver(pool)
@@ -213,20 +214,13 @@ class Runner:
             payload = job.payload.model_validate_json(queued.payload or b"{}")
         except ValidationError as error:
             raise UnfitPayloadError(f"{job.name} takes another payload") from error
-        try:
-            async with asyncio.timeout(job.seconds):
-                await job.run(self._work(queued), payload)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            raise CancelledFromWithinError from error
+        await _in_time(job, job.run(self._work(queued), payload))
 
     async def give_up(self, job: Job[Any], queued: QueuedJob) -> None:
         """Tell whoever waits for the job; raise what that raises, TimeoutError after the job's time limit."""
         if job.on_dead is not None:
             payload = job.payload.model_validate_json(queued.payload or b"{}")
-            async with asyncio.timeout(job.seconds):
-                await job.on_dead(self._work(queued), payload)
+            await _in_time(job, job.on_dead(self._work(queued), payload))
 
     def _work(self, queued: QueuedJob) -> Work:
         return Work(id=queued.id, resources=self._resources, once=lambda: self._once(queued.id))
@@ -271,17 +265,7 @@ class _Executor(AbstractEntrypointExecutor):
             await self._execute(job, attempt)
 
     async def _execute(self, job: QueuedJob, told: Attempt) -> None:
-        attempt = asyncio.create_task(self._runner.attempt(self._job, job))
-        # Who cancels this stops the worker; pgqueuer would take the job for cancelled, and delete it.
-        with suppress(asyncio.CancelledError):
-            await _first(asyncio.wait({attempt}), self._runner.out_of_time.wait())
-        attempt.cancel()
-        while not attempt.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({attempt})
-        if attempt.cancelled():
-            raise RetryRequested(timedelta(0), "The worker was stopped.")
-        error = attempt.exception()
+        error = await self._error_of(self._runner.attempt(self._job, job))
         if error is None or isinstance(error, _DoneAlreadyError):
             told.outcome = "ok"
             return
@@ -297,11 +281,26 @@ class _Executor(AbstractEntrypointExecutor):
 
     async def _give_up(self, job: QueuedJob, told: Attempt) -> None:
         """Who cannot be told now is told later."""
-        try:
-            await self._runner.give_up(self._job, job)
-        except Exception as error:
+        error = await self._error_of(self._runner.give_up(self._job, job))
+        if error is not None:
             told.outcome, told.delay = "retry", GIVE_UP_AGAIN_SECONDS
             raise RetryRequested(timedelta(seconds=told.delay), repr(error)) from error
+
+    async def _error_of(self, doing: Coroutine[Any, Any, None]) -> BaseException | None:
+        """None: it is done; raise RetryRequested where the worker is stopped before that.
+
+        Who cancels this stops the worker; pgqueuer would take the job for cancelled, and delete it.
+        """
+        task = asyncio.create_task(doing)
+        with suppress(asyncio.CancelledError):
+            await _first(asyncio.wait({task}), self._runner.out_of_time.wait())
+        task.cancel()
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if task.cancelled():
+            raise RetryRequested(timedelta(0), "The worker was stopped.")
+        return task.exception()
 
 
 def backoff(first: float, attempts: int) -> float:
@@ -341,6 +340,17 @@ async def _first(*awaitables: Coroutine[Any, Any, Any]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def _in_time(job: Job[Any], doing: Awaitable[None]) -> None:
+    """Raise what it raises, and CancelledError only where this task is cancelled itself."""
+    try:
+        async with asyncio.timeout(job.seconds):
+            await doing
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        raise CancelledFromWithinError from error
 
 
 def _is_cancelled() -> bool:

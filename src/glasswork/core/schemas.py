@@ -106,6 +106,16 @@ Line = Annotated[
 ]
 """A name or title: not blank, without space around it."""
 
+Url = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{1,5})?([/?#][!-~]*)?$",
+        description="Of http or https, in ASCII, without a user's name or password.",
+        examples=["https://example.com/minutes"],
+    ),
+]
+
 
 def _only_number(value: object) -> object:
     if isinstance(value, bool | str):

@@ -79,6 +79,7 @@ class LocalSettings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: SecretStr | None = None
+    database_pooler_url: SecretStr | None = None
     migration_database_url: SecretStr | None = None
     jwt_secret: SecretStr | None = None
 
@@ -93,7 +94,7 @@ class LocalSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator("database_url", "database_pooler_url", "migration_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
         """Take what other programs call it too; the driver is ours."""
@@ -106,6 +107,13 @@ class LocalSettings(BaseSettings):
                 ours = url.set(drivername="postgresql+asyncpg", query=query)
                 return SecretStr(ours.render_as_string(hide_password=False))
         raise ValueError("must look like postgresql://user:password@host:5432/database")
+
+    @field_validator("database_pooler_url")
+    @classmethod
+    def _is_not_alone(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and info.data.get("database_url") is None:
+            raise ValueError("needs DATABASE_URL, too: the same database without the pooler")
+        return value
 
     @field_validator("jwt_secret")
     @classmethod
@@ -154,6 +162,7 @@ class Settings(LocalSettings):
     retention_days: int = Field(default=30, ge=1, le=3650)
     worker_inline: bool = False
     heartbeat_seconds: float = Field(default=30, ge=1)
+    max_connections: int = Field(default=4000, ge=1, le=100_000)
     live_streams: int = Field(default=2000, ge=1, le=100_000)
     live_streams_per_user: int = Field(default=20, ge=1, le=100_000)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)

@@ -103,9 +103,7 @@ class _Statement:
             with observing(signals, written.summary, written.sql):
                 return cast("Sequence[Record]", await driver.fetch(written.sql, *values))
         except TimeoutError:
-            # Who does not answer a statement would not answer ROLLBACK.
-            driver.terminate()
-            await session.invalidate()
+            await _give_up(session, driver)
             raise
 
     def rows(self, records: Sequence[Record]) -> Rows:
@@ -165,8 +163,17 @@ async def _driver_of(session: AsyncSession) -> Any:
             await adapted._start_transaction()  # noqa: SLF001 (likewise)
         except AsyncAdapt_asyncpg_dbapi.Error as error:
             raise error.__cause__ or error from None  # the driver's own, as of any statement here
+        except TimeoutError:
+            await _give_up(session, adapted.driver_connection)
+            raise
     info[_DRIVER] = _innermost(session), adapted.driver_connection
     return adapted.driver_connection
+
+
+async def _give_up(session: AsyncSession, driver: Any) -> None:
+    """Who does not answer a statement would not answer ROLLBACK; and BEGIN may be carried out yet."""
+    driver.terminate()
+    await session.invalidate()
 
 
 def _innermost(session: AsyncSession) -> Any:

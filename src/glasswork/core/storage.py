@@ -20,7 +20,7 @@ import obstore
 from anyio import to_thread
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
-from sqlalchemy import Column, delete, exists, func, select
+from sqlalchemy import Column, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -101,6 +101,15 @@ class Storage:
                 )
         return _read(found)
 
+    async def has(self, object_id: UUID) -> bool:
+        with _translated():
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await obstore.head_async(self._reads, key_of(object_id))
+            except FileNotFoundError:
+                return False
+        return True
+
     async def delete(self, object_ids: Collection[UUID]) -> None:
         """One that is not there is deleted already; with it goes what a crash left of it."""
         for object_id in object_ids:
@@ -125,6 +134,19 @@ async def announce(session: AsyncSession) -> UUID:
     session.add(stored)
     await session.flush()
     return stored.id
+
+
+async def find_needed(session: AsyncSession, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Return what something refers to, in the order of the ids."""
+    statement = (
+        select(StoredObject.id)
+        .where(or_(*(exists().where(column == StoredObject.id) for column in _references())))
+        .order_by(StoredObject.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(StoredObject.id > after)
+    return (await session.scalars(statement)).all()
 
 
 async def find_abandoned(session: AsyncSession, limit: int) -> Sequence[UUID]:

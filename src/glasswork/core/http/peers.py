@@ -1,5 +1,6 @@
 """Where other processes of the installation ask this one what it has seen."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,9 @@ from glasswork.core.settings import Settings
 from glasswork.core.telemetry.runtime import LoopWatch
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.tokens import Keys
+
+MOST_BYTES = 65_536
+"""Of a question."""
 
 
 @asynccontextmanager
@@ -43,10 +47,20 @@ async def telling(
 
 def create_app(instance: Instance, key: bytes) -> Starlette:
     async def answer(request: Request) -> Response:
-        body = await request.body()
-        if not is_signed(key, body, request.headers.get(SIGNATURE, "")):
+        body = await _read(request)
+        if body is None or not is_signed(key, body, request.headers.get(SIGNATURE, "")):
             return Response(status_code=404)
-        asked = await request.json()
+        asked = json.loads(body)
         return JSONResponse({"answer": instance.answer(asked["question"], asked["arguments"])})
 
     return Starlette(routes=[Route("/", answer, methods=["POST"])])
+
+
+async def _read(request: Request) -> bytes | None:
+    """Return None for what is longer than any question is."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)

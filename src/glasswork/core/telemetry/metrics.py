@@ -4,21 +4,13 @@ Names follow OpenTelemetry's conventions in Prometheus form; those that it has n
 `glasswork_`. No label holds what a caller can choose: a value outside its set is counted under another one.
 """
 
-import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from itertools import product
-from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from typing import Any
 
 from glasswork.core.streams import Ending
+from glasswork.core.telemetry.catalogue import Catalogue
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "_OTHER"
@@ -32,6 +24,8 @@ KINDS = ("sse", "websocket")
 """Of streams of changes."""
 CACHES = ("summary",)
 ENDINGS = tuple(Ending)
+REFUSALS = ("full", "slow_head", "large_head", "slow_body", "malformed")
+"""Why a connection was ended: there was no room for it, or by what its caller sent."""
 QUERIES = (0, 1, 2, 5, 10, 20, 50, 100)
 
 LABELS = {
@@ -43,7 +37,10 @@ LABELS = {
     " of deliveries: delivered, retry, dead, unknown; of caches: hit, miss, error",
     "cache": ", ".join(CACHES),
     "state": "waiting, running, retrying, dead",
-    "reason": "of retries: serialization, deadlock, lock, connection; of streams: " + ", ".join(Ending),
+    "reason": "of retries: serialization, deadlock, lock, connection; of streams: "
+    + ", ".join(Ending)
+    + "; of connections: "
+    + ", ".join(REFUSALS),
     "kind": "sse, websocket",
     "whose": "account, address, pair: of both",
     "held_up": "true where the receiver had failed, or had others to take before",
@@ -56,28 +53,14 @@ LABELS = {
 }
 """The closed set of values of each label, for people; those of routes, jobs and events are in the code."""
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the series of each counter and histogram
 
-Combined = Literal["livesum", "livemax", "livemin", "livemostrecent"]
-
-M = TypeVar("M", bound=MetricWrapperBase)
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    name: str
-    kind: str
-    help: str
-    labels: Sequence[str]
-
-
-class Metrics:
-    """Made once per app or worker, on a registry of its own."""
+class Metrics(Catalogue):
+    """Made once per app or worker."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.declared: list[Declared] = []
+        super().__init__()
         self._declare_http()
+        self._declare_connections()
         self._declare_database()
         self._declare_cache()
         self._declare_live()
@@ -129,6 +112,14 @@ class Metrics:
             "Time of a call to a service of others.",
             ("http_request_method", "outcome"),
             SECONDS,
+        )
+
+    def _declare_connections(self) -> None:
+        self.open_connections = self._gauge(
+            "glasswork_connections", "Connections to the server that are open, those on METRICS_PORT too."
+        )
+        self.connections_refused = self._counter(
+            "glasswork_connections_refused", "Connections that the server has ended, and why.", ("reason",)
         )
 
     def _declare_database(self) -> None:
@@ -300,6 +291,7 @@ class Metrics:
             (self.requests, ((method, route, "500") for method, route in routes)),
             (self.job_wait_seconds, product(jobs)),
             (self.jobs, product(jobs, ("ok", "retry", "dead", "returned"))),
+            (self.connections_refused, product(REFUSALS)),
             (self.retries, product(("serialization", "deadlock", "lock", "connection"))),
             (self.guesses_refused, product(("account", "address", "pair"))),
             (self.idempotency, product(("executed", "replayed", "in_use", "reused"))),
@@ -317,50 +309,7 @@ class Metrics:
             for labels in all_labels:
                 metric.labels(*labels)
 
-    def expose(self, accept: str) -> tuple[bytes, str]:
-        """Return what Prometheus scrapes and its media type; OpenMetrics, with exemplars, when asked for."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._scraped()), content_type
-
-    def _scraped(self) -> CollectorRegistry:
-        """With several workers each answers for all of them, from the files they share."""
-        folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        if folder is None:
-            return self.registry
-        _forget_dead(Path(folder))
-        shared = CollectorRegistry()
-        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
-        return shared
-
-    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
-        return self._note(Counter(name, text, labels, registry=self.registry), f"{name}_total", text, labels)
-
-    def _gauge(
-        self, name: str, text: str, labels: Sequence[str] = (), of_workers: Combined = "livesum"
-    ) -> Gauge:
-        """With several workers the scrape answers the sum of theirs, the greatest or the least."""
-        gauge = Gauge(name, text, labels, registry=self.registry, multiprocess_mode=of_workers)
-        return self._note(gauge, name, text, labels)
-
-    def _histogram(self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
-        histogram = Histogram(name, text, labels, buckets=buckets, registry=self.registry)
-        return self._note(histogram, name, text, labels)
-
-    def _note(self, metric: M, name: str, text: str, labels: Sequence[str]) -> M:
-        self.declared.append(Declared(name, type(metric).__name__.lower(), text, labels))
-        return metric
-
 
 @cache
 def status_label(status: int) -> str:
     return str(status) if 100 <= status < 600 else OTHER  # noqa: PLR2004 (the statuses that HTTP has)
-
-
-def _forget_dead(folder: Path) -> None:
-    """A worker that was killed leaves its gauges behind, and sums would still hold them."""
-    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            with suppress(FileNotFoundError):  # another worker is answering a scrape, too
-                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

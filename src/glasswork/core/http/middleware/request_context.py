@@ -1,7 +1,7 @@
 import asyncio
 import re
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 
 from opentelemetry.trace import get_current_span
@@ -49,7 +49,7 @@ class RequestContextMiddleware:
         place = self._routes.place(scope)
         context = _begin(scope, place)
         if scope["type"] == "websocket":
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, partial(_send_with_id, context.request_id, send))
             return
         exchange = _Exchange(context, receive, send, self._tells_database)
         exchange.describe(scope)
@@ -74,6 +74,13 @@ def _begin(scope: Scope, place: Place) -> RequestContext:
     context.client_ip = short_address((scope.get("client") or ("", 0))[0])
     context.user_agent = user_agent_family(header_of(scope, b"user-agent"))
     return context
+
+
+async def _send_with_id(request_id: str, send: Send, message: Message) -> None:
+    """A handshake that is refused is answered as any request is."""
+    if message["type"] == "websocket.http.response.start":
+        message["headers"] = [*message.get("headers", ()), (_HEADER, request_id.encode())]
+    await send(message)
 
 
 class _Exchange:
