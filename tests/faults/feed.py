@@ -47,7 +47,7 @@ async def follow(traffic: Traffic, person: Person, workspace_id: str, over: asyn
     while True:
         is_over = over.is_set()
         page = await traffic.get(person, f"/workspaces/{workspace_id}/changes", cursor=cursor, limit=20)
-        events += [_event(workspace_id, change) for change in page["items"]]
+        events += [event_of(workspace_id, change) for change in page["items"]]
         cursor = page["next_cursor"]
         if not page["items"]:
             if is_over:
@@ -55,7 +55,7 @@ async def follow(traffic: Traffic, person: Person, workspace_id: str, over: asyn
             await asyncio.sleep(0.1)
 
 
-def _event(workspace_id: str, change: Json) -> Event:
+def event_of(workspace_id: str, change: Json) -> Event:
     fields = {name: change[name] for name in ("seq", "type", "actor_id", "request_id", "before", "after")}
     return Event(workspace_id=workspace_id, subject_id=change["subject"]["id"], **fields)
 
@@ -106,7 +106,7 @@ async def show(traffic: Traffic, person: Person, workspace_id: str) -> Copy:
         "project": projects,
         "label": [label for labels_of_one in labels for label in labels_of_one],
         "task": tasks,
-        "comment": [_as_told(each) for comments in said for each in comments if not each["deleted_at"]],
+        "comment": [as_told(each) for comments in said for each in comments if not each["deleted_at"]],
         "member": await traffic.get_all(person, f"{path}/members"),
         "invitation": await traffic.get_all(person, f"{path}/invitations"),
     }
@@ -115,7 +115,7 @@ async def show(traffic: Traffic, person: Person, workspace_id: str) -> Copy:
     }
 
 
-def _as_told(comment: Json) -> Json:
+def as_told(comment: Json) -> Json:
     """Without its HTML, which no event has."""
     return {name: value for name, value in comment.items() if name != "body_html"}
 

@@ -20,7 +20,7 @@ from .settling import until
 from .traffic import CUT_OFF
 from .wire import open_wire
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 

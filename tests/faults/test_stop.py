@@ -26,7 +26,7 @@ from .history import check_letters, check_order, check_requests, stored_events, 
 from .settling import IN_HAND, SECONDS, settle, until, until_working
 from .traffic import Traffic
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300 + 5 * SECONDS)]
+pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300 + 5 * SECONDS)]
 
 AT_LEAST = 3
 """So often each kind is stopped, however slow the machine is."""

@@ -20,7 +20,7 @@ import pytest
 from tests.data_dirs import used_data_dir
 from tests.processes import Serving, Working, free_port, make, sign_in, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 CHANGES = 500
 WRITERS = 4

@@ -1,11 +1,11 @@
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr
 
 from glasswork.core import passwords
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Input, Line, Output, SessionId, UserId, optional
+from glasswork.core.schemas import Day, Input, Line, Output, SessionId, UserId, optional
 
 from .models import SystemRole
 
@@ -39,7 +39,7 @@ KnownPassword = Annotated[
 ]
 """One that is compared with what is stored, and so is bound by no rule."""
 DateOfBirth = Annotated[
-    date | None,
+    Day | None,
     Field(description="Needed where there is a minimum age; it is compared, and not kept."),
 ]
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=256)]

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
-from glasswork.core.events import WorkspaceEvent
+from glasswork.core.events import EventCounter, WorkspaceEvent
 from glasswork.core.filtering import any_of, between
 from glasswork.core.paging import AnySelect, Page, SortKey, fetch_page
 from glasswork.core.statements import AnyRow, Read, WrittenJson
@@ -160,6 +160,7 @@ _CHANGES_AFTER = Read(
         WorkspaceEvent.workspace_id == _PLACE, WorkspaceEvent.seq > bindparam("seen", type_=BigInteger())
     ).limit(bindparam("limit", type_=BigInteger()))
 )
+_LAST = Read(select(EventCounter.last_seq).where(EventCounter.workspace_id == _PLACE))
 
 
 class ChangeRepository:
@@ -169,6 +170,11 @@ class ChangeRepository:
     async def after(self, actor: Actor, workspace_id: UUID, seq: int, limit: int) -> Sequence[AnyRow]:
         binds = actor.binds | {"place_id": workspace_id, "seen": seq, "limit": limit}
         return await _CHANGES_AFTER.all(self._session, binds)
+
+    async def last(self, workspace_id: UUID) -> int:
+        """Return the number of the last change."""
+        row = await _LAST.find(self._session, {"place_id": workspace_id})
+        return 0 if row is None else row.last_seq
 
 
 class ActivityRepository:

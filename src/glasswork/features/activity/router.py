@@ -13,6 +13,7 @@ from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.tasks.errors import TaskNotFoundError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
+from .errors import AheadOfLogError
 from .schemas import ActivityQuery, ActivityRead, ChangePage, ChangeQuery
 from .service import ActivityService, ChangeService
 
@@ -36,7 +37,7 @@ Activity = Annotated[ActivityService, Depends(get_activity)]
 @router.get(
     "/workspaces/{workspace_id}/changes",
     response_model=ChangePage,
-    responses=declare(*AUTHORIZED, WorkspaceNotFoundError),
+    responses=declare(*AUTHORIZED, WorkspaceNotFoundError, AheadOfLogError),
 )
 async def list_changes(
     workspace_id: WorkspaceId,

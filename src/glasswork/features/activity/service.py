@@ -10,6 +10,7 @@ from glasswork.features.projects.access import access_to
 from glasswork.features.tasks.service import TaskService
 from glasswork.features.workspaces.access import role_in
 
+from .errors import AheadOfLogError
 from .repository import ActivityRepository, ChangeRepository
 from .schemas import (
     ActivityActor,
@@ -32,6 +33,8 @@ class ChangeService:
         rows = await self._changes.after(actor, workspace_id, seen, query.limit)
         if not rows:
             await role_in(self._session, actor, workspace_id)
+            if seen > (last := await self._changes.last(workspace_id)):
+                raise AheadOfLogError(last)
         return Changes(rows, str(rows[-1].seq if rows else seen))
 
 

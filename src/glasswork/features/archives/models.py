@@ -65,6 +65,7 @@ STAYS: Final[Mapping[str, str]] = {
     "api_tokens": "secrets of people, who make others where they go",
     "archives": "an archive that held another would grow with each",
     "calendar_feeds": "secrets of people, who subscribe anew",
+    "checked_records": "of imports",
     "deliveries": "of webhooks",
     "delivery_attempts": "of webhooks",
     "event_counters": "follows from the events",

@@ -1,11 +1,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from glasswork.core.actor import Actor
+from glasswork.core.clock import now
 from glasswork.core.concurrency import Precondition
 from glasswork.core.db import Database
 from glasswork.core.errors import require
@@ -75,7 +76,7 @@ class LinkService:
 
     async def make(self, actor: Actor, attachment_id: UUID, lifetime: timedelta) -> LinkRead:
         await self._attachments.get(actor, attachment_id)
-        expires_at = (datetime.now(UTC) + lifetime).replace(microsecond=0)
+        expires_at = (now() + lifetime).replace(microsecond=0)
         sealed = seal(self._keys, _LINK, f"{attachment_id} {expires_at.isoformat()}".encode())
         return LinkRead(url=f"{self._base_url}/files/{sealed.decode()}", expires_at=expires_at)
 
@@ -85,7 +86,7 @@ class LinkService:
             attachment_id, _, expires_at = unseal(self._keys, _LINK, token.encode()).decode().partition(" ")
         except BrokenSealError as error:
             raise LinkNotFoundError from error
-        if datetime.fromisoformat(expires_at) <= datetime.now(UTC):
+        if datetime.fromisoformat(expires_at) <= now():
             raise LinkNotFoundError
         attachment = await self._attachments.find_linked(UUID(attachment_id))
         if attachment is None:

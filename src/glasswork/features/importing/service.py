@@ -1,7 +1,7 @@
 """Carries imports out, a batch at a time: what is stored and how far that is are committed together."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from math import ceil
 from time import monotonic
@@ -16,14 +16,16 @@ from glasswork.core.db import Database
 from glasswork.core.errors import AppError, ServiceUnavailableError
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.service import SessionService
+from glasswork.features.checking.service import CheckService
 from glasswork.features.imports.errors import BrokenRecordsError
 from glasswork.features.imports.models import Import, ImportStatus, OnError
-from glasswork.features.imports.policy import project_for
+from glasswork.features.imports.policy import keys_for, project_for
 from glasswork.features.imports.schemas import ImportRead
 from glasswork.features.imports.service import ImportService, ProgressService
 from glasswork.features.intake.errors import PostponedError
 from glasswork.features.intake.schemas import Item, Source, Survey
 from glasswork.features.intake.service import IntakeService
+from glasswork.features.projects.errors import ProjectKeyTakenError
 from glasswork.features.projects.service import ProjectService
 from glasswork.features.realtime.schemas import LiveStream
 from glasswork.features.sources.service import Sources
@@ -104,12 +106,11 @@ class Importer:
             if import_.status is ImportStatus.QUEUED and is_checked:
                 await progress.begin(import_, ImportStatus.CHECKING, survey)
                 await _find_project(session, actor, import_, survey)
+                import_.labels = await CheckService(session, actor, import_).add_labels(survey.labels)
                 await progress.flush()
                 return import_
             await progress.begin(import_, ImportStatus.STORING, survey)
-            project_id = await _find_project(session, actor, import_, survey) or (
-                await _make_project(session, actor, import_, survey)
-            )
+            project_id = await _settle(session, actor, import_, survey)
             intake = IntakeService(session, actor, survey.source)
             import_.labels = await intake.add_labels(project_id, survey.labels)
             await progress.flush()
@@ -133,7 +134,7 @@ class Importer:
             progress = ProgressService(session)
             intake = IntakeService(session, actor, import_.source or "")
             if import_.status is ImportStatus.CHECKING:
-                became = await intake.check(import_.project_id, items)
+                became = await CheckService(session, actor, import_).check(items)
             elif import_.project_id is not None:
                 became = await intake.store(import_.project_id, items, import_.highest)
             else:
@@ -202,18 +203,33 @@ async def _end_phase(progress: ProgressService, actor: Actor, import_: Import) -
         await progress.restart(import_, ImportStatus.STORING)
 
 
+async def _settle(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID:
+    """Into the project that is meant, made if it is not there; what is made meanwhile is seen next."""
+    while (project_id := await _find_project(session, actor, import_, survey)) is None:
+        new = project_for(import_.project_key or "", survey.name, survey.description)
+        with suppress(ProjectKeyTakenError):
+            async with session.begin_nested():
+                projects = ProjectService(session)
+                made = await projects.create(actor, import_.workspace_id, new, survey.source)
+            import_.project_id = made.id
+    return project_id
+
+
 async def _find_project(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID | None:
-    """The one that is meant, if it is there."""
-    if import_.project_id is None:
-        import_.project_key = project_for(import_.project_key, survey.name, survey.description).key
-        projects = ProjectService(session)
-        import_.project_id = await projects.find_by_key(actor, import_.workspace_id, import_.project_key)
-    return import_.project_id
-
-
-async def _make_project(session: AsyncSession, actor: Actor, import_: Import, survey: Survey) -> UUID:
-    new = project_for(import_.project_key, survey.name, survey.description)
-    import_.project_id = (await ProjectService(session).create(actor, import_.workspace_id, new)).id
+    """The one that is meant, if it is there; else what is its key."""
+    if import_.project_id is not None:
+        return import_.project_id
+    projects, home = ProjectService(session), import_.workspace_id
+    if import_.project_key is not None and not import_.is_key_derived:
+        import_.project_id = await projects.find_by_key(actor, home, import_.project_key)
+        return import_.project_id
+    import_.is_key_derived = True
+    found = await projects.find_by_source(actor, home, survey.source)
+    if found is not None:
+        import_.project_id, import_.project_key = found.id, found.key
+    else:
+        taken = await projects.keys(actor, home)
+        import_.project_key = next(key for key in keys_for(survey.name) if key not in taken)
     return import_.project_id
 
 

@@ -3,7 +3,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -69,6 +69,8 @@ class Import(TenantEntity):
     """Null while it is not made."""
     project_key: Mapped[str | None]
     """Of the project that is meant, or is made where there is none."""
+    is_key_derived: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the key was made of the source's name: then it means no project of others that has it."""
     on_error: Mapped[OnError] = mapped_column()
     dry_run: Mapped[bool]
     object_id: Mapped[UUID | None] = mapped_column(ForeignKey("stored_objects.id"), unique=True)
@@ -125,6 +127,34 @@ class ImportFault(Base):
     place: Mapped[str]
     code: Mapped[str]
     message: Mapped[str]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "import_id"], ["imports.workspace_id", "imports.id"], ondelete="CASCADE"
+        ),
+    )
+
+
+class CheckedKind(StrEnum):
+    TASK = "task"
+    COMMENT = "comment"
+    LABEL = "label"
+
+
+class CheckedRecord(Base):
+    """What a check has met, so that it tells what comes twice; gone when it has ended."""
+
+    __tablename__ = "checked_records"
+
+    workspace_id: Mapped[UUID] = mapped_column(
+        ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True
+    )
+    import_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[CheckedKind] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    """The id in the source, of a comment with that of its task, or the name of a label in lower case."""
+    level: Mapped[int]
+    """How deep a task would lie, from 1 on."""
 
     __table_args__ = (
         ForeignKeyConstraint(

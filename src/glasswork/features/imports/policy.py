@@ -1,4 +1,7 @@
 import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -11,6 +14,9 @@ from glasswork.features.workspaces.models import Role
 
 from .errors import TokenLostError
 from .models import ImportStatus
+
+MOST_KEY: Final = 10
+"""Characters."""
 
 
 def can_make(role: Role) -> bool:
@@ -45,8 +51,15 @@ def purpose_of(import_id: UUID) -> str:
     return f"import:{import_id}"
 
 
-def project_for(key: str | None, name: str | None, description: str) -> ProjectCreate:
-    """What a source becomes: without a key of its own, `quicwg/ops-drafts` has OPSDRAFTS."""
+def keys_for(name: str | None) -> Iterator[str]:
+    """Yield those that a source may have, the best first: of `quicwg/ops-drafts` OPSDRAFTS, OPSDRAFTS2."""
     letters = re.sub(r"[^A-Z0-9]", "", (name or "").rpartition("/")[2].upper()).lstrip("0123456789")
-    key = key or (letters if len(letters) > 1 else f"IMPORT{letters}")[:10]
+    key = letters if len(letters) > 1 else f"IMPORT{letters}"
+    yield key[:MOST_KEY]
+    for number in count(2):
+        yield f"{key[: MOST_KEY - len(str(number))]}{number}"
+
+
+def project_for(key: str, name: str | None, description: str) -> ProjectCreate:
+    """What a source becomes."""
     return ProjectCreate(name=(name or key)[:100], key=key, description=description[:10_000])

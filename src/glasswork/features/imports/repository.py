@@ -16,7 +16,7 @@ from glasswork.features.workspaces.access import access
 from glasswork.features.workspaces.models import Role, Workspace
 
 from .errors import ImportNotFoundError
-from .models import MOST_FAULTS, Import, ImportFault, ImportStatus
+from .models import MOST_FAULTS, CheckedRecord, Import, ImportFault, ImportStatus
 from .schemas import ImportRead
 
 _COLUMNS = tuple(getattr(Import, name) for name in ImportRead.model_fields)
@@ -113,11 +113,14 @@ class ImportRepository:
         await self._session.flush()
 
     async def forget_faults(self, import_: Import) -> None:
-        await self._session.execute(
-            delete(ImportFault).where(
-                ImportFault.workspace_id == import_.workspace_id, ImportFault.import_id == import_.id
-            )
-        )
+        await self._forget(ImportFault, import_)
+
+    async def forget_checked(self, import_: Import) -> None:
+        await self._forget(CheckedRecord, import_)
+
+    async def _forget(self, part: type[ImportFault | CheckedRecord], import_: Import) -> None:
+        is_its = and_(part.workspace_id == import_.workspace_id, part.import_id == import_.id)
+        await self._session.execute(delete(part).where(is_its))
 
     async def _miss(self, actor: Actor, import_id: UUID) -> NoReturn:
         await ensure_signed_in(self._session, actor)

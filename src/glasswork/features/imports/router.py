@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
-from glasswork.core.errors import PermissionDeniedError, RequestTimeoutError
+from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch, Session
 from glasswork.core.http.errors import declare
 from glasswork.core.http.files import BODY, body_of
@@ -64,7 +64,7 @@ async def create_import(
 @router.put(
     FILE_PATH,
     response_model=ImportRead,
-    responses=TAGGED | declare(*OF_ONE, PermissionDeniedError, ImportUnderWayError, RequestTimeoutError),
+    responses=TAGGED | declare(*OF_ONE, PermissionDeniedError, ImportUnderWayError),
     openapi_extra=BODY,
 )
 async def put_import_file(

@@ -96,7 +96,9 @@ class ImportRead(Output):
     id: ImportId
     workspace_id: WorkspaceId
     project_id: ProjectId | None = Field(description="Null while it is not made.")
-    project_key: str | None = Field(description="Of the one that is made if there is none.")
+    project_key: str | None = Field(
+        description="Of the one that is made if there is none; if none is given, made of the source's name."
+    )
     format: ImportFormat
     on_error: OnError
     dry_run: bool

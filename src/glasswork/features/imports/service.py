@@ -213,15 +213,18 @@ class ProgressService:
         """From the first record on."""
         import_.change(_BEGINNING | {"status": phase, "started_at": import_.started_at})
         await self._imports.forget_faults(import_)
+        await self._imports.forget_checked(import_)
 
     async def end(self, actor: Actor, import_: Import, status: ImportStatus) -> None:
         """A file that has served its purpose is let go, and a token always."""
         fields = {"status": status, "ended_at": datetime.now(UTC), "secret": None}
         if status is ImportStatus.COMPLETED:
             fields["object_id"] = None
+        await self._imports.forget_checked(import_)
         await self._tell(actor, import_, fields)
 
     async def fail(self, actor: Actor | None, import_: Import, refusal: AppError) -> None:
+        await self._imports.forget_checked(import_)
         reason = {"error_code": refusal.code, "error": refusal.message}
         ended = {"ended_at": datetime.now(UTC), "waiting_until": None, "secret": None}
         await self._tell(actor, import_, {"status": ImportStatus.FAILED, **ended, **reason})

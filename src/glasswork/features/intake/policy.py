@@ -1,6 +1,7 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from glasswork.features.projects.models import Category
 from glasswork.features.tasks.models import MAX_LEVELS, Task
@@ -10,6 +11,8 @@ from .schemas import MOST_TITLE, CommentRecord, Fault, Item, TaskRecord
 UNKNOWN_STATUS = "UNKNOWN_STATUS"
 PARENT_NOT_THERE = "PARENT_NOT_THERE"
 TASK_NOT_THERE = "TASK_NOT_THERE"
+
+_ALONE = f"parent: it does not come before, or {MAX_LEVELS} levels are not enough; the task stands alone"
 
 
 class Status(Protocol):
@@ -34,6 +37,23 @@ class Placed:
 class Batch:
     tasks: list[Placed] = field(default_factory=list)
     comments: list[tuple[str, CommentRecord]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def ids(self) -> set[str]:
+        """Of the tasks that it holds or names."""
+        held = {each.task.id for each in self.tasks} | {comment.task for _, comment in self.comments}
+        return held | self.parents()
+
+    def parents(self) -> set[str]:
+        return {each.task.parent for each in self.tasks if each.task.parent}
+
+
+@dataclass(slots=True)
+class Told:
+    """What becomes of the comments of a batch."""
+
+    new: list[tuple[Task, CommentRecord]] = field(default_factory=list)
+    there: int = 0
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -102,3 +122,36 @@ class Family:
         self.tasks[record.id] = task
         self.levels[record.id] = above + 1 if fits else 1
         return fits
+
+
+def first_of_each(placed: Sequence[Placed], family: Family) -> list[Placed]:
+    """Those that are not there yet, by their ids."""
+    new: dict[str, Placed] = {}
+    for each in placed:
+        if each.task.id not in family.tasks:
+            new.setdefault(each.task.id, each)
+    return list(new.values())
+
+
+def adopt(new: Sequence[Placed], family: Family, make: Callable[[Placed], Task]) -> Iterator[Fault]:
+    """Make them, each a part of the task that it names; yield faults of those that are left alone."""
+    for each in new:
+        if not family.add(each.task, make(each)):
+            yield Fault(each.place, PARENT_NOT_THERE, _ALONE)
+
+
+def told(batch: Batch, family: Family, known: set[tuple[UUID, str]]) -> Told:
+    """`known`: the comments that are there, by their tasks and their ids in the source."""
+    became, seen = Told(), set(known)
+    for where, record in batch.comments:
+        task = family.tasks.get(record.task)
+        if task is None and not record.may_be_alone:
+            became.faults.append(Fault(where, TASK_NOT_THERE, "task: it is not there"))
+        elif task is None:
+            continue
+        elif (task.id, record.id) not in seen and task.deleted_at is None:
+            seen.add((task.id, record.id))
+            became.new.append((task, record))
+        else:
+            became.there += 1
+    return became

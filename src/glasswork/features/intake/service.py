@@ -14,19 +14,18 @@ from glasswork.features.comments.events import CommentCreated
 from glasswork.features.comments.models import Comment
 from glasswork.features.comments.schemas import ExternalComment
 from glasswork.features.projects.access import access_to
-from glasswork.features.projects.models import DEFAULT_STATUSES, Status
+from glasswork.features.projects.models import Status
 from glasswork.features.projects.schemas import LabelCreate
 from glasswork.features.projects.service import LabelService
 from glasswork.features.tasks.events import TaskCreated
-from glasswork.features.tasks.models import MAX_LEVELS, Task
+from glasswork.features.tasks.models import Task
 from glasswork.features.tasks.policy import can_write
 from glasswork.features.tasks.schemas import External
 
-from .policy import PARENT_NOT_THERE, TASK_NOT_THERE, Batch, Family, Placed, place
+from .policy import Batch, Family, Placed, adopt, first_of_each, place, told
 from .repository import IntakeRepository
-from .schemas import CommentRecord, Fault, Item, Stored, TaskRecord
+from .schemas import CommentRecord, Item, Stored, TaskRecord
 
-_ALONE = f"parent: it does not come before, or {MAX_LEVELS} levels are not enough; the task stands alone"
 _AS_THEY_ARE = {"title", "description", "priority", "due_at", "start_at", "estimate_minutes"}
 
 
@@ -41,19 +40,17 @@ class IntakeService:
         self._labels = LabelService(session)
         self._outbox = Outbox(session)
 
-    async def check(self, project_id: UUID | None, items: Sequence[Item]) -> Stored:
-        """Say what `store` would do, as far as that can be told without doing it; None: in a new project."""
-        if project_id is None:
-            new = [
-                Status(key=key, name=name, category=category) for key, name, category, _ in DEFAULT_STATUSES
-            ]
-            batch, known = place(items, new), dict[str, Task]()
-        else:
-            project = await self._writable(project_id)
-            batch = place(items, await self._intake.statuses(project_id))
-            known = await self._intake.tasks(project, self._source, {each.task.id for each in batch.tasks})
-        there = sum(each.task.id in known for each in batch.tasks)
-        return Stored(len(batch.tasks) - there, there, len(batch.comments), faults=batch.faults)
+    async def statuses(self, project_id: UUID) -> Sequence[Status]:
+        return await self._intake.statuses(project_id)
+
+    async def family(self, project_id: UUID, batch: Batch) -> Family:
+        """Those of the batch, or named in it, that are there already."""
+        return await self._family(await self._writable(project_id), batch)
+
+    async def known_comments(self, batch: Batch, family: Family) -> set[tuple[UUID, str]]:
+        """Those of the tasks of the batch's comments that are there, by their tasks and their ids."""
+        ids = {family.tasks[each.task].id for _, each in batch.comments if each.task in family.tasks}
+        return await self._intake.comments(ids, self._source) if ids else set()
 
     async def add_labels(self, project_id: UUID, labels: Sequence[LabelCreate]) -> int:
         """Make those that are not there; return how many."""
@@ -69,14 +66,13 @@ class IntakeService:
         batch = place(items, statuses)
         last_number = await self._intake.lock_numbers(project_id)
         family = await self._family(project, batch)
-        new = _first_of_each(batch.tasks, family)
+        new = first_of_each(batch.tasks, family)
         stored = Stored(len(new), len(batch.tasks) - len(new), faults=batch.faults)
         people = await self._people(project.workspace_id, new)
         by_key = {status.key: status for status in statuses}
-        for each in new:
-            task = self._task(project, each.task, by_key[each.status], people)
-            if not family.add(each.task, task):
-                stored.faults.append(Fault(each.place, PARENT_NOT_THERE, _ALONE))
+        stored.faults += adopt(
+            new, family, lambda each: self._task(project, each.task, by_key[each.status], people)
+        )
         tasks = [family.tasks[each.task.id] for each in new]
         last_number = await self._number(project_id, new, tasks, max(last_number, highest))
         await self._intake.add_tasks(project_id, tasks, last_number)
@@ -92,14 +88,9 @@ class IntakeService:
         return project
 
     async def _family(self, project: AnyRow, batch: Batch) -> Family:
-        """Those of the batch, or named in it, that are there already."""
-        parents = {each.task.parent for each in batch.tasks if each.task.parent}
-        ids = (
-            parents | {each.task.id for each in batch.tasks} | {comment.task for _, comment in batch.comments}
-        )
-        tasks = await self._intake.tasks(project, self._source, ids)
+        tasks = await self._intake.tasks(project, self._source, batch.ids())
         family = Family(tasks)
-        for parent in parents & tasks.keys():
+        for parent in batch.parents() & tasks.keys():
             ancestry = await self._intake.ancestry(tasks[parent].id)
             if ancestry[0].deleted_at is None:
                 family.levels[parent] = len(ancestry)
@@ -177,21 +168,10 @@ class IntakeService:
     async def _store_comments(self, project: AnyRow, batch: Batch, family: Family, stored: Stored) -> None:
         if not batch.comments:
             return
-        tasks = {record.task: family.tasks.get(record.task) for _, record in batch.comments}
-        known = await self._intake.comments([task.id for task in tasks.values() if task], self._source)
-        comments = []
-        for where, record in batch.comments:
-            task = tasks[record.task]
-            if task is None and not record.may_be_alone:
-                stored.faults.append(Fault(where, TASK_NOT_THERE, "task: it is not there"))
-            elif task is None:
-                continue
-            elif (task.id, record.id) not in known and task.deleted_at is None:
-                known.add((task.id, record.id))
-                comments.append(self._comment(project, task, record))
-            else:
-                stored.comments_there += 1
-        stored.comments = len(comments)
+        became = told(batch, family, await self.known_comments(batch, family))
+        stored.faults += became.faults
+        stored.comments, stored.comments_there = len(became.new), became.there
+        comments = [self._comment(project, task, record) for task, record in became.new]
         await self._intake.add_comments(comments)
         for row in await self._intake.shown_comments(self._actor, comments):
             self._outbox.record(self._actor, CommentCreated.of(row))
@@ -214,12 +194,3 @@ class IntakeService:
             updated_at=updated_at,
             edited_at=updated_at if updated_at > created_at else None,
         )
-
-
-def _first_of_each(placed: Sequence[Placed], family: Family) -> list[Placed]:
-    """Those that are not there yet, by their ids."""
-    new: dict[str, Placed] = {}
-    for each in placed:
-        if each.task.id not in family.tasks:
-            new.setdefault(each.task.id, each)
-    return list(new.values())

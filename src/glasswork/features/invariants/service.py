@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import structlog
 
 from glasswork.core.db import Database
@@ -27,9 +29,13 @@ class InvariantService:
             except AppError:
                 log.warning("invariant.not_checked", rule=rule.value)
 
-    async def _check(self, rule: Rule) -> None:
+    async def violations(self, rule: Rule) -> Sequence[str]:
+        """Return the ids of what breaks the rule, and tell nobody else."""
         async with self._database.reading() as session:
-            found = await InvariantRepository(session).find_violations(rule)
+            return await InvariantRepository(session).find_violations(rule)
+
+    async def _check(self, rule: Rule) -> None:
+        found = await self.violations(rule)
         self._metrics.invariant_violations.labels(rule.value).set(len(found))
         self._metrics.invariant_checked.labels(rule.value).set_to_current_time()
         if found:

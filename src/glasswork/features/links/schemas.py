@@ -6,21 +6,12 @@ from uuid import UUID
 from pydantic import Field
 
 from glasswork.core.paging import PageQuery, sort_by
-from glasswork.core.schemas import Input, Line, LinkId, Output, TaskId, UserId, WorkspaceId
+from glasswork.core.schemas import Input, Line, LinkId, Output, TaskId, Url, UserId, WorkspaceId
 
 from .models import LinkKind
 
 MOST_TITLE = 256
 
-Url = Annotated[
-    str,
-    Field(
-        max_length=2000,
-        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{1,5})?([/?#][!-~]*)?$",
-        description="Of http or https, in ASCII, without a user's name or password.",
-        examples=["https://example.com/minutes"],
-    ),
-]
 Title = Annotated[Line, Field(max_length=MOST_TITLE, examples=["Minutes of Monday"])]
 
 

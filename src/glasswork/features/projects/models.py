@@ -27,6 +27,8 @@ class Project(TenantEntity):
     description: Mapped[str]
     last_number: Mapped[int] = mapped_column(default=0)
     """Of the task made last; `OPS-42` is number 42 of OPS."""
+    source: Mapped[str | None]
+    """That an import has made it for; null where people have made it."""
     created_by: Mapped[UUID]
     deleted_at: Mapped[datetime | None] = mapped_column()
 

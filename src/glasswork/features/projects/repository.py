@@ -100,6 +100,15 @@ class ProjectRepository:
         )
         return (await self._session.execute(statement, actor.binds)).scalar_one_or_none()
 
+    async def find_by_source(self, actor: Actor, workspace_id: UUID, source: str) -> AnyRow | None:
+        its = (Project.workspace_id == workspace_id, Project.source == source)
+        statement = _PROJECTS.with_only_columns(Project.id, Project.key).where(*its).order_by(Project.id)
+        return (await self._session.execute(statement.limit(1), actor.binds)).one_or_none()
+
+    async def keys(self, actor: Actor, workspace_id: UUID) -> set[str]:
+        statement = select(access.c.key).where(access.c.workspace_id == workspace_id)
+        return set((await self._session.scalars(statement, actor.binds)).all())
+
     async def lock(self, actor: Actor, project_id: UUID) -> Row[Project, Role]:
         statement = (
             select(Project, access.c.role)
@@ -148,6 +157,11 @@ class LabelRepository:
         rows = await self._session.execute(statement.where(*_fits(project_id)), actor.binds)
         # Not PostgreSQL's lower(): who looks a name up has only Python's, and for some letters they differ.
         return {name.lower(): label_id for name, label_id in rows}
+
+    async def names_in_workspace(self, actor: Actor, workspace_id: UUID) -> set[str]:
+        its = (Label.workspace_id == workspace_id, Label.project_id.is_(None))
+        statement = _LABELS.with_only_columns(Label.name).where(*its)
+        return {name.lower() for name in await self._session.scalars(statement, actor.binds)}
 
     async def lock(self, actor: Actor, label_id: UUID) -> Row[Label, Role]:
         statement = (

@@ -39,9 +39,14 @@ class ProjectService:
         self._projects = ProjectRepository(session)
         self._outbox = Outbox(session)
 
-    async def create(self, actor: Actor, workspace_id: UUID, new: ProjectCreate) -> Project:
+    async def create(
+        self, actor: Actor, workspace_id: UUID, new: ProjectCreate, source: str | None = None
+    ) -> Project:
+        """With the source that it is made for, where an import makes it."""
         require(policy.can_create(await role_in(self._session, actor, workspace_id)))
-        project = Project(workspace_id=workspace_id, created_by=actor.user_id, **new.model_dump())
+        project = Project(
+            workspace_id=workspace_id, created_by=actor.user_id, source=source, **new.model_dump()
+        )
         await self._projects.add(project)
         await self._projects.add_statuses(
             [
@@ -71,6 +76,13 @@ class ProjectService:
 
     async def find_by_key(self, actor: Actor, workspace_id: UUID, key: str) -> UUID | None:
         return await self._projects.find_by_key(actor, workspace_id, key)
+
+    async def find_by_source(self, actor: Actor, workspace_id: UUID, source: str) -> AnyRow | None:
+        """Return `id` and `key` of the first one that an import has made for the source."""
+        return await self._projects.find_by_source(actor, workspace_id, source)
+
+    async def keys(self, actor: Actor, workspace_id: UUID) -> set[str]:
+        return await self._projects.keys(actor, workspace_id)
 
     async def update(
         self, actor: Actor, project_id: UUID, changes: ProjectUpdate, precondition: Precondition
@@ -131,6 +143,10 @@ class LabelService:
     async def ids_by_name(self, actor: Actor, project_id: UUID) -> dict[str, UUID]:
         """All labels that the project's tasks may have, by their names in lower case."""
         return await self._labels.ids_by_name(actor, project_id)
+
+    async def names_in_workspace(self, actor: Actor, workspace_id: UUID) -> set[str]:
+        """Of the labels for the tasks of every project, in lower case."""
+        return await self._labels.names_in_workspace(actor, workspace_id)
 
     async def prepare_deletion(self, actor: Actor, label_id: UUID, precondition: Precondition) -> Label:
         label, role = await self._labels.lock(actor, label_id)

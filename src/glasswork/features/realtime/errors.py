@@ -1,9 +1,11 @@
-from glasswork.core.errors import ConflictError, RateLimitError, ServiceUnavailableError
+from glasswork.core.errors import RateLimitError, ServiceUnavailableError
 
 RETRY_SECONDS = 5
 
 
 class TooManyStreamsError(RateLimitError):
+    """One account has as many streams open as it may have (`LIVE_STREAMS_PER_USER`)."""
+
     code = "TOO_MANY_STREAMS"
 
     def __init__(self, limit: int) -> None:
@@ -16,15 +18,3 @@ class StreamsExhaustedError(ServiceUnavailableError):
 
     def __init__(self) -> None:
         super().__init__("This process has as many streams as it can bear (LIVE_STREAMS).", RETRY_SECONDS)
-
-
-class AheadOfLogError(ConflictError):
-    """Whoever has seen it has a copy of another log, or of one that was put back to an earlier state."""
-
-    code = "AHEAD_OF_LOG"
-
-    def __init__(self, last_seq: int) -> None:
-        super().__init__(
-            f"The last change has the number {last_seq}: read the state anew, and follow from there.",
-            last_seq=last_seq,
-        )

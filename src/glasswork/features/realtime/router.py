@@ -13,9 +13,10 @@ from glasswork.core.errors import BrokenOffError, OutcomeUnknownError, RateLimit
 from glasswork.core.http.errors import declare
 from glasswork.core.schemas import WorkspaceId
 from glasswork.features.accounts.auth import AUTHORIZED, acting
+from glasswork.features.activity.errors import AheadOfLogError
 from glasswork.features.workspaces.errors import WorkspaceNotFoundError
 
-from .errors import AheadOfLogError, StreamsExhaustedError, TooManyStreamsError
+from .errors import StreamsExhaustedError, TooManyStreamsError
 from .schemas import Following, Frame, LastEventId
 from .service import Hub
 

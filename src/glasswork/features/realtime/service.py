@@ -17,9 +17,10 @@ from glasswork.core.statements import AnyRow
 from glasswork.core.streams import Ending
 from glasswork.core.tasks import end
 from glasswork.core.telemetry.metrics import Metrics
+from glasswork.features.activity.errors import AheadOfLogError
 from glasswork.features.activity.service import change_of
 
-from .errors import AheadOfLogError, StreamsExhaustedError, TooManyStreamsError
+from .errors import StreamsExhaustedError, TooManyStreamsError
 from .repository import LogRepository
 from .schemas import Following, Frame, Kind, LiveStream, Picks, Room, Standings, everything
 

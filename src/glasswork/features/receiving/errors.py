@@ -3,6 +3,8 @@ from glasswork.core.signatures import TOLERANCE
 
 
 class InvalidSignatureError(AuthenticationError):
+    """Signed with no secret of the hook, or not at all."""
+
     code = "INVALID_SIGNATURE"
 
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from glasswork.core.schemas import Output, Text
+from glasswork.core.schemas import Output, Text, Url
 from glasswork.features.links.models import LinkKind
-from glasswork.features.links.schemas import MOST_TITLE, Url
+from glasswork.features.links.schemas import MOST_TITLE
 
 _KEY: Final = r"(?<!\w)[A-Z][A-Z0-9]{1,9}-[1-9][0-9]{0,8}(?!\w)"
 _KEYS = re.compile(_KEY)

@@ -87,21 +87,13 @@ class PurgeRepository:
         return len(rows)
 
     async def purge_tasks(self) -> int:
-        """Also those whose project or workspace is gone; with what was said or put there."""
-        gone = (
-            select(Task.workspace_id, Task.id)
-            .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
-            .join(Workspace, Workspace.id == Task.workspace_id)
-            .where(or_(*(self._is_old(table.deleted_at) for table in (Task, Project, Workspace))))
-            # A task that is being restored right now would else be deleted after that.
-            .with_for_update(of=Task, skip_locked=True)
-            .limit(self._batch)
-        )
-        tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
-        for part in (Comment, Attachment, TaskLink):
-            is_about = tuple_(part.workspace_id, part.task_id).in_(tasks)
-            await self._blank(select(part.workspace_id, part.id).where(is_about))
-        return await self._purge(Task, tasks)
+        return await self._purge_tasks(self._is_old(Task.deleted_at))
+
+    async def purge_tasks_of_projects(self) -> int:
+        return await self._purge_tasks(self._is_old(Project.deleted_at))
+
+    async def purge_tasks_of_workspaces(self) -> int:
+        return await self._purge_tasks(self._is_old(Workspace.deleted_at))
 
     async def purge_projects(self) -> int:
         gone = select(Project.workspace_id, Project.id).where(self._is_old(Project.deleted_at))
@@ -235,6 +227,23 @@ class PurgeRepository:
         """Those that have ended, or wait in vain for a file; what they have made stays."""
         is_old = and_(self._is_old(Import.updated_at), Import.status.not_in(UNDER_WAY))
         return await self._purge_with(Import, is_old, ImportFault, ImportFault.import_id)
+
+    async def _purge_tasks(self, are_old: ColumnElement[bool]) -> int:
+        """With what was said or put there. Each reason has its index; all in one would read every task."""
+        gone = (
+            select(Task.workspace_id, Task.id)
+            .join(Project, (Project.workspace_id == Task.workspace_id) & (Project.id == Task.project_id))
+            .join(Workspace, Workspace.id == Task.workspace_id)
+            .where(are_old)
+            # A task that is being restored right now would else be deleted after that.
+            .with_for_update(of=Task, skip_locked=True)
+            .limit(self._batch)
+        )
+        tasks = [(row[0], row[1]) for row in await self._session.execute(gone)]
+        for part in (Comment, Attachment, TaskLink):
+            is_about = tuple_(part.workspace_id, part.task_id).in_(tasks)
+            await self._blank(select(part.workspace_id, part.id).where(is_about))
+        return await self._purge(Task, tasks)
 
     async def _purge_with(self, table: Any, is_old: ColumnElement[bool], part: Any, owner_id: Any) -> int:
         """Delete the parts first, a batch at a time, so that no cascade is a large one."""

@@ -19,6 +19,8 @@ class PurgeService:
         """In transactions of a bounded size; tasks first, so that no cascade is a large one."""
         for step in (
             PurgeRepository.purge_tasks,
+            PurgeRepository.purge_tasks_of_projects,
+            PurgeRepository.purge_tasks_of_workspaces,
             PurgeRepository.purge_comments,
             PurgeRepository.purge_deliveries,
             PurgeRepository.purge_webhooks,

@@ -52,6 +52,7 @@ WATCHERS = select(Watcher.user_id).where(
 IS_OPEN = Status.category != Category.DONE
 IS_OVERDUE = and_(Task.due_at < func.now(), IS_OPEN)
 
+_COMMENTED = aliased(Task, name="commented")
 _BLOCKER, _BLOCKERS_STATUS = aliased(Task, name="blocker"), aliased(Status, name="blockers_status")
 _PARENT, _PARENTS_PROJECT = aliased(Task, name="parent"), aliased(Project, name="parents_project")
 _BLOCKERS = (
@@ -217,12 +218,11 @@ def websearch(words: str | ColumnElement[str]) -> ColumnElement[str]:
 
 def has_words(words: str, home: Any) -> Condition:
     """In the task itself or in one of its comments."""
-    newest = (
-        select(Comment.task_id)
-        .where(Comment.workspace_id == home, are_said(words))
-        .order_by(Comment.created_at.desc(), Comment.id.desc())
-        .limit(COMMENTED)
-    )
+    said = select(Comment.task_id).where(Comment.workspace_id == home, are_said(words))
+    if has_negation(words):
+        is_its = and_(_COMMENTED.workspace_id == Comment.workspace_id, _COMMENTED.id == Comment.task_id)
+        said = said.join(_COMMENTED, is_its).where(none_is_unwanted(words, _COMMENTED.search))
+    newest = said.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(COMMENTED)
     # What is in an array is looked up in the index; for the rows of a list all tasks would be read.
     is_said = Task.id == any_(func.array(newest.scalar_subquery()))
     return and_(or_(_is_written(words), is_said), _IS_PLANNED_ANEW)
@@ -240,6 +240,22 @@ def _is_written(words: str | ColumnElement[str]) -> Condition:
 def are_said(words: str | ColumnElement[str]) -> Condition:
     """In a comment."""
     return and_(Comment.search.op("@@")(websearch(words)), Comment.deleted_at.is_(None), _IS_PLANNED_ANEW)
+
+
+def has_negation(words: str) -> bool:
+    """Whether there may be a word that must not be there."""
+    return "-" in words
+
+
+def none_is_unwanted(words: str | ColumnElement[str], task: SQLColumnExpression[Any]) -> Condition:
+    """In a comment that has the words, or in its task, whose own words are given.
+
+    Both are one text: it has what is asked for, since the comment has it; the unwanted must be in neither.
+    Another comment that has an unwanted word is no reason: of a common word all comments would be read.
+    """
+    # Turned round twice: PostgreSQL takes a match of such a text for a rare one, and would read all tasks.
+    text = Comment.search.op("||")(task)
+    return not_(text.bool_op("@@")(func.tsquery_not(websearch(words))))
 
 
 def is_between(name: str, first: Any | None, end: Any | None) -> Condition:

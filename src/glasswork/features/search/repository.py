@@ -42,7 +42,17 @@ from glasswork.features.tasks.access import LISTED
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, absent_last, rank_of
 from glasswork.features.workspaces.access import access as workspace_access
 
-from .access import Asker, archived, are_said, are_written, filters_of, websearch, words_of
+from .access import (
+    Asker,
+    archived,
+    are_said,
+    are_written,
+    filters_of,
+    has_negation,
+    none_is_unwanted,
+    websearch,
+    words_of,
+)
 from .schemas import RANKED, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
@@ -100,7 +110,7 @@ class SearchRepository:
         if key is not None:
             binds |= {"project_key": key[1].upper(), "number": int(key[2])}
         projects = tuple(query.project_id)
-        found = _found(is_key=key is not None, projects=len(projects))
+        found = _found(is_key=key is not None, has_unwanted=has_negation(query.q), projects=len(projects))
         binds |= {f"project_{n}": project_id for n, project_id in enumerate(projects)}
         return await found.page(self._session, query, binds)
 
@@ -208,9 +218,9 @@ def _behind(place: Sequence[Any], position: ColumnElement[int], *, is_down: bool
 
 
 @cache
-def _found(*, is_key: bool, projects: int) -> Listing:
+def _found(*, is_key: bool, has_unwanted: bool, projects: int) -> Listing:
     """`is_key`: what is searched for looks like the key of a task; `projects`: how many may have it."""
-    hits = _hits(is_key, projects)
+    hits = _hits(is_key=is_key, has_unwanted=has_unwanted, projects=projects)
     return Listing(
         LISTED.add_columns(
             hits.c.rank,
@@ -226,7 +236,7 @@ def _found(*, is_key: bool, projects: int) -> Listing:
     )
 
 
-def _hits(is_key: bool, projects: int) -> CTE:
+def _hits(*, is_key: bool, has_unwanted: bool, projects: int) -> CTE:
     """`id` and `rank` of the newest matches, and of the task whose key it is; and the best `comment_id`."""
     inside = list(_inside(_WORKSPACE_ID))
     if projects:
@@ -246,6 +256,8 @@ def _hits(is_key: bool, projects: int) -> CTE:
         .order_by(Comment.created_at.desc(), Comment.id.desc())
         .limit(_RANKED)
     )
+    if has_unwanted:
+        said = said.where(none_is_unwanted(_Q, Task.search))
     found = [newest, said]
     if is_key:
         is_named = and_(

@@ -27,7 +27,11 @@ from glasswork.features.workflow.schemas import StatusKey
 
 RANKED: Final = 2_000
 """So many matches are ranked, the newest: a word of every task takes no longer where there are more tasks."""
-WORDS: Final = 'Words of the title and the description, or of a comment: `port "exact phrase" -without or`.'
+WORDS: Final = (
+    'Words of the title and the description, or of a comment: `port "exact phrase" -without or`. A comment'
+    " finds its task where title and description, too, are without the unwanted ones; what other comments say"
+    " is no hindrance."
+)
 SORT_KEYS = (
     "number",
     "title",
@@ -71,7 +75,8 @@ All terms must hold, `-` turns one round, a comma means any of; in quotes nothin
 - `estimate`: `30m`, `2h`, `1h30m` or `none`, with `<`, `<=`, `>`, `>=`
 - `is`: `archived` (which also shows them), `overdue`, `subtask`, `blocked`
 
-A name that nothing has matches nothing. Other words must stand in title or description, or in one comment."""
+A name that nothing has matches nothing. Other words must stand in title or description, or in one comment.
+An unwanted word (`-word`) must stand neither in these nor in that comment."""
 
 
 class Archived(StrEnum):

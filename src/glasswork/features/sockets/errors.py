@@ -9,6 +9,8 @@ class OriginRefusedError(PermissionDeniedError):
 
 
 class BadMessageError(ValidationError):
+    """A message of a WebSocket that is not one of those that are known."""
+
     code = "BAD_MESSAGE"
 
 

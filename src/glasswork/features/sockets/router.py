@@ -56,9 +56,14 @@ def _is_allowed(socket: WebSocket, settings: Settings) -> bool:
     """Programs name no origin; a page's is our own, or one that the operator allows."""
     origin = socket.headers.get("origin")
     allowed = settings.cors_origins
-    return (
-        origin is None or "*" in allowed or origin in allowed or URL(origin).netloc == socket.headers["host"]
-    )
+    return origin is None or "*" in allowed or origin in allowed or _is_at(origin, socket.headers["host"])
+
+
+def _is_at(origin: str, host: str) -> bool:
+    try:
+        return URL(origin).netloc == host
+    except ValueError:  # what is no URL is nobody's
+        return False
 
 
 @router.websocket("/ws")

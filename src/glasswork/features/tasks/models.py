@@ -94,7 +94,7 @@ class Task(TenantEntity):
     recurrence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """`rule`, `time_zone`, and as `anchor` the date of the first task, from which the rule counts."""
     created_by: Mapped[UUID]
-    completed_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None] = mapped_column()
     archived_at: Mapped[datetime | None] = mapped_column()
     deleted_at: Mapped[datetime | None] = mapped_column()
     external: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -145,6 +145,15 @@ class Task(TenantEntity):
         *sorted_by("project", priority, due_at, start_at),
         *sorted_by("workspace", priority, due_at, start_at),
         Index(None, "workspace_id", "assignee_id"),
+        Index(
+            "ix_tasks_due_soon",
+            "due_at",
+            postgresql_where=due_at.is_not(None)
+            & completed_at.is_(None)
+            & archived_at.is_(None)
+            & deleted_at.is_(None),
+        ),
+        Index("ix_tasks_deleted", "deleted_at", postgresql_where=deleted_at.is_not(None)),
         Index("ix_tasks_search", "search", postgresql_using="gin"),
         Index(
             "uq_tasks_external",

@@ -35,6 +35,7 @@ from glasswork.features.accounts.access import ensure_signed_in
 from glasswork.features.projects.access import access, lock_projects, miss
 from glasswork.features.projects.errors import ProjectNotFoundError
 from glasswork.features.projects.models import Label, Project, Status
+from glasswork.features.workspaces.access import is_member
 from glasswork.features.workspaces.models import Membership, Role
 
 from .access import (
@@ -204,12 +205,7 @@ class TaskRepository:
         return await _STATUSES.all(self._session, {"project_id": project_id})
 
     async def has_member(self, workspace_id: UUID, user_id: UUID) -> bool:
-        statement = select(Membership.user_id).where(
-            Membership.workspace_id == workspace_id,
-            Membership.user_id == user_id,
-            Membership.removed_at.is_(None),
-        )
-        return (await self._session.execute(statement)).first() is not None
+        return await is_member(self._session, workspace_id, user_id)
 
     async def has_labels(self, task: Task, label_ids: set[UUID]) -> bool:
         """Whether all of them are the project's or the workspace's."""

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasswork.core.actor import Actor, Scope
 from glasswork.core.concurrency import StaleVersionError
-from glasswork.core.errors import PermissionDeniedError, RequestTimeoutError
+from glasswork.core.errors import PermissionDeniedError
 from glasswork.core.http.dependencies import IfMatch, IfNoneMatch
 from glasswork.core.http.errors import declare
 from glasswork.core.http.files import BODY, body_of
@@ -48,7 +48,7 @@ async def get_upload(
     | {201: CREATED[201] | {"model": AttachmentRead, "description": "The name is new to the task."}}
     | declare(
         *(*AUTHORIZED, TaskNotFoundError, PermissionDeniedError, StaleVersionError),
-        *(NameTakenError, NameFreeError, RequestTimeoutError, QuotaExceededError),
+        *(NameTakenError, NameFreeError, QuotaExceededError),
     ),
     openapi_extra=BODY,
 )

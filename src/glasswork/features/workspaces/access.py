@@ -81,6 +81,16 @@ async def lock_workspace(session: AsyncSession, actor: Actor, workspace_id: UUID
     return row if row is not None else await miss(session, actor, workspace_id)
 
 
+async def is_member(session: AsyncSession, workspace_id: UUID, user_id: UUID) -> bool:
+    """Whether somebody who is named belongs to the workspace now; for whoever may see it."""
+    statement = select(Membership.user_id).where(
+        Membership.workspace_id == workspace_id,
+        Membership.user_id == user_id,
+        Membership.removed_at.is_(None),
+    )
+    return (await session.execute(statement)).first() is not None
+
+
 async def get_member(session: AsyncSession, actor: Actor, workspace_id: UUID, user_id: UUID) -> AnyRow:
     statement = MEMBERS.where(Membership.workspace_id == workspace_id, Membership.user_id == user_id)
     row = (await session.execute(statement, actor.binds)).one_or_none()

@@ -1,0 +1,155 @@
+"""Whether the tests of isolation, policies and sessions notice a mistake."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import pytest
+from sqlalchemy import make_url
+
+from glasswork.core.embedded import EmbeddedPostgres
+from tests.databases import SERVING, Server
+
+from .aims import SOURCES
+from .mutants import Mutant
+
+ROOT = SOURCES.parent
+TIMEOUT_SECONDS = 1800
+CONTRACT = ("tests/contract/test_access.py", "tests/contract/test_foreign_ids.py")
+SESSIONS = (
+    *("tests/core/test_tokens.py", "tests/core/http/test_bearer.py", "tests/core/http/test_rate_limit.py"),
+    *("tests/features/test_token_kinds.py", "tests/features/accounts", "tests/features/api_tokens"),
+)
+PYTEST_OPTIONS = ("-xqrfE", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=600")
+FEATURES = Path("tests/features")
+_TOLD = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_UNFIT = re.compile(r"errors? during collection|while loading conftest")
+
+
+class Fate(StrEnum):
+    KILLED = "killed"
+    LIVED = "lived"
+    UNFIT = "unfit"
+    """It could not even be imported, which tells nothing of the tests."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    fate: Fate
+    told: str = ""
+    """By the tests."""
+
+
+def tests_of(path: Path) -> list[list[str]]:
+    """The options of each run of pytest: first the tests that most likely notice, those of its slice."""
+    slice_ = path.parts[2] if path.parts[1] == "features" else ""
+    own = FEATURES / slice_
+    first = [str(own)] if slice_ and (ROOT / own).is_dir() else list(SESSIONS)
+    sessions = SESSIONS if slice_ in {"accounts", "api_tokens"} else ()
+    last = [name for name in (*sessions, *_knowing(path)) if name not in first]
+    runs = [["-m", "not slow", *first], ["-m", "not slow", *CONTRACT], ["-m", "slow", CONTRACT[1]]]
+    return [*runs, ["-m", "not slow", *last]] if last else runs
+
+
+def _knowing(path: Path) -> Iterator[str]:
+    """The tests of the slices that import it, or what else has to do with the rows of its slice."""
+    package = ".".join(path.parts[:-1])
+    names = rf"\b({'|'.join({path.stem, 'models', 'access', 'service'})})\b"
+    imports = re.compile(rf"from {package}(\.{names}| import .*{names})")
+    for folder in sorted((SOURCES / "glasswork/features").iterdir()):
+        tests = FEATURES / folder.name
+        if (ROOT / tests).is_dir() and any(imports.search(each.read_text()) for each in folder.glob("*.py")):
+            yield str(tests)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A copy of the sources, and a server on which row security stops nobody: the statements stand alone."""
+
+    home: Path
+    server: Server
+
+    @classmethod
+    @contextmanager
+    def made(cls) -> Iterator[Self]:
+        with tempfile.TemporaryDirectory(prefix="glasswork_mutants_", ignore_cleanup_errors=True) as name:
+            home = Path(name)
+            home.chmod(0o755)  # as root the server runs as a user who must get in
+            shutil.copytree(SOURCES, home / "src")
+            (home / "migrations").symlink_to(ROOT / "migrations")
+            with EmbeddedPostgres(home / "embedded", durable=False) as postgres:
+                server = Server(make_url(postgres.url("postgres", "postgres")), home.name)
+                asyncio.run(server.make_template())
+                asyncio.run(server.execute(f"ALTER ROLE {SERVING} BYPASSRLS"))
+                yield cls(home, server)
+
+    def try_(self, mutant: Mutant, runs: Sequence[Sequence[str]] = ()) -> Outcome:
+        with self._changed(mutant):
+            return self._try(runs or tests_of(mutant.path))
+
+    def _try(self, runs: Sequence[Sequence[str]]) -> Outcome:
+        """Run by run, until something fails."""
+        for number, options in enumerate(runs):
+            unbelieved: list[str] = []
+            while True:
+                try:
+                    run = self.run(*options, *unbelieved)
+                except subprocess.TimeoutExpired:
+                    return Outcome(Fate.LIVED, f"nothing was told within {TIMEOUT_SECONDS} s")
+                if not run.returncode:
+                    break
+                told = _TOLD.search(run.stdout)
+                if run.returncode != pytest.ExitCode.TESTS_FAILED or not told or _UNFIT.search(run.stdout):
+                    return Outcome(Fate.UNFIT, run.stdout[-2000:])
+                # What runs for minutes may fail since the machine is busy: it is believed if it does alone.
+                if number == 0 or self.run("-m", "", told[1]).returncode:
+                    return Outcome(Fate.KILLED, told[1])
+                unbelieved += ["--deselect", told[1]]
+        return Outcome(Fate.LIVED)
+
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "GLASSWORK_TEST_HOME": str(self.home),
+            "TEST_DATABASE_URL": self.server.superuser.render_as_string(hide_password=False),
+            "PYTHONPATH": str(self.home / "src"),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(self.home / "hypothesis"),
+        }
+        command = (sys.executable, "-m", "pytest", *PYTEST_OPTIONS, *options)
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+        )
+
+    @contextmanager
+    def _changed(self, mutant: Mutant) -> Iterator[None]:
+        file = self.home / "src" / mutant.path
+        original = file.read_bytes()
+        try:
+            _write(file, mutant.content)
+            yield
+        finally:
+            _write(file, original)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Python knows a compiled file by size and second: neither need differ."""
+    file.write_bytes(content)
+    for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
+        compiled.unlink()

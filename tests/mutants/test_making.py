@@ -1,0 +1,138 @@
+"""Mistakes are made of every kind, where they would let somebody in; and a bench tells which are noticed."""
+
+import ast
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import SERVING
+
+from .aims import all_mutants, of_clauses, of_policies, of_sessions, sample, source_of
+from .clauses import wrong_clauses
+from .harmless import HARMLESS
+from .mutants import Mutant, Source, mistakes, wrong_limits
+from .proof import Bench, Fate
+
+CODE = """
+LIFETIME = timedelta(days=7)
+
+
+def can_edit(role, a, b):
+    if not role.reaches(Role.MEMBER):
+        raise Refused
+    require(a < b and role is True)
+"""
+CLAUSES = """
+MINE = (T.user_id == ACTOR, T.deleted_at.is_(None))
+FOUND = (
+    select(T.id)
+    .join(seen, seen.workspace_id == T.workspace_id)
+    .where(
+        or_(T.expires_at > func.now(), T.title == title),
+        *MINE,
+    )
+)
+BESIDE = and_(L.workspace_id == T.workspace_id, L.id == T.label_id)
+"""
+AUDITED = Path("glasswork/features/audit/policy.py")
+AUDIT_TESTS = (["-m", "not slow", "tests/features/audit"],)
+
+
+def told(made: Iterator[tuple[str, ast.AST, str]], source: Source) -> list[str]:
+    mutants = [source.mutant(change) for change in made]
+    assert all(ast.parse(mutant.content) for mutant in mutants)
+    return [mutant.mistake.replace('__import__("sqlalchemy").', "") for mutant in mutants]
+
+
+def test_of_python() -> None:
+    source = Source(Path("policy.py"), CODE.encode())
+    assert sorted(told(mistakes(source, source.tree), source)) == [
+        "and for or in can_edit: a < b and role is True -> ((a < b) or (role is True))",
+        "let pass in can_edit: raise Refused -> pass",
+        "let pass in can_edit: require(a < b and role is True) -> pass",
+        "negated in can_edit: not role.reaches(Role.MEMBER) -> (not (not role.reaches(Role.MEMBER)))",
+        "negated in can_edit: not role.reaches(Role.MEMBER) -> bool(role.reaches(Role.MEMBER))",
+        "neighbouring role in can_edit: Role.MEMBER -> Role.ADMIN",
+        "neighbouring role in can_edit: Role.MEMBER -> Role.VIEWER",
+        "true for false in can_edit: True -> False",
+        "turned in can_edit: a < b -> a <= b",
+        "turned in can_edit: role is True -> role is not True",
+    ]
+
+
+def test_of_limits() -> None:
+    source = Source(Path("models.py"), CODE.encode())
+    assert told(wrong_limits(source.tree), source) == [
+        "one more in LIFETIME: 7 -> 8",
+        "one less in LIFETIME: 7 -> 6",
+    ]
+
+
+def test_of_clauses() -> None:
+    """Of a foreign key the workspace is not forgotten, since the id decides."""
+    source = Source(Path("repository.py"), CLAUSES.encode())
+    made = wrong_clauses(source, lambda text: "title" not in text or "or_" in text)
+    assert sorted(told(made, source)) == [
+        "and for or in BESIDE: and_ -> or_",
+        "and for or in FOUND: or_ -> and_",
+        "forgotten in BESIDE: L.id == T.label_id -> true()",
+        "forgotten in FOUND: *MINE -> true()",
+        "forgotten in FOUND: T.expires_at > func.now() -> false()",
+        "forgotten in FOUND: or_(T.expires_at > func.now(), T.title == title) -> true()",
+        "forgotten in FOUND: seen.workspace_id == T.workspace_id -> true()",
+        "forgotten in MINE: T.deleted_at.is_(None) -> true()",
+        "forgotten in MINE: T.user_id == ACTOR -> true()",
+        "turned in BESIDE: L.id == T.label_id -> L.id != T.label_id",
+        "turned in BESIDE: L.workspace_id == T.workspace_id -> L.workspace_id != T.workspace_id",
+        "turned in FOUND: T.expires_at > func.now() -> T.expires_at <= func.now()",
+        "turned in FOUND: seen.workspace_id == T.workspace_id -> seen.workspace_id != T.workspace_id",
+        "turned in MINE: T.deleted_at.is_(None) -> T.deleted_at.is_not(None)",
+        "turned in MINE: T.user_id == ACTOR -> T.user_id != ACTOR",
+    ]
+
+
+def test_a_sample_is_of_every_part_and_can_be_had_again() -> None:
+    made = sample(30, 1)
+    for turn, part in enumerate((of_policies, of_clauses, of_sessions)):
+        assert set(made[turn::3]) <= set(part())
+    assert made == sample(30, 1) != sample(30, 2)
+
+
+def test_each_is_python() -> None:
+    made = all_mutants()
+    assert len(made) > 1000
+    for mutant in made:
+        ast.parse(mutant.content)
+
+
+def test_what_is_called_harmless_could_be_made() -> None:
+    assert HARMLESS.keys() - {mutant.name for mutant in all_mutants()} == set()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Bench.made() as bench:
+        yield bench
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "fate"),
+    [
+        (("Role.ADMIN", "Role.MEMBER"), Fate.KILLED),
+        (("role.reaches", "role .reaches"), Fate.LIVED),
+        (("import Role", "import Nobody"), Fate.UNFIT),
+    ],
+)
+def test_a_bench_tells_what_is_noticed(bench: Bench, change: tuple[str, str], fate: Fate) -> None:
+    content = source_of(AUDITED).content.decode().replace(*change).encode()
+    mutant = Mutant("planted", AUDITED, 1, "", *change, content)
+    assert bench.try_(mutant, AUDIT_TESTS).fate is fate
+
+
+@pytest.mark.slow
+def test_on_a_bench_row_security_stops_nobody(bench: Bench) -> None:
+    query = "SELECT rolbypassrls FROM pg_roles WHERE rolname = $1"
+    assert asyncio.run(bench.server.fetch(query, SERVING, database="postgres"))

@@ -1,0 +1,55 @@
+"""What keeps tenants apart, with one mistake at a time: the tests notice it."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
+
+import pytest
+
+from .aims import sample
+from .mutants import Mutant
+from .proof import Bench, Fate, Outcome
+
+NUMBER = int(os.environ.get("MUTANTS", "100"))
+SEED = int(os.environ.get("MUTANTS_SEED", "1"))
+BENCHES = 2
+MOST_LIVE = 0.02
+
+
+@pytest.fixture
+def benches() -> Iterator[Sequence[Bench]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(Bench.made()) for _ in range(BENCHES)]
+
+
+@pytest.mark.mutants
+@pytest.mark.timeout(0)
+def test_mistakes_are_noticed(benches: Sequence[Bench]) -> None:
+    """`uv run task mutants` prints each, and the score."""
+    outcomes = outcomes_of(sample(NUMBER, SEED), benches)
+    fates = Counter(outcome.fate for outcome in outcomes.values())
+    print(*(f"{fate}: {number}" for fate, number in fates.items()))  # noqa: T201
+    telling = {outcome.told for outcome in outcomes.values() if outcome.fate is Fate.KILLED}
+    unchanged = benches[0].run("-m", "", *sorted(telling))
+    assert unchanged.returncode == 0, unchanged.stdout
+    survivors = [str(mutant) for mutant, outcome in outcomes.items() if outcome.fate is Fate.LIVED]
+    assert fates[Fate.LIVED] <= MOST_LIVE * (fates[Fate.LIVED] + fates[Fate.KILLED]), survivors
+
+
+def outcomes_of(mutants: Sequence[Mutant], benches: Sequence[Bench]) -> dict[Mutant, Outcome]:
+    free: SimpleQueue[Bench] = SimpleQueue()
+    for bench in benches:
+        free.put(bench)
+
+    def try_(mutant: Mutant) -> Outcome:
+        bench = free.get()
+        outcome = bench.try_(mutant)
+        free.put(bench)
+        print(f"{outcome.fate} {mutant} ({outcome.told})", flush=True)  # noqa: T201
+        return outcome
+
+    with ThreadPoolExecutor(len(benches)) as pool:
+        return dict(zip(mutants, pool.map(try_, mutants), strict=True))
