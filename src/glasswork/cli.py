@@ -6,12 +6,14 @@ import gc
 import sys
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from glasswork.database_commands import databases
 from glasswork.import_commands import imports
-from glasswork.options import DataDir
+from glasswork.options import FIELD_HELP, DataDir
 
 app = typer.Typer(
     help="A task-tracker API that shows its workings.",
@@ -22,6 +24,7 @@ app = typer.Typer(
 jobs = typer.Typer(help="Look after the jobs.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
 app.add_typer(imports, name="import")
+app.add_typer(databases, name="db")
 
 
 def main() -> None:
@@ -174,15 +177,25 @@ def migrate(
 
 
 @app.command()
-def doctor(data_dir: DataDir = None) -> None:
-    """Check that everything that the server and the worker need is there."""
-    from glasswork.installation import installation, refuse_other_schema, row_security_state
+def doctor(
+    data_dir: DataDir = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write it for programs.")] = False,
+) -> None:
+    """Check this installation, and how ready it is for others; exit with 1 for warnings, 2 for errors."""
+    import json
 
-    with installation(data_dir) as settings:
-        typer.echo(f"settings      ok ({settings.environment})\ndatabase      ok")
-        asyncio.run(refuse_other_schema(settings))
-        typer.echo("schema        ok")
-        typer.echo(f"row security  {asyncio.run(row_security_state(settings))}")
+    from rich.console import Console
+
+    from glasswork.doctor.examination import examine
+    from glasswork.doctor.report import show
+
+    report = examine(data_dir)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        show(report, Console(highlight=False))
+    raise typer.Exit(report.exit_code)
 
 
 @app.command("create-admin")
@@ -232,6 +245,46 @@ def openapi() -> None:
         database_url=SecretStr("postgresql+asyncpg://nobody@nowhere/nothing"), jwt_secret=SecretStr("-" * 32)
     )
     typer.echo(json.dumps(create_app(settings).openapi(), indent=2))
+
+
+@app.command("new-feature")
+def new_feature(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What there are many of: invoices, sales_orders.")
+    ],
+    field: Annotated[list[str], typer.Option(help=FIELD_HELP, metavar="FIELD")],
+    singular: Annotated[
+        str | None, typer.Option(help="What one of them is called.", show_default="derived")
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which files there would be, and write nothing.")
+    ] = False,
+) -> None:
+    """Write a feature into this checkout: a resource of workspaces, its table, its tests, its place."""
+    from glasswork.scaffolding.command import new_feature
+
+    typer.echo(new_feature(Path(__file__).parent, name, singular, field, dry_run=dry_run))
+
+
+@app.command()
+def strip(
+    name: Annotated[str, typer.Argument(help="Of the package and the command, such as acme.")],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="A folder that is not there yet.", show_default="NAME beside the checkout"),
+    ] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which files would not be in it, and write nothing.")
+    ] = False,
+) -> None:
+    """Make a base for another product of this checkout: all but the tracker, under another name."""
+    from glasswork.scaffolding.stripping.strip import strip
+
+    target = strip(Path(__file__).parents[2], name, into, typer.echo, dry_run=dry_run)
+    if not dry_run:
+        typer.echo(f"The base is in {target}. Next: uv run {name} serve, and uv run task test.")
 
 
 def _fail(message: str, exit_code: int = 1) -> NoReturn:

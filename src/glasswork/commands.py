@@ -15,7 +15,7 @@ from glasswork.core.outbox import NO_SUBSCRIBERS
 from glasswork.core.outgoing import open_outgoing
 from glasswork.core.settings import Settings
 from glasswork.core.statements import AnyRow
-from glasswork.core.storage import open_storage
+from glasswork.core.storage import find_needed, key_of, open_storage
 from glasswork.core.tokens import Keys
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.accounts.policy import PasswordRules
@@ -36,6 +36,7 @@ from glasswork.worker import SUBSCRIBERS
 CHUNK_BYTES = 1 << 20
 TOLD_EVERY_SECONDS = 0.5
 MOST_FAULTS_TOLD = 20
+FILES_AT_ONCE = 50
 
 
 async def create_admin(settings: Settings, new: Registration) -> None:
@@ -97,6 +98,21 @@ async def import_archive(settings: Settings, file: Path, on_progress: OnProgress
     storage = open_storage(settings.storage_url, settings.data_dir)
     async with open_database(settings, NO_SUBSCRIBERS) as database:
         return await RestoreService(database, storage).restore(file, on_progress)
+
+
+async def missing_files(settings: Settings) -> tuple[int, Sequence[str]]:
+    """Return how many files the database knows of, and the keys of those that are not in the storage."""
+    storage = open_storage(settings.storage_url, settings.data_dir)
+    files, missing, last = 0, list[str](), None
+    async with open_database(settings, NO_SUBSCRIBERS) as database:
+        while True:
+            async with database.reading() as session:
+                page = await find_needed(session, last, FILES_AT_ONCE)
+            if not page:
+                return files, missing
+            there = await asyncio.gather(*map(storage.has, page))
+            missing += [key_of(each) for each, is_there in zip(page, there, strict=True) if not is_there]
+            files, last = files + len(page), page[-1]
 
 
 async def kept_mail(settings: Settings) -> Sequence[KeptMail]:

@@ -13,11 +13,9 @@ import asyncpg
 import stamina
 from pydantic import ValidationError
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
-from glasswork.core import revisions, row_security
+from glasswork.core import revisions
 from glasswork.core.database_urls import place_of
 from glasswork.core.errors import EXIT_CONFIGURATION, EXIT_UNAVAILABLE, StartError, reason_of
 from glasswork.core.settings import Environment, LocalSettings, Settings
@@ -26,13 +24,23 @@ _RETRIED = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.Cann
 
 
 @contextmanager
-def installation(data_dir: Path | None = None) -> Iterator[Settings]:
+def installation(data_dir: Path | None = None, *, as_it_is: bool = False) -> Iterator[Settings]:
     """Yield settings with a database that answers; what was started for it is stopped at the end.
 
-    Without DATABASE_URL that is an embedded PostgreSQL with the newest schema. In production nothing is
-    made up: what is missing is named, all at once. What is made up goes into the environment, where the
-    worker processes of the server find it.
+    Without DATABASE_URL that is an embedded PostgreSQL with the newest schema, or `as_it_is`, even empty. In
+    production nothing is made up: what is missing is named, all at once. What is made up goes into the
+    environment, where the worker processes of the server find it.
     """
+    with settled(data_dir) as (settings, is_embedded):
+        asyncio.run(_wait_for_database(settings))
+        if is_embedded and not as_it_is and asyncio.run(_schema_state(settings)) != "ok":
+            asyncio.run(migrate(settings))
+        yield settings
+
+
+@contextmanager
+def settled(data_dir: Path | None) -> Iterator[tuple[Settings, bool]]:
+    """Yield settings, and whether the database is embedded; whether another one answers nobody has asked."""
     with ExitStack() as stack:
         try:
             if data_dir:
@@ -46,10 +54,7 @@ def installation(data_dir: Path | None = None) -> Iterator[Settings]:
             settings = Settings()
         except ValidationError as error:
             raise StartError(_explain(error), EXIT_CONFIGURATION) from error
-        asyncio.run(_wait_for_database(settings))
-        if is_embedded and asyncio.run(_schema_state(settings)) != "ok":
-            asyncio.run(migrate(settings))
-        yield settings
+        yield settings, is_embedded
 
 
 async def migrate(settings: Settings) -> str | None:
@@ -71,15 +76,6 @@ async def refuse_other_schema(settings: Settings) -> None:
 
 async def _schema_state(settings: Settings) -> str:
     return await revisions.schema_state(settings.database_url.get_secret_value())
-
-
-async def row_security_state(settings: Settings) -> str:
-    """`ok`, or why the policies of the database hold nobody back."""
-    engine = create_async_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
-    async with engine.connect() as connection:
-        reason = await row_security.why_bypassed(connection)
-    await engine.dispose()
-    return f"off: the serving role {reason}" if reason else "ok"
 
 
 def _start_embedded(data_dir: Path, stack: ExitStack) -> None:

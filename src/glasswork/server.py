@@ -2,26 +2,32 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import uvicorn
-from uvicorn.supervisors.multiprocess import Multiprocess
 
 from glasswork.app import create_app
 from glasswork.commands import issue_setup_token
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+from glasswork.core.http.serving import Server
 from glasswork.core.listeners import listen
 from glasswork.core.settings import Settings
+from glasswork.core.supervision import supervise
+from glasswork.core.telemetry.logs import configure_logs
 from glasswork.installation import installation, refuse_other_schema
 
 FINISH_SECONDS = 2
 """For requests in hand when the server is told to stop."""
+BACKLOG = 2048
+"""Of connections that are not yet taken; the kernel may allow fewer."""
+FILES_BESIDE = 1000
+"""For the database, files and neighbours, beside the callers' connections."""
 MAX_MESSAGE_BYTES = 65_536
 """Of a WebSocket; what is asked for by one is far shorter."""
 
@@ -40,6 +46,8 @@ def serve(
     """
     # uvicorn raises the signal that stopped it once more; unhandled, it would end us with PostgreSQL running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with ExitStack() as stack:
         listeners = [stack.enter_context(listen(host, port, "--port"))]
         try:
@@ -56,7 +64,7 @@ def serve(
             address = _address(listeners[0])
             if "public_url" not in settings.model_fields_set:
                 os.environ["PUBLIC_URL"] = address  # what links in answers and letters begin with
-            _run(settings, listeners, workers, lambda: announce(address, settings, setup_token))
+            _serve(settings, listeners, workers, lambda: announce(address, settings, setup_token))
         except KeyboardInterrupt:
             pass
         finally:
@@ -65,61 +73,36 @@ def serve(
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_start = on_start
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_start()
-
-
-class _Supervisor(Multiprocess):
-    """Passes on that nobody wants to wait for the end of the drain; SIGTERM said twice means that."""
-
-    _in_haste = False
-
-    def handle_int(self) -> None:
-        super().handle_int()
-        self._in_haste = True
-
-    def handle_term(self) -> None:
-        self._in_haste = self.should_exit.is_set()
-        super().handle_term()
-
-    def join_all(self) -> None:
-        while alive := [each.process for each in self.processes if each.process.is_alive()]:
-            self.handle_signals()
-            if self._in_haste:
-                for process in alive:
-                    process.terminate()
-            wait([process.sentinel for process in alive], timeout=0.1)
-
-
-def _run(
-    settings: Settings, listeners: list[socket.socket], workers: int, on_start: Callable[[], None]
+def _serve(
+    settings: Settings, listeners: Sequence[socket.socket], workers: int, on_start: Callable[[], None]
 ) -> None:
+    _allow_files(settings.max_connections)
+    if workers == 1:
+        _work(listeners, on_start)
+        return
+    for listener in listeners:
+        listener.listen(BACKLOG)  # who comes before the workers are up waits for them
+    on_start()
+    configure_logs(settings, "api")
+    supervise(workers, _work, listeners)
+
+
+def _work(listeners: Sequence[socket.socket], on_start: Callable[[], None]) -> None:
+    """Serve in this process, until a signal stops it."""
+    app = create_app()
+    settings: Settings = app.state.settings
     config = uvicorn.Config(
-        "glasswork.app:create_app",
-        factory=True,
-        workers=workers,
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        backlog=BACKLOG,
         timeout_graceful_shutdown=FINISH_SECONDS,
         ws_max_size=MAX_MESSAGE_BYTES,
     )
-    if workers == 1:
-        _Server(config, on_start).run(sockets=listeners)
-    else:
-        for listener in listeners:
-            listener.listen(config.backlog)  # who comes before the workers are up waits for them
-        on_start()
-        _Supervisor(config, sockets=listeners).run()
+    Server(config, app.state.connections, on_start).run(sockets=list(listeners))
 
 
 def _listen_inside(settings: Settings, outside: socket.socket) -> socket.socket:
@@ -135,3 +118,12 @@ def _address(listener: socket.socket) -> str:
     host, port, *_ = listener.getsockname()
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
+
+
+def _allow_files(connections: int) -> None:
+    """Raise what the process may have open, which is often 1024, as far as it is allowed to."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_BESIDE
+    if now not in {resource.RLIM_INFINITY, max(now, wanted)}:
+        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))

@@ -2,12 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from glasswork import models as _models  # noqa: F401 (mappers need each other)
-from glasswork.core.database_checks import DatabaseProbe, tell_of_bypass
+from glasswork.core.database_checks import DatabaseProbe, pooler_checks, tell_of_bypass
 from glasswork.core.db import Database, open_database
 from glasswork.core.health import OK, UNAVAILABLE, Check, Health
 from glasswork.core.http import internal, peers
@@ -181,7 +181,7 @@ async def work(settings: Settings) -> None:
     ):
         await tell_of_bypass(database)
         runner = create_runner(settings, database, outgoing, signals, FINISH_SECONDS)
-        health = create_health(probe, runner, signals)
+        health = create_health([*probe.checks, *pooler_checks(settings)], runner, signals)
 
         def stop() -> None:
             health.drain()
@@ -199,11 +199,11 @@ async def work(settings: Settings) -> None:
             await runner.run()
 
 
-def create_health(probe: DatabaseProbe, runner: Runner, signals: Signals) -> Health:
+def create_health(checks: Sequence[Check], runner: Runner, signals: Signals) -> Health:
     async def look_at_queue() -> str:
         return OK if runner.has_looked else UNAVAILABLE
 
-    return Health(signals.metrics, [*probe.checks, Check("queue", look_at_queue)])
+    return Health(signals.metrics, [*checks, Check("queue", look_at_queue)])
 
 
 @asynccontextmanager

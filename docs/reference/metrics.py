@@ -1,28 +1,15 @@
-"""The pages that are made of the code: `uv run task docs`."""
-
-import asyncio
-import json
-from collections.abc import Iterable
-from pathlib import Path
-
-from fastapi import FastAPI
-from pydantic import SecretStr
-
-from glasswork.app import create_app
 from glasswork.core.events import event_types
-from glasswork.core.settings import Settings
 from glasswork.core.telemetry.metrics import LABELS, Metrics
 from glasswork.core.telemetry.routes import UNMATCHED, Routes
 from glasswork.core.telemetry.signals import Signals
 from glasswork.features.invariants.models import Rule
 from glasswork.worker import JOBS
 
-METRICS = Path(__file__).with_name("metrics.md")
-DOCUMENT = Path(__file__).with_name("openapi.json")
+from .program import listed, make_app
 
 _HEAD = """# Metrics
 
-What `/metrics` answers. Made by `uv run task docs`; a test compares. Names and units follow OpenTelemetry's
+What `/metrics` answers. Names and units follow OpenTelemetry's
 semantic conventions in Prometheus form, `glasswork_` begins the others. A label has one of a closed set of
 values: nothing that a caller chooses becomes a series.
 
@@ -48,18 +35,8 @@ _PROCESS = """
 """
 
 
-def make_app() -> FastAPI:
-    settings = Settings(
-        database_url=SecretStr("postgresql+asyncpg://nobody@nowhere/nothing"), jwt_secret=SecretStr("-" * 32)
-    )
-    return create_app(settings)
-
-
-def document() -> str:
-    return f"{json.dumps(make_app().openapi(), indent=2)}\n"
-
-
 async def metrics_page() -> str:
+    """Made on an event loop: the signals have one."""
     app = make_app()
     signals: Signals = app.state.signals
     tables = (_declared(signals.metrics), _labels(signals.metrics, app.state.routes), _others(signals))
@@ -67,24 +44,20 @@ async def metrics_page() -> str:
 
 
 def _declared(metrics: Metrics) -> str:
-    rows = ((each.name, each.kind, _listed(each.labels), each.help) for each in metrics.declared)
+    rows = ((each.name, each.kind, listed(each.labels), each.help) for each in metrics.declared)
     return "".join(f"| `{name}` | {kind} | {labels} | {text} |\n" for name, kind, labels, text in rows)
 
 
 def _labels(metrics: Metrics, routes: Routes) -> str:
     made = {
-        "http_route": _listed([*sorted({template for _, template in routes.operations}), UNMATCHED]),
-        "job": _listed(sorted(job.name for job in JOBS)),
-        "rule": _listed(Rule),
-        "type": _listed(sorted(event_types())),
+        "http_route": listed([*sorted({template for _, template in routes.operations}), UNMATCHED]),
+        "job": listed(sorted(job.name for job in JOBS)),
+        "rule": listed(Rule),
+        "type": listed(sorted(event_types())),
     }
     values = LABELS | made
     used = {label for each in metrics.declared for label in each.labels}
     return "".join(f"| `{label}` | {values[label]} |\n" for label in sorted(used))
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _others(signals: Signals) -> str:
@@ -95,8 +68,3 @@ def _others(signals: Signals) -> str:
         for name, family in sorted(families.items())
         if name not in declared
     )
-
-
-if __name__ == "__main__":
-    METRICS.write_text(asyncio.run(metrics_page()))
-    DOCUMENT.write_text(document())
