@@ -1,7 +1,8 @@
 """A real PostgreSQL for every test.
 
 The server is that of TEST_DATABASE_URL (a superuser's), else a container where Docker answers, else the
-embedded one; TEST_DATABASE=docker or =embedded insists. A test's changes are rolled back; a test that needs
+embedded one; TEST_DATABASE=docker or =embedded insists, and TEST_DATABASE_IMAGE names the container's
+image, and so the version. A test's changes are rolled back; a test that needs
 commits of its own, for races or other processes, clones a database.
 """
 
@@ -27,6 +28,7 @@ from sqlalchemy.util import await_only
 
 from glasswork.app import create_app
 from glasswork.core import db
+from glasswork.core.connection_settings import LOCK_SECONDS, SERVER_SETTINGS, STATEMENT_SECONDS
 from glasswork.core.db import Database
 from glasswork.core.row_security import NOBODY, TellingConnection
 from glasswork.core.settings import Settings
@@ -37,33 +39,46 @@ from tests.data_dirs import used_data_dir
 from tests.databases import SERVING, Server, open_server
 from tests.declared import ensure_declared
 from tests.factories.callers import Callers
+from tests.faults.grid.cells import SEEN_BY, Cells
 
 UPLOAD_LIMIT = 2 * 2**20
 SECRET = "a secret that is known to everybody who reads the tests"
 SETTINGS = (
-    *("DATABASE_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT", "DATA_DIR", "LOG_FORMAT"),
-    *("METRICS_HOST", "METRICS_PORT", "DRAIN_SECONDS"),
+    *("DATABASE_URL", "DATABASE_POOLER_URL", "MIGRATION_DATABASE_URL", "JWT_SECRET", "ENVIRONMENT"),
+    *("DATA_DIR", "LOG_FORMAT", "METRICS_HOST", "METRICS_PORT", "DRAIN_SECONDS"),
 )
 
 
+OWN_HOME = pytest.StashKey[Path]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput"):
+    if "GLASSWORK_TEST_HOME" in os.environ:  # of whoever has started this as one of many
         return
     # Not below pytest's own folder: as root the embedded server runs as a user who may not enter it.
     home = Path(tempfile.mkdtemp(prefix="glasswork_test_"))
     home.chmod(0o755)
+    config.stash[OWN_HOME] = home
     os.environ["GLASSWORK_TEST_HOME"] = str(home)
     for name in SETTINGS:
         os.environ.pop(name, None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput"):
+    home = config.stash.get(OWN_HOME, None)
+    if home is None:
         return
-    home = Path(os.environ["GLASSWORK_TEST_HOME"])
     if url := os.environ.get("TEST_DATABASE_URL"):
         asyncio.run(Server(make_url(url), home.name).drop_all())
     shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep with the results which fault a test is of, for docs/faults.md."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            if mark.args[1:]:
+                item.user_properties.append((SEEN_BY, ",".join(mark.args)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -223,8 +238,8 @@ def patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for limit in ("POOL_WAIT_SECONDS", "CONNECT_SECONDS", "ANSWER_SECONDS"):
             patch.setattr(db, limit, 5 * getattr(db, limit))
-        patch.setitem(db.SERVER_SETTINGS, "statement_timeout", f"{5 * db.STATEMENT_SECONDS}s")
-        patch.setitem(db.SERVER_SETTINGS, "lock_timeout", f"{5 * db.LOCK_SECONDS}s")
+        patch.setitem(SERVER_SETTINGS, "statement_timeout", f"{5 * STATEMENT_SECONDS}s")
+        patch.setitem(SERVER_SETTINGS, "lock_timeout", f"{5 * LOCK_SECONDS}s")
         yield
 
 
@@ -255,6 +270,13 @@ async def own_app(server: Server) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
+async def url(server: Server) -> AsyncIterator[str]:
+    """Of a database of the test's own, for the role that serves."""
+    async with server.clone() as name:
+        yield server.url(SERVING, name)
+
+
+@pytest.fixture
 async def committing_callers(committing_app: FastAPI) -> AsyncIterator[Callers]:
     async with make_client(committing_app) as client:
         yield Callers(client, committing_app.state.database, committing_app.state.keys)
@@ -270,3 +292,9 @@ def make_client(app: FastAPI, address: str = "127.0.0.1") -> AsyncClient:
 def data_dir() -> Iterator[Path]:
     with used_data_dir() as folder:
         yield folder
+
+
+@pytest.fixture
+def cells(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Cells:
+    """Where a test tells what it has seen of its fault."""
+    return Cells(request.node.get_closest_marker("fault").args[0], record_property)

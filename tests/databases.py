@@ -58,7 +58,7 @@ class Server:
 
     async def execute(self, statement: str, role: str | None = None, database: str | None = None) -> None:
         """Run it as a role, by default as superuser."""
-        connection = await self._connect(database, role)
+        connection = await self.connect(database, role)
         try:
             await connection.execute(statement)
         finally:
@@ -66,7 +66,7 @@ class Server:
 
     async def fetch(self, query: str, *values: object, database: str) -> object:
         """Return a single value."""
-        connection = await self._connect(database)
+        connection = await self.connect(database)
         try:
             return await connection.fetchval(query, *values)
         finally:
@@ -74,7 +74,7 @@ class Server:
 
     async def make_template(self) -> None:
         """Once a run: roles, and a database that the owning role has migrated."""
-        connection = await self._connect()
+        connection = await self.connect()
         try:
             if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", self.template):
                 return
@@ -91,7 +91,7 @@ class Server:
     @asynccontextmanager
     async def clone(self) -> AsyncIterator[str]:
         """A migrated database of one's own; yields its name."""
-        name = await self._make_clone()
+        name = await self.make_clone()
         try:
             yield name
         finally:
@@ -100,12 +100,13 @@ class Server:
     @asynccontextmanager
     async def used_clone(self) -> AsyncIterator[str]:
         """One that others had before, for who changes no schema: ten times as fast."""
-        name = self.spare.pop() if self.spare else await self._make_clone()
+        name = self.spare.pop() if self.spare else await self.make_clone()
         yield name
         await self.empty(name)
         self.spare.append(name)
 
-    async def _make_clone(self) -> str:
+    async def make_clone(self) -> str:
+        """For who drops it."""
         name = f"{self.run}_{uuid4().hex[:12]}"
         await self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER {OWNER}")
         return name
@@ -115,7 +116,7 @@ class Server:
         await self.execute(EMPTY, database=database)
 
     async def drop_all(self) -> None:
-        connection = await self._connect()
+        connection = await self.connect()
         rows = await connection.fetch(
             "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", self.run
         )
@@ -123,7 +124,7 @@ class Server:
             await connection.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
         await connection.close()
 
-    async def _connect(self, database: str | None = None, role: str | None = None) -> asyncpg.Connection:
+    async def connect(self, database: str | None = None, role: str | None = None) -> asyncpg.Connection:
         url = make_url(self.url(role, database or "postgres")) if role else self.superuser
         url = url.set(drivername="postgresql", database=database or url.database)
         return await asyncpg.connect(url.render_as_string(hide_password=False))
@@ -148,7 +149,8 @@ def _superuser_url(home: Path, stack: ExitStack) -> URL:
         # It takes more than a second to import, and most machines do without.
         from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
 
-        container = PostgresContainer("postgres:18-alpine", driver="asyncpg")
+        image = os.environ.get("TEST_DATABASE_IMAGE", "postgres:18-alpine")
+        container = PostgresContainer(image, driver="asyncpg")
         return make_url(stack.enter_context(container).get_connection_url())
     server = EmbeddedPostgres(home / "embedded", durable=False)
     return make_url(stack.enter_context(server).url("postgres", "postgres"))

@@ -5,13 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import randrange
 from threading import Thread
 from time import monotonic, sleep
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx2
 
@@ -33,9 +34,11 @@ def until(find: Callable[[], T | None], seconds: float = 30) -> T:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """Return one that stays free until it is used: below those that outgoing connections get."""
+    while True:
+        port = randrange(10_000, 32_000)  # noqa: S311 (no secret)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def postmaster(data_dir: Path) -> int | None:
@@ -80,10 +83,9 @@ def run(
 class Working:
     """`glasswork worker`."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            [PROGRAM, "worker", "--data-dir", str(data_dir)], env=os.environ | QUIET | environment
-        )
+    def __init__(self, data_dir: Path, *, program: Sequence[str] = (PROGRAM,), **environment: str) -> None:
+        command = [*program, "worker", "--data-dir", str(data_dir)]
+        self.process = subprocess.Popen(command, env=os.environ | QUIET | environment)
 
     def __enter__(self) -> Self:
         return self
@@ -101,10 +103,12 @@ class Working:
 class Serving:
     """`glasswork serve` on a free port."""
 
-    def __init__(self, data_dir: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path, *arguments: str, program: Sequence[str] = (PROGRAM,), **environment: str
+    ) -> None:
         self.data_dir = data_dir
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
+            [*program, "serve", "--port", "0", "--data-dir", str(data_dir), *arguments],
             env=os.environ | QUIET | environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -147,7 +151,17 @@ class Serving:
             self.output += line
 
 
-def sign_in(serving: Serving) -> httpx2.Client:
+class Served(Protocol):
+    """Where the API answers, however many processes that are."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def client(self) -> httpx2.Client: ...
+
+
+def sign_in(serving: Served) -> httpx2.Client:
     """Return a client of the API for somebody new, the first one here."""
     ada = {"email": "ada@example.com", "username": "ada", "name": "Ada", "password": PASSWORD}
     assert serving.client.post("/api/v1/auth/register", json=ada).status_code == 201

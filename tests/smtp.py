@@ -58,5 +58,13 @@ async def listening(sink: Sink, at: socket.socket) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def listening_anywhere(sink: Sink) -> AsyncIterator[str]:
+    """Yield the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as address:
+        async with listening(sink, address):
+            yield url(address)
+
+
 def url(address: socket.socket, login: str = "") -> str:
     return f"smtp://{login}127.0.0.1:{address.getsockname()[1]}"

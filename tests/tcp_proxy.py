@@ -96,7 +96,7 @@ class TcpProxy:
         try:
             await self._flows.wait()
             await self._link(reader, writer)
-        except asyncio.CancelledError:  # by `refuse`; a server's own tasks log what they raise
+        except (asyncio.CancelledError, OSError):  # by `refuse`, or nobody is there behind us
             pass
         finally:
             writer.close()
@@ -163,6 +163,8 @@ def is_commit(data: bytes) -> bool:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
+    if writer.transport.is_closing():  # its other end was faster
+        return
     connection = writer.get_extra_info("socket")
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_AT_CLOSE)

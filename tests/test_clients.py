@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.data_dirs import used_data_dir
-from tests.processes import Serving
+from tests.installations import installed
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("clients")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.acceptance,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("clients"),
+]
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -45,8 +50,8 @@ def run(*command: str | Path, within: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    with used_data_dir() as folder, Serving(folder) as serving:
-        yield serving.base_url
+    with used_data_dir() as folder, installed(folder) as installation:
+        yield installation.base_url
 
 
 @needs_uv

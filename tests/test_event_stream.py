@@ -147,7 +147,8 @@ class Consumer:
 
     def __init__(self, url: str, folder: Path) -> None:
         self._command = [sys.executable, str(CONSUMER), url, str(folder / "seen.sqlite")]
-        self._output = folder / "lines"
+        self._folder = folder
+        self._outputs: list[Path] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -157,7 +158,9 @@ class Consumer:
         self.kill()
 
     def start(self) -> None:
-        with self._output.open("ab") as output:
+        # Each has one of its own, since whoever is killed may leave half a line.
+        self._outputs.append(self._folder / f"lines of {len(self._outputs)}")
+        with self._outputs[-1].open("wb") as output:
             self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.DEVNULL)
 
     def kill(self) -> None:
@@ -172,8 +175,9 @@ class Consumer:
         return found
 
     def _lines(self) -> Iterator[str]:
-        *lines, _ = self._output.read_text().split("\n")  # the last one may be half a line
-        return iter(lines)
+        for output in self._outputs:
+            *lines, _ = output.read_text().split("\n")
+            yield from lines
 
 
 @pytest.mark.timeout(300)

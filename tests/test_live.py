@@ -139,6 +139,7 @@ async def test_two_processes_share_changes_also_without_redis(
         assert [await ids(events, 4) for events in both] == [[8, 9, 10, 11]] * 4
 
 
+@pytest.mark.fault("F22", "stream")
 async def test_a_server_that_stops_ends_its_streams_and_the_other_goes_on(
     server: Server, data_dir: Path
 ) -> None:

@@ -4,17 +4,20 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.processes import Serving
+import pytest
+
+from tests.installations import installed
 
 README = Path(__file__).parents[1] / "README.md"
 
 
+@pytest.mark.acceptance
 def test_the_walk_works_as_printed(data_dir: Path) -> None:
     walk = README.read_text().partition("## Walk through it")[2].partition("## See its workings")[0]
     blocks = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
     assert len(blocks) == 14
-    with Serving(data_dir) as serving:
-        script = "\necho\n".join(blocks).replace("http://127.0.0.1:8000", serving.base_url)
+    with installed(data_dir) as installation:
+        script = "\necho\n".join(blocks).replace("http://127.0.0.1:8000", installation.base_url)
         ended = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             capture_output=True,

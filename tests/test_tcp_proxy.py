@@ -7,16 +7,10 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 
-from tests.databases import SERVING, Server
+from tests.databases import Server
 from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def url(server: Server) -> AsyncIterator[str]:
-    async with server.clone() as name:
-        yield server.url(SERVING, name)
 
 
 @pytest.fixture

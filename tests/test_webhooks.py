@@ -12,9 +12,10 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.data_dirs import used_data_dir
-from tests.processes import Serving, make, run, sign_in, until
+from tests.installations import installed
+from tests.processes import make, run, sign_in, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.acceptance]
 
 QUICK = {"WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8", "WEBHOOK_RETRY_SECONDS": "3"}
 
@@ -66,8 +67,8 @@ def test_is_switched_off_told_switched_on_and_caught_up() -> None:
     with (
         used_data_dir() as data_dir,
         listening() as receiver,
-        Serving(data_dir, **QUICK) as serving,
-        sign_in(serving) as api,
+        installed(data_dir, **QUICK) as installation,
+        sign_in(installation) as api,
     ):
         workspace = make(api, "/workspaces", name="W", slug="w")
         project = make(api, f"/workspaces/{workspace['id']}/projects", name="P", key="OPS")

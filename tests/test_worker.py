@@ -109,7 +109,7 @@ async def test_a_worker_that_does_not_look_at_the_queue_is_not_ready(server: Ser
         async with open_database(settings, {}) as database, open_outgoing((), None) as outgoing:
             runner = create_runner(settings, database, outgoing, None, finish_seconds=0)
         health = create_health(
-            DatabaseProbe(settings.database_url.get_secret_value()), runner, Signals("worker")
+            DatabaseProbe(settings.database_url.get_secret_value()).checks, runner, Signals("worker")
         )
         async with health.watching():
             assert health.status == "unavailable"

@@ -11,7 +11,7 @@ from straight import ask
 
 from .conftest import Bench
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.xdist_group("bench")]
+pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.xdist_group("bench")]
 
 ROUNDS, REQUESTS = 7, 40
 MOST = {"get": 6, "list": 4}

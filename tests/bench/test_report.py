@@ -1,5 +1,6 @@
 """docs/performance.md says what the last run has found."""
 
+import capacity
 import pytest
 from measure import Cost
 from report import PAGE, page_of, replace_part
@@ -23,6 +24,15 @@ def make_cost(cost: float, foreign: float = 0) -> Cost:
 def test_the_page_is_that_of_the_last_run() -> None:
     page = PAGE.read_text()
     assert page_of(load(), page) == page
+
+
+def test_the_table_of_machines_is_that_of_the_last_run() -> None:
+    page = capacity.PAGE.read_text()
+    assert capacity.page_of(load(), page) == page
+
+
+def test_what_is_assumed_of_people_is_whole() -> None:
+    assert sum(capacity.MIX.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from glasswork.app import create_app
 from glasswork.core.settings import Settings
 from tests.conftest import RolledBackDatabase, make_client, make_settings, rolled_back
+from tests.data_dirs import empty_data_dir
 from tests.databases import SERVING, Server
 from tests.declared import operation_of
 from tests.factories.callers import PASSWORD, Callers
 from tests.features.identities.provider import Provider, knowing
+from tests.installations import IS_CLUSTER, cluster
 
 from .fuzzing import OPERATIONS
 
@@ -57,10 +59,23 @@ def live_settings(server: Server) -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def live(live_settings: Settings) -> Iterator[str]:
     """Yield its address; Ada and Bob have accounts there."""
-    with running(live_settings) as base_url:
+    with deployed(live_settings) if IS_CLUSTER else running(live_settings) as base_url:
         for username in ("ada", "bob"):
             sign_up(base_url, username)
         yield base_url
+
+
+@contextmanager
+def deployed(settings: Settings) -> Iterator[str]:
+    environment = {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "JWT_SECRET": settings.jwt_secret.get_secret_value(),
+        "RATE_LIMIT_ENABLED": "false",
+        "PASSWORD_MIN_LENGTH": str(settings.password_min_length),
+        "ATTACHMENT_MAX_BYTES": str(settings.attachment_max_bytes),
+    }
+    with empty_data_dir() as data_dir, cluster(data_dir, **environment) as installation:
+        yield installation.base_url
 
 
 @contextmanager

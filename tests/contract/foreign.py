@@ -1,7 +1,7 @@
 """Ids and keys that are none of the caller's business, by what makes them so."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from httpx2 import Response
@@ -76,7 +76,6 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
     status = await make_status(caller, project, name=f"{MARK} status")
     gone_project = await make_project(caller, workspace, name=f"{MARK} project")
     member = await callers.member(workspace["id"])
-    token = await make_api_token(caller, "tasks:read")
     related = {"kind": "blocks", "task_id": own["done_task_id"]}
     comment = await make_comment(caller, {"id": own["archived_task_id"]}, body=f"{MARK} words")
     relation = (await _sent(caller.post(f"/tasks/{own['archived_task_id']}/relations", related))).json()
@@ -98,7 +97,6 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         f"/statuses/{status['id']}",
         f"/projects/{gone_project['id']}",
         f"/workspaces/{workspace['id']}/members/{member.id}",
-        f"/auth/api-tokens/{token['id']}",
         f"/tasks/{own['archived_task_id']}/relations/{relation['id']}",
         f"/workspaces/{workspace['id']}/invitations/{invited['id']}",
         f"/attachments/{attachment['id']}",
@@ -126,7 +124,9 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "project_key": gone_project["key"],
         "user_id": str(member.id),
         "username": member.username,
-        "api_token_id": token["id"],
+        "api_token_id": await _deleted(
+            caller, "/auth/api-tokens", await make_api_token(caller, "tasks:read")
+        ),
         "relation_id": relation["id"],
         "invitation_id": invited["id"],
         "link_id": link["id"],
@@ -142,6 +142,13 @@ async def deleted(callers: Callers, caller: Caller, own: Things) -> Things:
         "delivery_id": ping["id"],
         "token": "none of ours",
     }
+
+
+async def _deleted(caller: Caller, collection: str, thing: dict[str, Any]) -> str:
+    """Delete it, and return its id."""
+    thing_id: str = thing["id"]
+    await _sent(caller.delete(f"{collection}/{thing_id}"))
+    return thing_id
 
 
 async def of_another_kind(_callers: Callers, _caller: Caller, own: Things) -> Things:

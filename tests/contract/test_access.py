@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from glasswork.app import ROUTERS
+from glasswork.routers import ROUTERS
 from tests.conftest import RolledBackDatabase
 from tests.factories.callers import Callers
 

@@ -17,18 +17,20 @@ DOCUMENT = "docs/openapi.json"
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git: apt-get install git")
 
 
-def recorded(changelog: str) -> set[str]:
+def recorded(changes: Path) -> set[str]:
     """The operations that it says are broken since the last release."""
-    unreleased = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
-    parts = re.split(r"^### ", unreleased, flags=re.MULTILINE)
-    return {name for part in parts if part.startswith("Breaking") for name in re.findall(r"`(\w+)`", part)}
+    return {
+        name
+        for change in changes.glob("*.breaking*.md")
+        for name in re.findall(r"`(\w+)`", change.read_text())
+    }
 
 
-def test_only_what_is_breaking_and_unreleased_counts() -> None:
-    changelog = "# Changelog\n\n## Unreleased\n\n### {}\n\n- `get_task` has no `title`.\n\n## 1.0\n\n{}"
-    released = "### Breaking\n\n- `get_me` is gone.\n"
-    assert recorded(changelog.format("Breaking", released)) == {"get_task", "title"}
-    assert recorded(changelog.format("Changed", released)) == set()
+def test_only_what_is_breaking_counts(tmp_path: Path) -> None:
+    (tmp_path / "+title.fixed.md").write_text("`get_me` has a `name`.\n")
+    assert recorded(tmp_path) == set()
+    (tmp_path / "+title.breaking.md").write_text("`get_task` has no `title`.\n")
+    assert recorded(tmp_path) == {"get_task", "title"}
 
 
 def earlier(repository: Path) -> Document | None:
@@ -72,7 +74,7 @@ def test_nothing_breaks_unless_the_changelog_says_so() -> None:
     old = earlier(ROOT)
     if old is None:
         pytest.skip("there is no earlier document: the clone is too shallow, or has none")
-    known = recorded((ROOT / "docs/CHANGELOG.md").read_text())
+    known = recorded(ROOT / "docs/changes")
     found = breaks(old, json.loads((ROOT / DOCUMENT).read_text()))
     assert [str(each) for each in found if each.operation not in known] == []
 

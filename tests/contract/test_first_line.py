@@ -31,7 +31,7 @@ async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
         yield engine
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_everybody_is_answered_as_is_due(
     app: FastAPI, callers: Callers, database: RolledBackDatabase

@@ -11,6 +11,7 @@ from .machine import Tracker
 STEPS_EACH = 50
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_api_and_the_model_show_the_same(live: str) -> None:

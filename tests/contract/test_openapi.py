@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from schemathesis import Case
 
 from .fuzzing import each_settings, keeps_contract, schema
 
 
+@pytest.mark.acceptance
 @schema.parametrize()
 @each_settings
 def test_operation_keeps_its_contract(

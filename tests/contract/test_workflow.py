@@ -1,4 +1,4 @@
-"""Walks along the links, as three people; `uv run task contract-long` takes half an hour, or FUZZ_SECONDS."""
+"""Walks along the links, as four people; `uv run task contract-long` takes half an hour, or FUZZ_SECONDS."""
 
 import asyncio
 import os
@@ -31,6 +31,7 @@ def crowd(live_settings: Settings) -> Iterator[Crowd]:
         runner.run(engine.dispose())
 
 
+@pytest.mark.acceptance
 @pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_no_walk_along_the_links_breaks_the_contract(live: str, crowd: Crowd) -> None:

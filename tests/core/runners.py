@@ -17,7 +17,7 @@ from glasswork.core.telemetry.logs import configure_logs
 from tests.conftest import make_settings
 from tests.databases import SERVING, Server
 
-SECONDS = 20
+SECONDS = 40
 """In which whatever a test waits for must have happened."""
 
 
@@ -95,7 +95,7 @@ async def history(database: Database, job_id: int) -> list[str]:
 
 
 async def until_done(database: Database, job_id: int) -> None:
-    url = database.engine.url.set(drivername="postgresql")
+    url = database.direct_url.set(drivername="postgresql")
     connection = await asyncpg.connect(url.render_as_string(hide_password=False))
     changed = asyncio.Event()
     await connection.add_listener("ch_pgqueuer", lambda *_: changed.set())

@@ -1,11 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import time
 
 import pytest
 from sqlalchemy import text
 
-from glasswork.core import health
+from glasswork.core import clock, database_checks, health
 from glasswork.core.database_checks import DatabaseProbe
 from glasswork.core.db import Database, create_engine
 from glasswork.core.health import Health
@@ -80,6 +81,17 @@ class TestDatabase:
             await holder.execute(text("SELECT 1"))
             assert await checks(url) == {"database": "ok", "schema": "ok"}
         await engine.dispose()
+
+    @pytest.mark.parametrize("seconds", [600, -600])
+    async def test_tells_who_goes_wrong_what_time_it_is(
+        self, server: Server, clone: str, monkeypatch: pytest.MonkeyPatch, seconds: float
+    ) -> None:
+        monkeypatch.setattr(clock, "_ahead", 0.0)
+        for module in (clock, database_checks):
+            monkeypatch.setattr(module, "time", lambda: time() + seconds)
+        assert abs(clock.now().timestamp() - time()) > SECONDS
+        await checks(server.url(SERVING, clone))
+        assert abs(clock.now().timestamp() - time()) < SECONDS
 
 
 class TestSchema:

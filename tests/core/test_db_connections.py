@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from glasswork.core import db
+from glasswork.core.connection_settings import SERVER_SETTINGS
 from glasswork.core.db import Database, create_engine
 from glasswork.core.errors import ServiceUnavailableError, TransientError
 from glasswork.core.runner import open_pool
@@ -58,7 +59,7 @@ class TestConnections:
 class TestLimits:
     """Each is the server's, wherever the connection was made."""
 
-    ASKED = "SELECT " + ", ".join(f"current_setting('{name}')" for name in db.SERVER_SETTINGS)
+    ASKED = "SELECT " + ", ".join(f"current_setting('{name}')" for name in SERVER_SETTINGS)
     EXPECTED = ("glasswork", "UTC", "3s", "2500ms", "10s", "1s")
 
     async def test_are_those_of_the_pool(self, pool_of_one: Database) -> None:

@@ -17,7 +17,7 @@ from glasswork.core import db, health
 from glasswork.core.http.internal import serving
 from glasswork.core.listeners import listen
 from tests.conftest import make_client, make_settings
-from tests.databases import SERVING, Server
+from tests.databases import Server
 from tests.factories.callers import Caller, Callers
 from tests.scrapes import total
 from tests.tcp_proxy import TcpProxy
@@ -29,12 +29,6 @@ SLACK = 1.5
 POOL_SIZE = 5
 
 Ask = Callable[[Caller], Coroutine[Any, Any, Response]]
-
-
-@pytest.fixture
-async def url(server: Server) -> AsyncIterator[str]:
-    async with server.clone() as name:
-        yield server.url(SERVING, name)
 
 
 @pytest.fixture

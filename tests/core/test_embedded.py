@@ -2,6 +2,7 @@ import asyncio
 import fcntl
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -21,7 +22,13 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from glasswork.core.embedded import PROGRAMS_CACHE, EmbeddedPostgres, EmbeddedPostgresError
+from glasswork.core.embedded import (
+    LOG_BYTES,
+    LOG_KEPT_BYTES,
+    PROGRAMS_CACHE,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+)
 from glasswork.core.settings import default_data_dir
 
 ANOTHER_PROCESS = """
@@ -220,6 +227,29 @@ class TestStart:
         with version, pytest.raises(EmbeddedPostgresError, match=message):
             EmbeddedPostgres(used).start()
 
+    def test_is_up_when_a_recovery_is_over(self, used: Path) -> None:
+        cluster = used / "postgres/data"
+        (cluster / "recovery.signal").touch()
+        slowly = "restore_command = 'sleep 1 && false'\nrecovery_target_action = promote"
+        with (
+            changed(cluster / "postgresql.auto.conf", slowly),
+            EmbeddedPostgres(used, durable=False) as server,
+        ):
+            assert ask(server, "SELECT pg_is_in_recovery()") is False
+        assert not (cluster / "recovery.signal").exists()
+
+    def test_keeps_the_end_of_a_log_that_has_grown(self, used: Path) -> None:
+        log = used / "postgres/server.log"
+        with log.open("a") as file:
+            file.writelines(f"line {number}\n" for number in range(1_000_000))
+        assert log.stat().st_size > LOG_BYTES
+        with EmbeddedPostgres(used, durable=False), EmbeddedPostgres(used, durable=False):
+            lines = log.read_text().splitlines()
+        assert log.stat().st_size < 2 * LOG_KEPT_BYTES
+        assert re.fullmatch(r"line \d+", lines[0])
+        assert "line 999999" in lines
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
     def test_needs_the_wheel(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "path", [])
         with pytest.raises(EmbeddedPostgresError, match="set DATABASE_URL"):
@@ -389,6 +419,19 @@ class TestCrash:
                 assert ask(server, "SELECT pg_is_in_recovery()") is False
         assert not is_running(used)
 
+    def test_of_a_part_of_the_server(self, used: Path, at_first_wait: list[Callable[[], None]]) -> None:
+        with AnotherProcess(used) as other:
+            assert other.says("started")
+            server = EmbeddedPostgres(used, durable=False)
+            slow, killed = pid_of(server, "walwriter"), pid_of(server, "checkpointer")
+            os.kill(slow, signal.SIGSTOP)
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: lets_nobody_in(server))
+            at_first_wait.append(lambda: os.kill(slow, signal.SIGCONT))
+            with server:
+                assert ask(server, "SELECT 1") == 1
+            other.leave()
+
     @pytest.fixture
     def at_first_wait(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]:
         """What is put in here is done, last first, when `start` begins to wait: not before, and not never."""
@@ -500,6 +543,14 @@ def ask(
 
 def pid_of(server: EmbeddedPostgres, part: str) -> int:
     return int(ask(server, f"SELECT pid FROM pg_stat_activity WHERE backend_type = '{part}'"))
+
+
+def lets_nobody_in(server: EmbeddedPostgres) -> bool:
+    try:
+        ask(server, "SELECT 1")
+    except DBAPIError:
+        return True
+    return False
 
 
 def sockets(server: EmbeddedPostgres) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import ColumnElement, DateTime, Text, column, select, values
 
 from glasswork.core.db import Database
-from glasswork.core.filtering import any_of, between
+from glasswork.core.filtering import any_of, between, equal, within
 
 pytestmark = pytest.mark.anyio
 
@@ -52,3 +52,24 @@ async def test_any_of(database: Database, wanted: list[str], names: str) -> None
 )
 async def test_between(database: Database, after: Any, before: Any, names: str) -> None:
     assert await found(database, between(ROWS.c.at, after, before)) == names
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "names"),
+    [
+        (None, None, "-abc"),
+        (SECOND, None, "bc"),
+        (None, SECOND, "ab"),
+        (SECOND, SECOND, "b"),
+        (THIRD, FIRST, ""),
+    ],
+)
+async def test_within_has_both_its_ends(
+    database: Database, least: datetime | None, most: datetime | None, names: str
+) -> None:
+    assert await found(database, within(ROWS.c.at, least, most)) == names
+
+
+@pytest.mark.parametrize(("value", "names"), [(None, "-abc"), ("b", "b"), ("x", "")])
+async def test_equal(database: Database, value: str | None, names: str) -> None:
+    assert await found(database, equal(ROWS.c.name, value)) == names

@@ -17,6 +17,7 @@ from glasswork.core.http import peers as port
 from glasswork.core.peers import ANSWER_SECONDS, SIGNATURE, SIGNATURE_SECONDS, Peers, is_signed, sign
 from glasswork.core.settings import Settings
 from glasswork.core.telemetry.signals import Signals
+from glasswork.core.tokens import Keys
 
 pytestmark = pytest.mark.anyio
 
@@ -101,3 +102,14 @@ async def test_strangers_are_told_nothing(own_app: FastAPI) -> None:
         for headers in ({}, {SIGNATURE: sign(KEY, body)}):
             answer = await client.post(address, content=body, headers=headers)
             assert (answer.status_code, answer.content) == (404, b"")
+
+
+async def test_a_question_has_an_end(own_app: FastAPI) -> None:
+    settings, ours = own_app.state.settings, own_app.state.peers
+    question = json.dumps({"question": "routes", "arguments": {}}).encode()
+    async with telling(settings), httpx2.AsyncClient() as client:
+        (address,) = await addresses(own_app, ours)
+        for length, status in ((port.MOST_BYTES + 1, 404), (port.MOST_BYTES, 200)):
+            body = question.ljust(length)
+            headers = {SIGNATURE: sign(Keys.of(settings).peers, body)}
+            assert (await client.post(address, content=body, headers=headers)).status_code == status

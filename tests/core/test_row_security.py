@@ -16,9 +16,7 @@ from glasswork.core.database_checks import tell_of_bypass
 from glasswork.core.db import Database, create_engine
 from glasswork.core.errors import NotFoundError
 from glasswork.core.row_security import settings_of, why_bypassed
-from glasswork.installation import row_security_state
-from tests.conftest import make_settings
-from tests.databases import OWNER, PASSWORD, SERVING, Server
+from tests.databases import OWNER, PASSWORD, Server
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_project, make_task, make_workspace
 
@@ -255,9 +253,3 @@ class TestTheServingRole:
             finally:
                 await server.execute(f"DROP ROLE {role}")
         assert f"the serving role {reason}" in caplog.text
-
-    async def test_is_looked_at_by_the_doctor(self, server: Server) -> None:
-        async with server.clone() as name:
-            owner = make_settings(server.url(OWNER, name))
-            assert await row_security_state(owner) == "off: the serving role owns the tables"
-            assert await row_security_state(make_settings(server.url(SERVING, name))) == "ok"

@@ -105,16 +105,40 @@ class TestErrors:
         assert told == [HELLO.text]
         assert [(row["id"], row["status"]) for row in await jobs_of(database)] == [(job_id, "failed")]
 
+    @pytest.mark.parametrize(
+        "error", [ConnectionError("away"), TimeoutError(), asyncio.CancelledError()], ids=repr
+    )
     async def test_whoever_cannot_be_told_of_it_now_is_told_later(
-        self, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, database: Database, monkeypatch: pytest.MonkeyPatch, error: BaseException
     ) -> None:
         monkeypatch.setattr(runner, "GIVE_UP_AGAIN_SECONDS", 0.01)
-        telling = Attempts(ConnectionError("away"))
+        telling = Attempts(error)
         job = Job("test.run", Note, Attempts(*[OSError()] * 9), max_attempts=1, on_dead=telling)
         job_id = await order(database, job)
         async with working(database, job):
             await telling.begun.get()
             await telling.begun.get()
+        assert (await history(database, job_id))[-1] == "failed"
+
+    async def test_who_is_told_of_it_when_the_worker_is_stopped_is_told_by_the_next_one(
+        self, database: Database
+    ) -> None:
+        telling: asyncio.Queue[None] = asyncio.Queue()
+
+        async def tell(_: Work, __: Note) -> None:
+            telling.put_nowait(None)
+            if not stopped:
+                await asyncio.Event().wait()
+
+        stopped = False
+        job = Job("test.run", Note, Attempts(*[OSError()] * 9), max_attempts=1, on_dead=tell)
+        job_id = await order(database, job)
+        async with working(database, job, finish_seconds=0.01):
+            await telling.get()
+        assert [(row["id"], row["status"]) for row in await jobs_of(database)] == [(job_id, "queued")]
+        stopped = True
+        async with working(database, job):
+            await telling.get()
         assert (await history(database, job_id))[-1] == "failed"
 
     async def test_a_job_that_is_cancelled_from_within_dies_like_any_other(self, database: Database) -> None:

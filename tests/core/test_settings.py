@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
-from glasswork.core.settings import DISCOVERY_PATH, Settings, default_data_dir
+from glasswork.core.settings import DISCOVERY_PATH, LocalSettings, Settings, default_data_dir
 from glasswork.installation import installation
 
 URL = "postgresql+asyncpg://ada:otter@localhost:5432/glasswork"
@@ -54,6 +54,7 @@ class TestRefusals:
             ("DATABASE_URL", "postgresql+psycopg://ada:otter@localhost/glasswork"),
             ("DATABASE_URL", "sqlite+aiosqlite:///glasswork.db"),
             ("DATABASE_URL", "localhost:5432"),
+            ("DATABASE_POOLER_URL", "pgbouncer://ada:otter@localhost:6432/glasswork"),
             ("MIGRATION_DATABASE_URL", "mysql://owner:otter@localhost/glasswork"),
             ("RATE_LIMIT_GLOBAL", "often"),
             ("RATE_LIMIT_GLOBAL", "10/fortnight"),
@@ -89,6 +90,11 @@ class TestRefusals:
             read(monkeypatch, **{name: value})
         (error,) = refusal.value.errors(include_input=False, include_url=False)
         assert error["loc"][0] == name.lower()
+
+    def test_a_pooler_of_no_database_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DATABASE_POOLER_URL", URL)
+        with pytest.raises(ValidationError, match="needs DATABASE_URL"):
+            LocalSettings()
 
     @pytest.mark.parametrize("content", [None, b"\xff" * 40], ids=["missing", "no text"])
     def test_a_file_that_cannot_be_read_is_named(
@@ -235,6 +241,13 @@ class TestDefaults:
         settings = read(monkeypatch, MIGRATION_DATABASE_URL=owner)
         assert settings.owner_database_url.get_secret_value() == owner
         assert settings.database_url.get_secret_value() == URL
+
+    def test_there_is_no_pooler(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert read(monkeypatch).database_pooler_url is None
+        written = URL.replace("5432", "6432").replace("postgresql+asyncpg", "postgres")
+        pooler = read(monkeypatch, DATABASE_POOLER_URL=written).database_pooler_url
+        assert pooler is not None
+        assert pooler.get_secret_value() == URL.replace("5432", "6432")
 
     @pytest.mark.parametrize(
         ("user", "path"), [(0, "/var/lib/glasswork"), (1000, "/home/ada/data/glasswork")]

@@ -1,7 +1,5 @@
 """A folder, and a bucket of a program that speaks S3."""
 
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.errors import InsufficientStorageError, ServiceUnavailableError
 from glasswork.core.storage import Storage, key_of, open_storage
+from tests.disks import small_disk
 
 pytestmark = pytest.mark.anyio
 
@@ -79,23 +78,17 @@ class TestFolder:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """4 MB; only root can mount one, and not in every container."""
+def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], capture_output=True, check=False
-    )
-    if os.geteuid() or mounted.returncode:
-        pytest.skip("needs a disk that runs full: mounting one takes root, in Docker --cap-add SYS_ADMIN")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(folder, 4):
+        yield folder
 
 
-async def test_a_full_disk_is_told_and_left_as_it_was(small_disk: Path, object_id: UUID) -> None:
-    storage = open_storage(small_disk.as_uri(), small_disk)
+async def test_a_full_disk_is_told_and_left_as_it_was(disk: Path, object_id: UUID) -> None:
+    storage = open_storage(disk.as_uri(), disk)
     with pytest.raises(InsufficientStorageError):
         await storage.put(object_id, parts(20))
-    assert files(small_disk) == []
+    assert files(disk) == []
     await storage.put(object_id, parts(2))
     assert await read(storage, object_id, 0, 2 * MEGABYTE) == bytes(2 * MEGABYTE)

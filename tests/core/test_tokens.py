@@ -3,6 +3,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from time import time
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from glasswork.core import tokens
 from glasswork.core.actor import Actor
+from glasswork.core.clock import now
 from glasswork.core.tokens import (
     InvalidTokenError,
     Keys,
@@ -221,9 +223,9 @@ class TestVerifiedOnce:
 
     @pytest.mark.parametrize(("after", "is_taken"), [(-31, False), (-29, True), (929, True), (932, False)])
     def test_its_times_hold(self, monkeypatch: pytest.MonkeyPatch, after: int, is_taken: bool) -> None:
-        token, now = forge(), time()
+        token, moment = forge(), now()
         assert read_access_token(KEYS, token) == ACTOR
-        monkeypatch.setattr(tokens, "time", lambda: now + after)
+        monkeypatch.setattr(tokens, "now", lambda: moment + timedelta(seconds=after))
         if is_taken:
             assert read_access_token(KEYS, token) == ACTOR
         else:

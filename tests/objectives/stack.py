@@ -179,6 +179,9 @@ class Stack:
         made: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
         made["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         ports = {"prometheus": self._port, "alertmanager": self._alerts_port}
+        # Traefik, the collector and Tempo are not there.
+        beside = {"traefik", "otel-collector", "tempo"}
+        made["scrape_configs"] = [job for job in made["scrape_configs"] if job["job_name"] not in beside]
         for job in made["scrape_configs"]:
             if job.pop("dns_sd_configs", None):
                 files = [f"{self._folder}/{job['job_name']}.json"]

@@ -86,7 +86,7 @@ def raise_and_heal(fault: Fault, world: World) -> tuple[float, float]:
     return raised, healed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_three_faults_are_told_and_their_end(world: World) -> None:
     for fault in BRIEF:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from prometheus_client import Metric
 
-from glasswork.core.telemetry.metrics import SECONDS, Declared, Metrics
+from glasswork.core.telemetry.catalogue import Declared
+from glasswork.core.telemetry.metrics import SECONDS, Metrics
 from glasswork.core.telemetry.signals import Signals
 from glasswork.core.telemetry.sink import LogHandler
 from objectives.files import DEPLOY, PLAN, make_alerts, make_files, make_groups
@@ -87,7 +88,7 @@ def test_a_bound_of_latency_is_a_bucket() -> None:
 
 def test_the_limit_of_memory_is_that_of_the_containers() -> None:
     compose = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
-    for name in ("api", "worker"):
+    for name in ("api-1", "api-2", "worker"):
         limit = compose[name]["deploy"]["resources"]["limits"]["memory"]
         assert int(limit.removesuffix("M")) * 1024**2 == PLAN.limits.memory_bytes
 

@@ -130,7 +130,7 @@ def test_the_checks_of_runbooks_can_be_pasted(world: tuple[Stack, Programs], pag
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=100,
         )
         assert done.returncode == 0, f"{check}\n{done.stdout}{done.stderr}"
         has_nothing_to_say = check.startswith("glasswork jobs list")

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,9 @@ from tests.features.credentials.letters import Postman
 from tests.features.second_factors.authenticator import turn_on
 
 pytestmark = pytest.mark.anyio
+
+MAKERS: tuple[Callable[[Caller, dict[str, Any]], Awaitable[object]], ...] = ()
+"""Of what further features have in a workspace, for somebody to make one."""
 
 
 async def export(caller: Caller) -> dict[str, Any]:
@@ -104,13 +108,16 @@ async def ada(app: FastAPI, database: Database, callers: Callers) -> Caller:
     await make_webhook(ada, workspace, "https://example.com/?key=1", description="Ada's webhook")
     await make_webhook(owner, workspace, "https://example.com/?key=2", description="Bob's webhook")
     async with database.system_transaction() as session:
-        session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=ada.id))
+        for person in (ada, owner):
+            session.add(Archive(workspace_id=UUID(workspace["id"]), created_by=person.id))
     await make_report(database, ada, project)
     await make_report(database, owner, project)
     await ada.delete(f"/tasks/{gone['id']}")
     await work_off(app, database, NOTIFY)
     wish = {"kind": "watched", "in_app": False, "mail": "none"}
     await ada.put("/notifications/preferences", {"time_zone": "UTC", "preferences": [wish]})
+    for make in MAKERS:
+        await make(ada, workspace)
     await make_api_token(ada, "tasks:read", name="Ada's script")
     await log_in(ada.client, ada.email)
     await turn_on(ada, database)
@@ -147,6 +154,7 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
     assert [each["name"] for each in document["calendar_feeds"]] == ["Ada's feed"]
     assert [each["description"] for each in document["webhooks"]] == ["Ada's webhook"]
     assert "key=" not in json.dumps(document["webhooks"])
+    assert (len(document["reports"]), len(document["archives"])) == (1, 1)
     assert [each["kind"] for each in document["notifications"]] == ["assigned"]
     assert [each["mail"] for each in document["notification_preferences"]] == ["none"]
     told = [each["type"] for each in document["events"]]
@@ -233,6 +241,13 @@ async def test_of_workspaces_that_i_left_my_own_words_are_in_it(callers: Callers
     (membership,) = document["memberships"]
     assert membership["left_at"] is not None
     assert membership["workspace_name"] is None
+
+
+async def test_of_each_workspace_it_has_the_tasks_once(callers: Callers) -> None:
+    ada = await callers.user()
+    for title in ("One", "Two"):
+        await make_task(ada, await make_project(ada, await make_workspace(ada)), title=title)
+    assert [task["title"] for task in (await export(ada))["tasks"]] == ["One", "Two"]
 
 
 async def test_however_much_there_is_a_part_is_a_batch(callers: Callers, database: Database) -> None:

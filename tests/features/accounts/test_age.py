@@ -54,3 +54,10 @@ async def test_registration_asks_where_there_is_a_minimum(
     young = await register(client, date_of_birth=f"{date.today().year - 1}-01-01")  # noqa: DTZ011
     assert (young.status_code, error_of(young)["details"]) == (403, {"min_age": 16})
     assert (await register(client, date_of_birth="1990-05-01")).status_code == 201
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("born", [0, 20_000_101, "0", "2000-01-01T00:00:00", "20000101", "0001-01-01"])
+async def test_a_date_of_birth_that_is_no_day_is_refused(client: AsyncClient, born: object) -> None:
+    refused = error_of(await register(client, date_of_birth=born))
+    assert refused["details"]["errors"][0]["loc"] == ["body", "date_of_birth"]

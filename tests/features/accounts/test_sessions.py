@@ -9,7 +9,7 @@ from sqlalchemy import func, update
 
 from glasswork.core.db import Database
 from glasswork.core.tokens import Keys, issue_refresh_token
-from glasswork.features.accounts.models import REFRESH_GRACE, REFRESH_LIFETIME, SystemRole, UserSession
+from glasswork.features.accounts.models import REFRESH_GRACE, REFRESH_LIFETIME, SystemRole, User, UserSession
 from tests.conftest import SECRET
 from tests.factories.callers import PASSWORD, Callers
 
@@ -97,6 +97,16 @@ class TestRefresh:
         tokens = (await log_in(callers.client, user.email)).json()
         await admin.patch(f"/users/{user.id}", {"is_active": False})
         assert (await refresh(callers.client, tokens["refresh_token"])).status_code == 401
+
+    async def test_refuses_one_who_was_shut_off_while_logging_in(self, callers: Callers) -> None:
+        """The session came too late to be ended with the others."""
+        bystander, user = await callers.user(), await callers.user()
+        tokens = (await log_in(callers.client, user.email)).json()
+        async with callers.database.system_transaction() as session:
+            await session.execute(update(User).where(User.id == user.id).values(is_active=False))
+        assert (await get_me(callers.client, tokens)).json()["error"]["code"] == "SESSION_ENDED"
+        assert (await refresh(callers.client, tokens["refresh_token"])).status_code == 401
+        assert (await bystander.get("/users/me")).status_code == 200
 
     async def test_a_used_token_ends_the_session_for_good(self, committing_callers: Callers) -> None:
         callers = committing_callers

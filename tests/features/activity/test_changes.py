@@ -36,6 +36,19 @@ async def test_cursor_of_another_shape_is_refused(callers: Callers, cursor: str)
     assert (await owner.get(f"/workspaces/{workspace['id']}/changes", cursor=cursor)).status_code == 422
 
 
+async def test_a_cursor_from_ahead_of_the_log_is_refused(callers: Callers) -> None:
+    owner = await callers.user()
+    workspace = await make_workspace(owner)
+    last = int((await changes(owner, workspace))["next_cursor"])
+    ahead = await owner.get(f"/workspaces/{workspace['id']}/changes", cursor=str(last + 1))
+    assert (ahead.status_code, ahead.json()["error"]["code"]) == (409, "AHEAD_OF_LOG")
+    assert ahead.json()["error"]["details"] == {"last_seq": last}
+    assert (await changes(owner, workspace, cursor=str(last)))["items"] == []
+    outsider = await callers.user()
+    hidden = await outsider.get(f"/workspaces/{workspace['id']}/changes", cursor=str(last + 1))
+    assert hidden.status_code == 404
+
+
 async def test_invitations_are_for_admins(callers: Callers) -> None:
     owner = await callers.user()
     workspace = await make_workspace(owner)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from glasswork.core.db import Database
 from glasswork.features.accounts.models import SystemRole
-from glasswork.features.announcements import service
+from glasswork.features.announcements import repository, service
 from glasswork.features.announcements.errors import LettersLeftError
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import PASSWORD, Caller, Callers
@@ -83,6 +83,21 @@ class LosingSink(Sink):
             assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return answer
+
+
+async def test_more_than_are_chosen_at_once(
+    post: Post,
+    address: socket.socket,
+    members: list[Caller],
+    announced: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(repository, "_MANY", 3)
+    sink = Sink()
+    async with listening(sink, address):
+        await post.send(announced, url(address))
+    assert sorted(sink.recipients) == sorted([each.email] for each in members)
+    assert numbers(await shown(members[0], announced)) == ("sent", 8, 8, 0, 0, 0)
 
 
 class TestWhatGoesWrong:

@@ -15,7 +15,7 @@ from glasswork.core.db import Database
 from glasswork.core.events import InstallationEvent
 from glasswork.core.tokens import InvalidTokenError, new_api_token
 from glasswork.features.accounts.access import ensure_signed_in
-from glasswork.features.accounts.models import ApiToken, SystemRole
+from glasswork.features.accounts.models import ApiToken, SystemRole, User
 from glasswork.features.api_tokens.events import ApiTokenCreated
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
@@ -102,6 +102,12 @@ class TestMaking:
         assert letter.recipient == ada.email
         assert "nightly" in letter.body
         assert "tasks:read" in letter.body
+
+    async def test_unless_they_are_shut_off(self, app: FastAPI, database: Database, ada: Caller) -> None:
+        await make_api_token(ada, "tasks:read")
+        async with database.system_transaction() as session:
+            await session.execute(update(User).values(is_active=False))
+        assert await Postman(app, database).deliver(ApiTokenCreated) is None
 
 
 class TestScope:
@@ -200,11 +206,24 @@ class TestStanding:
         answer = await script.get("/users/me")
         assert (answer.status_code, error_of(answer)["code"]) == (401, "INVALID_TOKEN")
 
+    @pytest.mark.parametrize("ended", [{"revoked_at": func.now()}, {"expires_at": func.now()}])
+    async def test_it_is_shown_until_then(
+        self, ada: Caller, database: Database, ended: dict[str, Any]
+    ) -> None:
+        await make_api_token(ada, "profile:read")
+        (token,) = (await ada.get("/auth/api-tokens")).json()["items"]
+        assert (await ada.get(f"/auth/api-tokens/{token['id']}")).status_code == 200
+        await set_token(database, **ended)
+        assert (await ada.get("/auth/api-tokens")).json()["items"] == []
+        for method in ("GET", "DELETE"):
+            assert (await ada.request(method, f"/auth/api-tokens/{token['id']}")).status_code == 404
+
     async def test_revoked_by_its_owner(self, callers: Callers, ada: Caller, script: Caller) -> None:
         (token,) = (await ada.get("/auth/api-tokens")).json()["items"]
         other = await callers.user()
         assert (await other.delete(f"/auth/api-tokens/{token['id']}")).status_code == 404
         assert (await other.get(f"/auth/api-tokens/{token['id']}")).status_code == 404
+        assert (await ada.delete(f"/auth/api-tokens/{uuid7()}")).status_code == 404
         assert (await script.get("/users/me")).status_code == 200
         assert (await ada.delete(f"/auth/api-tokens/{token['id']}")).status_code == 204
         assert (await script.get("/users/me")).status_code == 401
@@ -216,6 +235,14 @@ class TestStanding:
         assert (await admin.patch(f"/users/{script.id}", {"is_active": False})).status_code == 200
         assert (await script.get("/users/me")).status_code == 401
         assert (await admin.patch(f"/users/{script.id}", {"is_active": True})).status_code == 200
+        assert (await script.get("/users/me")).status_code == 401
+
+    async def test_of_a_user_who_was_shut_off_while_making_it(
+        self, script: Caller, database: Database
+    ) -> None:
+        """It came too late to be revoked with the others."""
+        async with database.system_transaction() as session:
+            await session.execute(update(User).values(is_active=False))
         assert (await script.get("/users/me")).status_code == 401
 
     async def test_the_id_of_a_session_on_it(self, ada: Caller, database: Database) -> None:

@@ -1,15 +1,16 @@
 """Files that are there: seen, downloaded, linked to, deleted, and swept away."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from glasswork.core.clock import now
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef, Nothing
 from glasswork.core.storage import key_of
@@ -25,12 +26,6 @@ pytestmark = pytest.mark.anyio
 
 Attachment = dict[str, Any]
 LeftOver = Callable[[], Awaitable[tuple[int, int]]]
-
-
-class In61Seconds(datetime):
-    @classmethod
-    def now(cls, zone: tzinfo | None = None) -> Self:
-        return super().now(zone) + timedelta(seconds=61)
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -202,7 +197,18 @@ class TestLink:
         answer = await owner.get(f"/attachments/{attachment['id']}/link", seconds=seconds)
         assert answer.status_code == 422
 
-    @pytest.mark.parametrize("case", ["made up", "changed", "deleted", "of a deleted task", "expired"])
+    @pytest.mark.parametrize(
+        "case",
+        [
+            "made up",
+            "changed",
+            "deleted",
+            "of a gone task",
+            "of a gone project",
+            "of a gone workspace",
+            "expired",
+        ],
+    )
     async def test_that_does_not_stand_leads_nowhere(
         self,
         owner: Caller,
@@ -220,10 +226,15 @@ class TestLink:
                 path = path[:-6] + "AAAAAA"
             case "deleted":
                 await owner.delete(f"/attachments/{attachment['id']}")
-            case "of a deleted task":
+            case "of a gone task":
                 await owner.delete(f"/tasks/{task['id']}")
+            case "of a gone project":
+                await owner.delete(f"/projects/{task['project_id']}")
+            case "of a gone workspace":
+                await owner.delete(f"/workspaces/{task['workspace_id']}")
             case "expired":
-                monkeypatch.setattr("glasswork.features.attachments.service.datetime", In61Seconds)
+                later = now() + timedelta(seconds=61)
+                monkeypatch.setattr("glasswork.features.attachments.service.now", lambda: later)
         assert code(await owner.client.get(path)) == (404, "LINK_NOT_FOUND")
 
 

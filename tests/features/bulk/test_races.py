@@ -44,6 +44,7 @@ async def make_tasks(
     return [item["task"]["id"] for item in (await bulk(caller, workspace, new)).json()["items"]]
 
 
+@pytest.mark.fault("F19", "edit")
 async def test_crossing_ones_wait_for_each_other_only_one_way(
     owner: Caller, workspace: dict[str, Any], committing_callers: Callers
 ) -> None:

@@ -340,3 +340,15 @@ async def test_it_is_not_longer_than_it_may_be(
     found = await events(owner, feed)
     assert [str(event["summary"]) for event in found] == ["OPS-1 0", "OPS-2 1"]
     assert all(len(event["description"].partition("\n")[0]) == repository.MOST_CHARACTERS for event in found)
+
+
+async def test_what_is_gone_takes_no_place_of_what_is_there(
+    owner: Caller, workspace: dict[str, Any], feed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MOST", 1)
+    gone, there = [await make_project(owner, workspace, key=key) for key in ("GONE", "THERE")]
+    await make_task(owner, gone, title="Gone", due_at=SOON.isoformat())
+    await make_task(owner, there, title="There", due_at=(SOON + timedelta(days=1)).isoformat())
+    assert await titles(owner, feed) == ["Gone"]
+    await owner.delete(f"/projects/{gone['id']}")
+    assert await titles(owner, feed) == ["There"]

@@ -139,6 +139,28 @@ class TestSwitchingOff:
         assert (delivery["status"], outcomes(delivery)) == ("dead", ["failed"])
         assert await letters(committing_app) == []
 
+    async def test_gives_up_nothing_else(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+    ) -> None:
+        other = await make_webhook(owner, workspace, receiver.url, events=["task.created"])
+        await make_task(owner, project)
+        await deliver(courier)
+        receiver.behave = refuse()
+        await make_task(owner, project)
+        await deliver(courier)
+        await owner.patch(f"/webhooks/{webhook['id']}", {"is_enabled": False})
+        await hasten(database)
+        await deliver(courier)
+        assert [each["status"] for each in await log_of(owner, webhook)] == ["delivered", "dead"]
+        assert [each["status"] for each in await log_of(owner, other)] == ["delivered", "pending"]
+
 
 class TestSwitchingOn:
     async def test_what_was_missed_comes_when_it_is_asked_for(

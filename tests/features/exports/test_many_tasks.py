@@ -14,7 +14,7 @@ import pytest
 from tests.databases import SERVING, Server
 from tests.processes import Serving, make, sign_in
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.timeout(300)]
 
 TASKS = 100_000
 WORDS = 'Words, and "more" of them;\n' * 20

@@ -1,11 +1,12 @@
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from glasswork.core.db import Database
-from glasswork.features.imports.policy import project_for
+from glasswork.features.imports.policy import keys_for
 from tests.factories.callers import Caller
 from tests.factories.imports import faults_of, load
 
@@ -130,4 +131,11 @@ class TestRecord:
     ],
 )
 def test_key_is_made_of_the_name(repo: str, key: str) -> None:
-    assert project_for(None, repo, "").key == key
+    assert next(keys_for(repo)) == key
+
+
+def test_others_have_a_number_behind_it() -> None:
+    assert list(islice(keys_for("a/lamp"), 3)) == ["LAMP", "LAMP2", "LAMP3"]
+    long = list(islice(keys_for("a/a-very-long-name-indeed"), 10))
+    assert long[:2] == ["AVERYLONGN", "AVERYLONG2"]
+    assert long[9] == "AVERYLON10"

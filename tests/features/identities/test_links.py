@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
+from sqlalchemy import text
 
 from glasswork.core.actor import Scope
 from glasswork.core.db import Database
@@ -70,6 +71,14 @@ class TestLink:
         assert told is not None
         assert told.recipient == ada.email
         assert f"/auth/identities/{answer.json()['id']}" in told.body
+
+    async def test_nobody_is_told_whose_account_is_shut(
+        self, browser: AsyncClient, provider: Provider, ada: Caller, database: Database, postman: Postman
+    ) -> None:
+        assert (await link(browser, provider, ada)).status_code == 200
+        async with database.system_transaction() as session:
+            await session.execute(text("UPDATE users SET is_active = false"))
+        assert await postman.deliver(IdentityCreated) is None
 
     async def test_somebody_elses_stays_theirs(
         self, browser: AsyncClient, provider: Provider, ada: Caller, callers: Callers

@@ -59,6 +59,25 @@ class TestRefusals:
         assert code(await owner.request(method, path)) == (404, "NOTIFICATION_NOT_FOUND")
         assert (await bob.request(method, path)).status_code == 200
 
+    @pytest.mark.parametrize("path", ["/notifications", "/notifications/counts"])
+    async def test_after_the_end_of_the_session_not_even_an_invitation_is_shown(
+        self,
+        app: FastAPI,
+        database: Database,
+        callers: Callers,
+        owner: Caller,
+        workspace: dict[str, Any],
+        path: str,
+    ) -> None:
+        carol = await callers.user()
+        await owner.post(
+            f"/workspaces/{workspace['id']}/invitations", {"email": carol.email, "role": "viewer"}
+        )
+        await work_off(app, database)
+        assert [each["kind"] for each in await listed(carol)] == ["invited"]
+        await carol.post("/auth/logout")
+        assert code(await carol.get(path)) == (401, "SESSION_ENDED")
+
     async def test_a_token_that_is_kept_elsewhere_sees_nothing(
         self, bob: Caller, notifications: list[Notification]
     ) -> None:

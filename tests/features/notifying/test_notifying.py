@@ -157,6 +157,15 @@ class TestInTheApp:
         await owner.post(f"/workspaces/{workspace['id']}/invitations", body)
         assert await told(carol) == [("invited", None)]
 
+    async def test_no_invitation_that_has_been_accepted(
+        self, owner: Caller, callers: Callers, workspace: dict[str, Any], told: Told
+    ) -> None:
+        carol = await callers.user()
+        body = {"email": carol.email, "role": "viewer"}
+        invited = (await owner.post(f"/workspaces/{workspace['id']}/invitations", body)).json()
+        await carol.post("/invitations/accept", {"token": invited["token"]})
+        assert await told(carol) == []
+
     async def test_by_preference_not(
         self, owner: Caller, bob: Caller, project: dict[str, Any], task: Task, told: Told
     ) -> None:
@@ -199,12 +208,26 @@ class TestDates:
         assert (("due_soon", task["key"]) in found) is is_told
         assert [kind for kind, _ in found].count("due_soon") == is_told
 
-    async def test_of_who_is_shut_off_wait_for_nobody(
-        self, app: FastAPI, database: Database, owner: Caller, bob: Caller, project: Task, monkeypatch: Any
+    @pytest.mark.parametrize(
+        "gone",
+        [
+            "UPDATE users SET is_active = false WHERE id = '{}'",
+            "UPDATE memberships SET removed_at = now() WHERE user_id = '{}'",
+        ],
+    )
+    async def test_of_who_is_gone_wait_for_nobody(
+        self,
+        app: FastAPI,
+        database: Database,
+        owner: Caller,
+        bob: Caller,
+        project: Task,
+        monkeypatch: pytest.MonkeyPatch,
+        gone: str,
     ) -> None:
         await make_task(owner, project, assignee_id=str(bob.id))
         await execute(database, "UPDATE tasks SET due_at = now() + interval '1 hour'")
-        await execute(database, f"UPDATE users SET is_active = false WHERE id = '{bob.id}'")
+        await execute(database, gone.format(bob.id))
         monkeypatch.setattr("glasswork.features.notifying.service.BATCH", 1)
         async with asyncio.timeout(5):
             await self.remind(app, database)

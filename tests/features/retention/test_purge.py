@@ -33,6 +33,7 @@ from tests.factories.tracker import (
 from tests.factories.webhooks import make_webhook
 from tests.factories.work import make_work, work_off
 from tests.features.privacy.traces import tables_that_hold
+from tests.statements import watching
 
 IMPORT_IS = (
     "UPDATE imports SET status = :status, updated_at = now() - CAST(CAST(:age AS text) AS interval)"
@@ -153,9 +154,30 @@ class TestTasks:
         event.listen(engine, "after_cursor_execute", note)
         event.listen(engine, "commit", lambda _: commits.append(len(deleted)))
         await purge(database)
-        assert deleted == [BATCH, 1]
+        assert deleted[:2] == [BATCH, 1]
+        assert not any(deleted[2:])
         assert commits[:2] == [1, 2]
         assert await ids(database, "tasks") == set()
+
+    async def test_all_others_are_not_read(self, committing_callers: Callers) -> None:
+        database = committing_callers.database
+        owner = await committing_callers.user()
+        task = await make_task(owner, await make_project(owner, await make_workspace(owner)))
+        await multiply_tasks(database, 20_000)
+        await delete(owner, database, "tasks", task, OLD)
+        async with database.engine.connect() as connection:
+            await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
+        asked: list[tuple[str, Any]] = []
+        with watching(database, lambda statement, given: asked.append((statement, given))):
+            await purge(database)
+        locking = [each for each in asked if "FOR UPDATE OF tasks" in each[0]]
+        assert len(locking) == 3
+        for statement, given in locking:
+            async with database.engine.connect() as connection:
+                explained = await connection.exec_driver_sql(f"EXPLAIN {statement}", given)
+                plan = "\n".join(explained.scalars())
+            assert " on tasks" in plan
+            assert "Seq Scan on tasks" not in plan
 
     async def test_a_task_that_is_being_restored_stays(self, committing_callers: Callers) -> None:
         database = committing_callers.database

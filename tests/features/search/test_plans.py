@@ -176,6 +176,8 @@ async def test_filters(big: Big) -> None:
         {"filter": "status:open due:<7d -assignee:me priority:>=high"},
         {"filter": 'label:"label 3" task'},
         {"filter": RARE},
+        {"filter": f"{RARE} -label"},
+        {"q": f"task -{RARE}"},
     ]
     for query in queries:
         assert faults(await big.nodes(workspace, **query)) == [], query
@@ -198,7 +200,16 @@ async def test_counts_visit_no_task(big: Big, view: str) -> None:
     assert faults([node for node in nodes if node not in counts]) == []
 
 
-@pytest.mark.parametrize("words", [(RARE, "task"), ("task", RARE)], ids="-".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        (RARE, "task"),
+        ("task", RARE),
+        (f"task -{RARE}", f"{RARE} -label"),
+        (f"{RARE} -label", f"task -{RARE}"),
+    ],
+    ids="/".join,
+)
 async def test_searches_whichever_words_came_before(big: Big, words: tuple[str, ...]) -> None:
     """PostgreSQL may plan a statement for good after five times, for all words alike."""
     path = f"/workspaces/{big.plan.workspace_id}/search"

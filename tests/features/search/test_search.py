@@ -191,3 +191,32 @@ class TestComments:
         await make_comment(owner, task, body="A rope and a chain")
         assert await hits(owner, project, "rope -chain") == []
         assert len(await hits(owner, project, "rope chain")) == 1
+
+    @pytest.mark.parametrize(
+        "q", ["rope -chain", "hemp or rope -chain", 'rope -"iron chain"', "rope -iron -x"]
+    )
+    async def test_do_not_find_a_task_whose_own_words_are_unwanted(
+        self, owner: Caller, project: dict[str, Any], q: str
+    ) -> None:
+        chained, free = [await make_task(owner, project, title=title) for title in ("Iron chain", "Lamp")]
+        for task in (chained, free):
+            await make_comment(owner, task, body="A rope")
+        assert [item["task"]["id"] for item in await hits(owner, project, q)] == [free["id"]]
+        queries = [{"q": q}] if " or " in q else [{"q": q}, {"filter": q}]
+        for query in queries:
+            for place in (f"/projects/{project['id']}", f"/workspaces/{project['workspace_id']}"):
+                items = (await owner.get(f"{place}/tasks", **query)).json()["items"]
+                assert [item["id"] for item in items] == [free["id"]], query
+
+    async def test_speak_for_themselves(self, owner: Caller, project: dict[str, Any]) -> None:
+        """Neither the task nor another comment is left out for what is said in one."""
+        written, said = [await make_task(owner, project, title=title) for title in ("A rope", "Lamp")]
+        for task in (written, said):
+            await make_comment(owner, task, body="A chain")
+        best = await make_comment(owner, said, body="A rope")
+        found = {item["task"]["id"]: item for item in await hits(owner, project, "rope -chain")}
+        assert found.keys() == {written["id"], said["id"]}
+        assert found[said["id"]]["comment"]["id"] == best["id"]
+        for query in ({"q": "rope -chain"}, {"filter": "rope -chain"}):
+            listed = await owner.get(f"/projects/{project['id']}/tasks", sort="number", **query)
+            assert [item["id"] for item in listed.json()["items"]] == [written["id"], said["id"]]

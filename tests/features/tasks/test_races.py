@@ -36,6 +36,7 @@ async def test_tasks_made_at_once_have_numbers_of_their_own(owner: Caller, proje
     assert {task["key"] for task in made} == {f"{project['key']}-{n}" for n in range(1, 21)}
 
 
+@pytest.mark.fault("F18", "edit")
 async def test_of_many_edits_of_one_version_one_goes_through(owner: Caller, project: dict[str, Any]) -> None:
     task = await make_task(owner, project)
     path = f"/tasks/{task['id']}"

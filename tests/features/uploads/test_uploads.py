@@ -128,6 +128,21 @@ class TestRefusals:
         assert code(await put_file(owner, task, content=silent())) == (408, "REQUEST_TIMEOUT")
         assert await left_over() == (0, 0)
 
+    async def test_who_may_send_none_need_not_begin(
+        self,
+        callers: Callers,
+        workspace: dict[str, Any],
+        task: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def silent() -> AsyncIterator[bytes]:
+            await asyncio.Event().wait()
+            yield PDF
+
+        monkeypatch.setattr(receiving, "IDLE_SECONDS", 0.1)
+        viewer = await callers.member(workspace["id"], Role.VIEWER)
+        assert code(await put_file(viewer, task, content=silent())) == (403, "PERMISSION_DENIED")
+
     async def test_nor_is_one_who_never_ends(
         self, owner: Caller, task: dict[str, Any], left_over: LeftOver, monkeypatch: pytest.MonkeyPatch
     ) -> None:

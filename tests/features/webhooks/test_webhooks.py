@@ -168,6 +168,14 @@ class TestRead:
         for path in (f"/workspaces/{workspace['id']}/webhooks", f"/webhooks/{webhook['id']}"):
             assert (await caller.get(path)).status_code == status
 
+    async def test_a_list_is_that_of_the_workspace(
+        self, owner: Caller, workspace: dict[str, Any], webhook: dict[str, Any]
+    ) -> None:
+        other = await make_workspace(owner)
+        for place, ids in ((workspace, [webhook["id"]]), (other, [])):
+            items = (await owner.get(f"/workspaces/{place['id']}/webhooks")).json()["items"]
+            assert [each["id"] for each in items] == ids
+
     @pytest.mark.parametrize(("role", "sees"), [(Role.MEMBER, False), (Role.ADMIN, True)])
     async def test_and_so_are_its_changes(
         self,

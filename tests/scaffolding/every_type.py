@@ -1,0 +1,27 @@
+"""Fields of every type that there is, with what can be said of each."""
+
+EVERY_TYPE = (
+    "number:str(50) unique",
+    "reference:str(9)? unique",
+    "label:str",
+    "notes:text",
+    "terms:text?",
+    "copies:int",
+    "serial:int unique",
+    "discount:int = 0",
+    "amount:decimal",
+    "share:decimal(3,3)?",
+    "weight:decimal(5,0) = 7",
+    "volume:decimal(5,0)?",
+    "price:decimal(8,3) = 1.5",
+    "is_paid:bool = false",
+    "is_gift:bool?",
+    "due_on:date?",
+    "issued_on:date",
+    "paid_at:datetime?",
+    "status:enum(draft|sent|paid) = draft",
+    "channel:enum(mail|post)?",
+    "page:url?",
+    "source:url unique",
+    "payer_id:user?",
+)
