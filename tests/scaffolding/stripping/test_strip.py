@@ -8,7 +8,7 @@ import pytest
 
 from glasswork.scaffolding.stripping.errors import StripError
 from glasswork.scaffolding.stripping.manifest import Manifest
-from glasswork.scaffolding.stripping.strip import PATCH, edited, strip, tracked
+from glasswork.scaffolding.stripping.strip import PATCH, edited, strip, tracked, unlinked
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,6 +63,12 @@ def test_every_edit_finds_something() -> None:
         edited("some text", {"other": ""})
     for path, edits in Manifest.read().edits.items():
         assert edited((ROOT / path).read_text(), edits)
+
+
+def test_of_links_that_lead_nowhere_the_words_are_left(tmp_path: Path) -> None:
+    (tmp_path / "there.md").touch()
+    text = "[a](there.md#part), [b](gone.md#part), [c](https://example.com/gone.md), [d](#here)"
+    assert unlinked(text, tmp_path) == "[a](there.md#part), b, [c](https://example.com/gone.md), [d](#here)"
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

@@ -21,6 +21,7 @@ PATCH: Final = HERE / "base.patch"
 PAGES: Final = HERE / "base"
 """Files that are others in the base, such as its README."""
 _PRUNED: Final = ("src", "tests", "docs", "deploy")
+_LINK: Final = re.compile(r"\[([^\]]+)\]\((?!\w+:)([^)#]+)[^)]*\)")
 
 Tell = Callable[[str], None]
 
@@ -48,6 +49,8 @@ def strip(checkout: Path, name: str, target: Path | None, tell: Tell, *, dry_run
     _substitute(target / "tests", manifest)
     _prune(target, paths, manifest)
     _edit(target, manifest)
+    for page in target.rglob("*.md"):
+        page.write_text(unlinked(page.read_text(), page.parent))
     tell("Pruned. Now the name, the first revision and the documents.")
     _rename(target, name)
     _finish(target, name)
@@ -111,7 +114,7 @@ def _remove_empty(target: Path) -> None:
         if ".git" in folder.parts:
             continue
         left = [*folder.iterdir()]
-        if all(each.name == "__init__.py" for each in left) and folder.parent != target:
+        if not left or (all(each.name == "__init__.py" for each in left) and folder.parent != target):
             shutil.rmtree(folder)
 
 
@@ -133,6 +136,11 @@ def edited(text: str, edits: Mapping[str, str]) -> str:
         if not found:
             raise StripError(f"manifest.toml looks for {find!r}, and it is not there.")
     return text
+
+
+def unlinked(text: str, folder: Path) -> str:
+    """Leave of links to files that are not there the words alone."""
+    return _LINK.sub(lambda link: link[0] if (folder / link[2]).exists() else link[1], text)
 
 
 def _rename(target: Path, name: str) -> None:
