@@ -72,9 +72,9 @@ def _of_other_features(feature: Feature) -> Edits:
     )
     made = f"select({entity}.__table__).where({entity}.created_by == _USER_ID)"
     yield (
-        f"{slices}/account_exports/repository.py",
+        f"{slices}/account_exports/access.py",
         add_import(f"from {own}.models import {entity}"),
-        append("_STATEMENTS", f'"{names.plural}": ({made}, {entity}.id)'),
+        append("STATEMENTS", f'"{names.plural}": ({made}, {entity}.id)'),
     )
     yield (
         f"{slices}/account_exports/schemas.py",

@@ -36,23 +36,20 @@ from glasswork.core.paging import Narrowing, Page, SortKey
 from glasswork.core.schemas import Int32, Text
 from glasswork.core.statements import AnyRow
 from glasswork.features.comments.models import Comment
+from glasswork.features.matching.access import (
+    are_said,
+    are_written,
+    has_negation,
+    none_is_unwanted,
+    websearch,
+)
 from glasswork.features.projects.access import access
 from glasswork.features.projects.models import Project, Status
 from glasswork.features.tasks.access import LISTED
 from glasswork.features.tasks.models import SEARCH_CONFIG, Task, absent_last, rank_of
 from glasswork.features.workspaces.access import access as workspace_access
 
-from .access import (
-    Asker,
-    archived,
-    are_said,
-    are_written,
-    filters_of,
-    has_negation,
-    none_is_unwanted,
-    websearch,
-    words_of,
-)
+from .access import Asker, archived, filters_of, words_of
 from .schemas import RANKED, SearchQuery, TaskQuery
 
 MARKS = "\x02", "\x03"
