@@ -153,8 +153,15 @@ def create_runner(
     signals: Signals | None,
     finish_seconds: float,
 ) -> Runner:
+    resources = make_resources(settings, database, outgoing, signals)
+    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
+
+
+def make_resources(
+    settings: Settings, database: Database, outgoing: Outgoing, signals: Signals | None
+) -> Resources:
     smtp_url = settings.smtp_url.get_secret_value() if settings.smtp_url else None
-    resources = Resources(
+    return Resources(
         settings=settings,
         database=database,
         keys=Keys.of(settings),
@@ -164,7 +171,6 @@ def create_runner(
         api_url=f"{settings.public_url}/api/v1",
         metrics=signals.metrics if signals else Metrics(),
     )
-    return Runner(database, JOBS, SCHEDULE, resources, finish_seconds, settings.heartbeat_seconds, signals)
 
 
 async def work(settings: Settings) -> None:

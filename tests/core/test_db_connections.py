@@ -14,7 +14,7 @@ from glasswork.core import db
 from glasswork.core.connection_settings import SERVER_SETTINGS
 from glasswork.core.db import Database, create_engine
 from glasswork.core.errors import ServiceUnavailableError, TransientError
-from glasswork.core.runner import open_pool
+from glasswork.core.queue_connections import open_pool
 from tests.databases import SERVING, Server
 from tests.factories.callers import Caller, Callers
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from glasswork.core.attempts import backoff
 from glasswork.core.db import Database
 from glasswork.core.jobs import Job, Nothing, Work
-from glasswork.core.runner import CONCURRENCY, Recurring, backoff
+from glasswork.core.runner import CONCURRENCY, Recurring
 from glasswork.core.telemetry.context import begin_request, current_request
 from tests.core.runners import (
     MAKE_STALE,

@@ -3,10 +3,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from glasswork.core import runner
+from glasswork.core import attempts
+from glasswork.core.attempts import MAX_CRASHES
 from glasswork.core.db import Database
 from glasswork.core.jobs import Job, Work, requeue
-from glasswork.core.runner import MAX_CRASHES
 from tests.core.runners import (
     HELLO,
     MAKE_STALE,
@@ -111,7 +111,7 @@ class TestErrors:
     async def test_whoever_cannot_be_told_of_it_now_is_told_later(
         self, database: Database, monkeypatch: pytest.MonkeyPatch, error: BaseException
     ) -> None:
-        monkeypatch.setattr(runner, "GIVE_UP_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(attempts, "GIVE_UP_AGAIN_SECONDS", 0.01)
         telling = Attempts(error)
         job = Job("test.run", Note, Attempts(*[OSError()] * 9), max_attempts=1, on_dead=telling)
         job_id = await order(database, job)

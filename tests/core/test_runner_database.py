@@ -6,10 +6,10 @@ import pytest
 from asyncpg import InterfaceError
 from sqlalchemy import func, select, text
 
-from glasswork.core import runner
+from glasswork.core import queue_connections
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work
-from glasswork.core.runner import PoolDriver, open_pool
+from glasswork.core.queue_connections import PoolDriver, open_pool
 from tests.core.runners import (
     MAKE_STALE,
     SECONDS,
@@ -131,7 +131,7 @@ async def test_nobody_is_notified_before_the_runner_listens(database: Database) 
 
 async def test_a_worker_goes_on_after_a_freeze(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("CONNECT_SECONDS", "ANSWER_SECONDS"):
-        monkeypatch.setattr(runner, limit, 0.4)
+        monkeypatch.setattr(queue_connections, limit, 0.4)
 
     async def run(_: Work, __: Note) -> None:
         pass

@@ -26,7 +26,7 @@ from glasswork.core.runner import Runner
 from glasswork.core.settings import Settings
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.delivering.service import delivering
-from glasswork.worker import create_runner
+from glasswork.worker import make_resources
 from tests.conftest import make_settings
 from tests.databases import SERVING, Server
 from tests.factories.callers import PASSWORD
@@ -105,7 +105,7 @@ class _Served:
 @asynccontextmanager
 async def _working(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     database, outgoing, signals = app.state.database, app.state.outgoing, app.state.signals
-    resources = create_runner(settings, database, outgoing, signals, 1)._resources  # noqa: SLF001 (as the worker has them)
+    resources = make_resources(settings, database, outgoing, signals)
     runner = Runner(database, (*faults.JOBS, SEND_WELCOME), (), resources, 1, 3, signals)
     working = asyncio.create_task(runner.run())
     async with delivering(settings, database, signals, runner.stop, 1):

@@ -1,6 +1,7 @@
-"""The end of tasks that would go on for ever."""
+"""Tasks: the first of several, and the end of those that would go on for ever."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 AGAIN_SECONDS = 1.0
@@ -19,3 +20,13 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         if not task.cancelled():
             task.result()
+
+
+async def first(*awaitables: Coroutine[Any, Any, Any]) -> None:
+    """Wait for one of them, and cancel the others."""
+    tasks = {asyncio.ensure_future(awaitable) for awaitable in awaitables}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

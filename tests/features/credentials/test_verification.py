@@ -10,11 +10,11 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import select, text, update
 from uuid_utils.compat import uuid7
 
+from glasswork.core.attempts import backoff
 from glasswork.core.db import Database
 from glasswork.core.events import InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail, Mailer
-from glasswork.core.runner import backoff
 from glasswork.features.credentials.jobs import SEND_WELCOME
 from glasswork.features.credentials.models import OneTimeToken
 from glasswork.features.credentials.service import VerificationService
