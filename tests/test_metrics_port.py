@@ -23,9 +23,8 @@ def readiness(client: httpx2.Client, status: int) -> httpx2.Response | None:
     return answer if answer.status_code == status else None
 
 
-@pytest.mark.parametrize(
-    "command", [["serve", "--port", "0"], pytest.param(["worker"], marks=pytest.mark.slow)], ids=" ".join
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=" ".join)
 def test_a_taken_one_is_named(data_dir: Path, command: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -43,7 +42,8 @@ def test_it_must_be_another_one_than_the_callers(data_dir: Path) -> None:
     assert f"METRICS_PORT and --port are both {port}." in ended.stderr
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_server_shows_its_metrics_there_and_nowhere_else(data_dir: Path, workers: int) -> None:
     port = free_port()
     with (

@@ -19,7 +19,7 @@ from tests.factories.tracker import make_api_token, make_project, make_task, mak
 
 from .features.accounts.sign_in import log_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @asynccontextmanager

@@ -102,6 +102,7 @@ def attributes(span: Span) -> dict[str, object]:
     return {item.key: getattr(item.value, str(item.value.WhichOneof("value"))) for item in span.attributes}
 
 
+@pytest.mark.slow
 def test_from_the_request_to_the_mail(data_dir: Path, collector: Collector, smtp: Controller) -> None:
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
@@ -152,6 +153,7 @@ def test_from_the_request_to_the_mail(data_dir: Path, collector: Collector, smtp
     assert "ada@example.com" not in str(trace)
 
 
+@pytest.mark.slow
 def test_from_the_request_to_the_webhook(data_dir: Path, collector: Collector, hook: Hook) -> None:
     environment = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",

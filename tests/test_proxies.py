@@ -77,6 +77,7 @@ def statuses(base_url: str, address: str, *forwarded: str) -> list[int]:
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs all of 127.0.0.0/8, which only Linux answers for")
 def test_the_budget_is_that_of_the_address_which_the_trusted_proxy_saw(data_dir: Path) -> None:
     made_up = ["", "198.51.100.1", "198.51.100.2, 127.0.0.1", "127.0.0.9"]

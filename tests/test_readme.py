@@ -11,6 +11,7 @@ from tests.installations import installed
 README = Path(__file__).parents[1] / "README.md"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 def test_the_walk_works_as_printed(data_dir: Path) -> None:
     walk = README.read_text().partition("## Walk through it")[2].partition("## See its workings")[0]

@@ -69,7 +69,8 @@ def test_the_first_admin_is_whoever_has_the_printed_link(data_dir: Path) -> None
     assert "/setup" not in tomorrow.output
 
 
-@pytest.mark.parametrize("by", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_all_that_was_started(data_dir: Path, by: signal.Signals) -> None:
     with Serving(data_dir) as serving:
         assert postmaster(data_dir)

@@ -66,6 +66,7 @@ def silent_smtp() -> Iterator[tuple[str, socket.socket]]:
         yield f"smtp://127.0.0.1:{listener.getsockname()[1]}", listener
 
 
+@pytest.mark.slow
 def test_a_worker_does_the_jobs_and_ends_when_it_is_told_to(serving: Serving) -> None:
     register(serving, "ada")
     with Working(serving.data_dir) as working:

@@ -10,7 +10,7 @@ from recording import send
 
 from .conftest import Bench
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bench")]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.xdist_group("bench")]
 
 MANY = 25
 OWN = {"id", "key", "position", "created_at", "updated_at", "access_token", "refresh_token", "version"}

@@ -53,6 +53,7 @@ def test_no_request_makes_it_fail(target: Target, written: Callable[[], Iterable
     assert target.hold([Exchange((each,), end) for each in written()], PATIENCE) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", [with_lines, with_bodies])
 def test_no_request_is_waited_for_without_end(target: Target, written: Callable[[], Iterable[bytes]]) -> None:
     assert target.hold([Exchange((each,), End.WAIT) for each in written()], PATIENCE) == []

@@ -221,6 +221,7 @@ async def write_in_turns(one: Process, other: Process) -> None:
         await make_task((one, other)[count % 2].of(owner), project)
 
 
+@pytest.mark.slow
 class TestProcesses:
     async def test_see_what_others_change(self, server: Server) -> None:
         async with (

@@ -286,6 +286,7 @@ async def test_open_streams_hold_no_connection(
     assert not hub._rooms  # noqa: SLF001 (nobody else asks how many there are)
 
 
+@pytest.mark.slow
 async def test_a_slow_reader_is_cut_off_and_misses_nothing(
     committing_callers: Callers, url: str, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
