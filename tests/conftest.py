@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -53,6 +54,7 @@ OWN_HOME = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _ignore_no_signal()
     if "GLASSWORK_TEST_HOME" in os.environ:  # of whoever has started this as one of many
         return
     # Not below pytest's own folder: as root the embedded server runs as a user who may not enter it.
@@ -62,6 +64,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["GLASSWORK_TEST_HOME"] = str(home)
     for name in SETTINGS:
         os.environ.pop(name, None)
+
+
+def _ignore_no_signal() -> None:
+    """Behind `nohup` or `&` signals are ignored, by our programs too, which inherit that; but no handlers."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -35,6 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_in_it(site: Path) -> None:
     docs = ROOT / "docs"
     pages = {page.relative_to(docs).with_suffix(".html") for page in docs.rglob("*.md")}
+    pages = {page for page in pages if page.parts[0] != "changes"}  # of which releases are made
     assert pages
     assert {page for page in pages if not (site / page).exists()} == set()
 
