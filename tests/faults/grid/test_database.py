@@ -172,7 +172,9 @@ class Crossing:
 
     CALLERS = 4
     """Of more, on a busy machine, some would wait for longer than a statement may take."""
-    PAUSE = 1
+    BREATH = 0.7
+    """Seconds from answer to request, or they would send more than sixty a minute."""
+    PAUSE = 0.2
 
     def __init__(self, stage: Stage, journey: Journey) -> None:
         self.stage = stage
@@ -199,6 +201,7 @@ class Crossing:
             operations = [{"op": "update", "task_id": each, "title": uuid4().hex} for each in tasks]
             body = {"mode": "atomic", "operations": operations}
             self.statuses[(await self.journey.person.ask("POST", path, json=body)).status] += 1
+            await asyncio.sleep(self.BREATH)
 
     async def _cross(self, over: asyncio.Event) -> None:
         connection = await self.stage.connect()

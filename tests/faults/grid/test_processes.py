@@ -24,11 +24,14 @@ MEBIBYTE = 2**20
 
 @asynccontextmanager
 async def dying(stage: Stage) -> AsyncIterator[None]:
-    """One of two workers after the other; a slow mail server sees to it that they have something in hand."""
+    """One of two workers after the other; a slow mail server sees to it that they have something in hand.
+
+    So seldom that no job loses three of them, of which it would die.
+    """
     stage.start_worker()
     await stage.until_working()
     stage.to_mail.latency = 0.2
-    async with repeating(stage.replace_worker, 3):
+    async with repeating(stage.replace_worker, 5):
         yield
     await stage.to_mail.heal()
     stage.workers.pop().__exit__()
