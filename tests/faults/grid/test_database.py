@@ -12,6 +12,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from glasswork.core.health import CHECK_SECONDS, EVERY_SECONDS, FAILURES
 from tests.scrapes import total
 
 from .cells import Cells
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.grid, pytest.mark.timeout(300)]
 
 COUNTED = (503, 429)
 """An attempt that could not be given back counts like a wrong password, for a while."""
+KNOWN_SECONDS = FAILURES * EVERY_SECONDS + CHECK_SECONDS
+"""After which `/ready` tells of a database that does not answer, at the latest."""
 EVERYBODY = {kind.name for kind in JOURNEYS}
 WRITERS = {Create.name, Edit.name, Comment.name, Upload.name}
 
@@ -68,7 +71,7 @@ async def test_that_it_freezes(
     stage: Stage, cells: Cells, freeze: Callable[[Stage], AbstractAsyncContextManager[None]]
 ) -> None:
     async with everybody(stage) as journeys:
-        trails = await meet(journeys, freeze(stage), 7)
+        trails = await meet(journeys, freeze(stage), KNOWN_SECONDS + 2)
         assert refused(trails, 503) == EVERYBODY
         await tell(cells, trails, {503})
 
