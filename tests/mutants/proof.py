@@ -62,13 +62,17 @@ def tests_of(path: Path) -> list[list[str]]:
 
 
 def _knowing(path: Path) -> Iterator[str]:
-    """The tests of the slices that import it, or what else has to do with the rows of its slice."""
+    """The tests of the slices that import it, or what else has to do with the rows of its slice.
+
+    Those too that import it themselves: some slices are tested by what others make of them.
+    """
     package = ".".join(path.parts[:-1])
     names = rf"\b({'|'.join({path.stem, 'models', 'access', 'service'})})\b"
     imports = re.compile(rf"from {package}(\.{names}| import .*{names})")
     for folder in sorted((SOURCES / "glasswork/features").iterdir()):
         tests = FEATURES / folder.name
-        if (ROOT / tests).is_dir() and any(imports.search(each.read_text()) for each in folder.glob("*.py")):
+        own = [*(ROOT / tests).glob("*.py")]
+        if own and any(imports.search(each.read_text()) for each in (*folder.glob("*.py"), *own)):
             yield str(tests)
 
 

@@ -155,8 +155,8 @@ def test_a_product_without_the_features_above_takes_it_too(checkout: Checkout) -
 
 
 def test_it_is_called_by_the_name_of_its_package(checkout: Checkout) -> None:
-    (checkout.root / "src/glasswork").rename(checkout.root / "src/acme")
-    texts = plan(Checkout.of(checkout.root / "src/acme"), invoices(package="acme"))
+    (checkout.root / "src/glasswork").rename(checkout.root / "src/other")
+    texts = plan(Checkout.of(checkout.root / "src/other"), invoices(package="other"))
     new = [text for text in texts if text.is_new]
     assert [text.path for text in new if "glasswork" in f"{text.path} {text.content}".lower()] == []
-    assert Path("src/acme/features/invoices/router.py") in [text.path for text in new]
+    assert Path("src/other/features/invoices/router.py") in [text.path for text in new]

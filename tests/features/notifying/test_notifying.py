@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import literal, select, text
+from sqlalchemy import func, literal, select, text
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef, Nothing
 from glasswork.core.mail import KeptMail
 from glasswork.features.letters.jobs import ORDER_DAILY
 from glasswork.features.letters.repository import last_morning
+from glasswork.features.notifications.models import Notification
 from glasswork.features.notifying.jobs import NOTIFY, REMIND
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
@@ -343,12 +344,19 @@ class TestByMail:
         await ORDER_DAILY.run(make_work(app, database), Nothing())
         assert await letters(bob) == [], "it is not morning yet"
         await execute(database, "UPDATE notifications SET created_at = now() - interval '2 days'")
+        await owner.patch(f"/tasks/{task['id']}", {"title": "Three"})
+        await letters(bob)
         await ORDER_DAILY.run(make_work(app, database), Nothing())
         await letters(bob)
         await ORDER_DAILY.run(make_work(app, database), Nothing())
         (letter,) = await letters(bob)
         assert letter.subject == "2 news of your tasks"
         assert letter.body.count(task["key"]) == 2
+        waiting = select(Notification.created_at > func.now() - timedelta(days=1)).where(
+            Notification.mailed_at.is_(None)
+        )
+        async with database.reading() as session:
+            assert (await session.scalars(waiting)).all() == [True]
 
     @pytest.mark.parametrize(
         ("zone", "moment", "is_due"),

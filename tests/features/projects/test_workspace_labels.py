@@ -138,6 +138,7 @@ class TestImport:
     ) -> None:
         idea = await make_workspace_label(owner, workspace, name="Idea")
         own = await make_label(owner, project, name="BUG")
+        await make_label(owner, await make_project(owner, workspace), name="Of another")
         async with database.reading() as session:
             ids = await LabelService(session).ids_by_name(owner.actor, UUID(project["id"]))
         assert {name: str(label_id) for name, label_id in ids.items()} == {
