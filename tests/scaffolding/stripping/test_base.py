@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from tests.data_dirs import empty_data_dir
+from tests.scaffolding.every_type import EVERY_TYPE
 
 ROOT = Path(__file__).parents[3]
 GATES = {
@@ -18,6 +20,7 @@ GATES = {
     "layers": ("lint-imports",),
     "dependencies": ("deptry", "src"),
 }
+PYTEST = ("uv", "run", "--frozen", "pytest", "-q", "-n", "2", "--dist", "loadgroup")
 LEFT = ("glasswork", "Glasswork", "GLASSWORK")
 
 pytestmark = [
@@ -70,5 +73,20 @@ def test_has_the_schema_of_its_models(base: Path) -> None:
 
 
 def test_passes_its_tests(base: Path) -> None:
-    told = run(base, "uv", "run", "--frozen", "pytest", "-q", "-n", "2", "--dist", "loadgroup")
+    told = run(base, *PYTEST)
     assert int(told.rpartition(" passed")[0].split()[-1]) > 1000
+
+
+def test_takes_features_of_its_own(base: Path) -> None:
+    fields = chain.from_iterable(("--field", field) for field in EVERY_TYPE)
+    run(base, "uv", "run", "--frozen", "acme", "new-feature", "invoices", *fields)
+    for gate in GATES.values():
+        run(base, "uv", "run", "--frozen", *gate)
+    run(
+        base,
+        *PYTEST,
+        "tests/features/invoices",
+        "tests/contract",
+        "tests/test_architecture.py",
+        "tests/test_docs.py",
+    )
