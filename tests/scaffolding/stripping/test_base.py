@@ -79,13 +79,13 @@ def test_passes_its_tests(base: Path) -> None:
 
 def test_takes_features_of_its_own(base: Path) -> None:
     fields = chain.from_iterable(("--field", field) for field in EVERY_TYPE)
-    run(base, "uv", "run", "--frozen", "acme", "new-feature", "invoices", *fields)
+    run(base, "uv", "run", "--frozen", "acme", "new-feature", "parcels", *fields)
     for gate in GATES.values():
         run(base, "uv", "run", "--frozen", *gate)
     run(
         base,
         *PYTEST,
-        "tests/features/invoices",
+        "tests/features/parcels",
         "tests/contract",
         "tests/test_architecture.py",
         "tests/test_docs.py",
