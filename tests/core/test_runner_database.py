@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 from asyncpg import InterfaceError
+from pgqueuer.adapters.persistence.queries import Queries
 from sqlalchemy import func, select, text
 
 from glasswork.core import queue_connections
+from glasswork.core.database_errors import LOST
 from glasswork.core.db import Database, create_engine
 from glasswork.core.jobs import Job, Work
 from glasswork.core.queue_connections import PoolDriver, open_pool
@@ -71,6 +73,32 @@ async def test_a_job_whose_retry_cannot_be_stored_is_not_dead(database: Database
             fail.set()
             while not await disconnect(server, database, "wait_event_type = 'Lock'"):
                 pass
+    assert [row["status"] for row in await jobs_of(database)] == ["picked"]
+    await execute(database, MAKE_STALE)
+    async with working(database, job):
+        await until_done(database, job_id)
+
+
+@pytest.mark.parametrize("error", [*LOST, OSError, asyncpg.AdminShutdownError])
+async def test_nor_one_whose_connection_is_lost_just_then(
+    database: Database, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    is_lost = asyncio.Event()
+
+    async def lose(*_: object) -> None:
+        is_lost.set()
+        raise error("lost")
+
+    async def run(_: Work, __: Note) -> None:
+        if not is_lost.is_set():
+            raise ConnectionError
+
+    job = Job("test.run", Note, run)
+    job_id = await order(database, job)
+    with monkeypatch.context() as lost:
+        lost.setattr(Queries, "retry_job", lose)
+        async with working(database, job):
+            await is_lost.wait()
     assert [row["status"] for row in await jobs_of(database)] == ["picked"]
     await execute(database, MAKE_STALE)
     async with working(database, job):

@@ -30,6 +30,7 @@ from sqlalchemy import BigInteger, func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from glasswork.core.database_errors import LOST
 from glasswork.core.events import Fields
 from glasswork.core.models import Base
 from glasswork.core.processes import A, R, run_in_child
@@ -147,7 +148,7 @@ class _Queries(Queries):
 
         Pgqueuer would take the error for the job's own, and the job for dead.
         """
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(OSError, asyncpg.PostgresError, *LOST):
             await super().retry_job(job, delay, traceback_record)
 
 
