@@ -64,10 +64,12 @@ def tests_of(path: Path) -> list[list[str]]:
 def _knowing(path: Path) -> Iterator[str]:
     """The tests of the slices that import it, or what else has to do with the rows of its slice.
 
-    Those too that import it themselves: some slices are tested by what others make of them.
+    Those too that import it themselves, and for a slice without tests whatever is imported of it: it is
+    tested by what others make of it.
     """
     package = ".".join(path.parts[:-1])
-    names = rf"\b({'|'.join({path.stem, 'models', 'access', 'service'})})\b"
+    has_tests = path.parts[1] != "features" or (ROOT / FEATURES / path.parts[2]).is_dir()
+    names = rf"\b({'|'.join({path.stem, 'models', 'access', 'service'})})\b" if has_tests else r"\w+"
     imports = re.compile(rf"from {package}(\.{names}| import .*{names})")
     for folder in sorted((SOURCES / "glasswork/features").iterdir()):
         tests = FEATURES / folder.name

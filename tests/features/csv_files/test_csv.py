@@ -5,9 +5,9 @@ import pytest
 from fastapi import FastAPI
 
 from glasswork.core.db import Database
-from tests.factories.callers import Caller
+from tests.factories.callers import Caller, Callers
 from tests.factories.imports import faults_of, load
-from tests.factories.tracker import make_label, make_task
+from tests.factories.tracker import make_label, make_task, make_workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -103,11 +103,16 @@ class TestTasks:
         }
 
     async def test_who_is_no_member_is_kept_as_a_name(
-        self, owner: Caller, project: dict[str, Any], bring: Bring
+        self, owner: Caller, callers: Callers, project: dict[str, Any], bring: Bring
     ) -> None:
-        await bring("title,assignee\nOne,somebody@example.com\n")
-        [task] = await tasks_of(owner, project)
-        assert (task["assignee_id"], task["external"]["assignees"]) == (None, ["somebody@example.com"])
+        stranger = await callers.user()
+        await make_workspace(stranger)
+        nobodies = ["somebody@example.com", stranger.email]
+        await bring("title,assignee\n" + "".join(f"One,{name}\n" for name in nobodies))
+        found = [
+            (task["assignee_id"], task["external"]["assignees"]) for task in await tasks_of(owner, project)
+        ]
+        assert found == [(None, [name]) for name in nobodies]
 
     async def test_are_parts_of_those_before_them(
         self, owner: Caller, project: dict[str, Any], bring: Bring
