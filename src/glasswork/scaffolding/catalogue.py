@@ -113,7 +113,7 @@ def address() -> Kind:
         python="str",
         taken="Url",
         ddl="sa.Text()",
-        samples=('"https://example.com/1"', '"https://example.com/2"', '"https://example.com/3"'),
+        samples=('"https://example.com/a"', '"https://example.com/b"', '"https://example.com/c"'),
         faults=('"example.com"', '"javascript:alert(1)"', '""'),
         filter=Filter.ANY,
     )
