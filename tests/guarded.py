@@ -22,7 +22,7 @@ BOUNDS = Bounds(
     head_bytes=4096,
     body_seconds=0.4,
     stuck_seconds=0.4,
-    linger_seconds=0.3,
+    linger_seconds=1,
     last_seconds=0.1,
 )
 PATIENCE = 20
