@@ -69,6 +69,7 @@ def test_the_revisions_that_we_know_are_those_of_alembic() -> None:
     assert revisions.describe(None) == f"at None, expected {revisions.head()}"
 
 
+@pytest.mark.slow
 async def test_every_revision_goes_down_and_up_again(server: Server, clone: str) -> None:
     owner = server.url(OWNER, clone)
     scripts = ScriptDirectory.from_config(migrations.alembic_config())

@@ -102,6 +102,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Check], Finding
 @pytest.mark.parametrize(
     "check", [by_schema, by_rules, by_zizmor, pytest.param(by_actionlint, marks=needs_actionlint)]
 )
+@pytest.mark.slow
 def test_nothing_is_found(check: Check, found: Callable[[Check], Findings]) -> None:
     assert found(check)["good.yml"] == []
     assert check(WORKFLOWS) == {"ci.yml": [], "release.yml": [], "weekly.yml": []}

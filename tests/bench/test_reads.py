@@ -15,7 +15,7 @@ from stand import ACTOR
 
 from .conftest import TASKS, Bench
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bench")]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.xdist_group("bench")]
 
 TRIPS = {**{journey.name: 1 for journey in READS}, "create": 7, "patch": 7, "login": 5}
 SPANS = 2

@@ -98,6 +98,7 @@ async def test_no_path_and_no_query_makes_it_fail(app: FastAPI, sender: Sender) 
 
 
 @pytest.mark.fault("F14", "read", "create", "edit")
+@pytest.mark.slow
 async def test_no_header_makes_it_fail(app: FastAPI, sender: Sender) -> None:
     for call in calls(app):
         for slot in call.slots():

@@ -83,6 +83,7 @@ async def test_all_are_drawn_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any("\x01" in word for word in told["rows"])
 
 
+@pytest.mark.slow
 def test_nobody_else_pays_for_it() -> None:
     """In a process of its own: others draw in this one."""
     program = "import glasswork.app, glasswork.worker, sys; print('matplotlib' in sys.modules)"

@@ -74,6 +74,7 @@ async def test_each_finds_the_others_as_long_as_they_live(own_app: FastAPI) -> N
     assert await addresses(own_app, ours) == []
 
 
+@pytest.mark.slow
 async def test_each_second_is_told_once(own_app: FastAPI) -> None:
     seconds = own_app.state.signals.recorder.timeline.seconds
     async with asyncio.timeout(20):

@@ -250,6 +250,7 @@ async def counted(way: Wire, database: Database, kind: str) -> int:
 
 @pytest.mark.usefixtures("_patience")
 class TestClients:
+    @pytest.mark.slow
     async def test_thirty_at_once_are_served(self, callers: Callers, server: Server, name: str) -> None:
         async def journey() -> list[int]:
             me = await callers.user()

@@ -224,6 +224,7 @@ class TestSchedule:
             done.set()
         assert len(ordered) == 1
 
+    @pytest.mark.slow
     async def test_the_clock_orders_again_and_again(
         self, database: Database, taken: asyncio.Queue[str]
     ) -> None:

@@ -103,6 +103,7 @@ class TestJobs:
         assert failed["traceback"]["exception_message"] == "LookupError('no')"
         assert "in fail" in failed["traceback"]["traceback"]
 
+    @pytest.mark.slow
     async def test_the_time_limit_ends_the_computation(
         self, database: Database, switchboard: Switchboard
     ) -> None:

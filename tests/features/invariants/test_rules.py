@@ -113,6 +113,7 @@ class TestSlow:
     def committing_app(self, own_app: FastAPI) -> FastAPI:
         return own_app
 
+    @pytest.mark.slow
     async def test_one_that_the_database_does_not_answer_leaves_the_others_checked(
         self, world: World
     ) -> None:
