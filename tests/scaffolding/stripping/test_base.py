@@ -26,7 +26,10 @@ LEFT = ("glasswork", "Glasswork", "GLASSWORK")
 pytestmark = [
     pytest.mark.base,
     pytest.mark.timeout(7200),
-    pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv"),
+    pytest.mark.skipif(
+        shutil.which("uv") is None,
+        reason="needs uv, whose environments the base is made with: pip install uv",
+    ),
 ]
 
 

@@ -71,7 +71,9 @@ def test_of_links_that_lead_nowhere_the_words_are_left(tmp_path: Path) -> None:
     assert unlinked(text, tmp_path) == "[a](there.md#part), b, [c](https://example.com/gone.md), [d](#here)"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.skipif(
+    shutil.which("git") is None, reason="needs git, which applies the patch: apt-get install git"
+)
 def test_the_patch_applies() -> None:
     """If not: `git apply -3` it, mend it, and write `git diff -U1` into its place."""
     subprocess.run(["git", "apply", "--check", str(PATCH)], cwd=ROOT, check=True)
