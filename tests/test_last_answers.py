@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event
 
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from glasswork.core.settings import Settings
 from tests.core.http.answers import make_offline_app
 from tests.guarded import GET, HEAD, PATIENCE, Caller, Guarded, guarded
+from tests.processes import until
 
 
 class Gate:
@@ -102,3 +104,26 @@ def test_a_request_on_its_way_is_answered(guard: Guarded, gate: Gate) -> None:
         gate.may_go.set()
         assert waiting.read().status == 200
         guard.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_", range(10))
+def test_who_comes_in_the_last_moment_is_answered_or_refused(guard: Guarded, round_: int) -> None:
+    with ThreadPoolExecutor(8) as callers:
+        told: list[list[int]] = [[] for _ in range(8)]
+        asking = [callers.submit(ask_until_refused, guard, each) for each in told]
+        assert until(lambda: all(len(each) > round_ for each in told))
+        guard.tell_to_stop()
+        for each in asking:
+            each.result(PATIENCE)
+    assert {status for each in told for status in each} == {200}
+
+
+def ask_until_refused(guard: Guarded, told: list[int]) -> None:
+    while True:
+        try:
+            caller = Caller(guard.port)
+        except ConnectionRefusedError:
+            return
+        with caller:
+            told.append(caller.send(GET).read().status)

@@ -1,8 +1,22 @@
 """The sockets that the process listens on, taken before there is anything that a taken port could stop."""
 
+import ctypes
 import socket
+import struct
+import sys
+from contextlib import suppress
 
 from glasswork.core.errors import EXIT_CONFIGURATION, StartError
+
+# Of Linux alone, and not in `socket`: socket(7).
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
+_FILTER = (  # instructions (code, jump if true, jump if false, operand) of the kernel's packet filter
+    (0x30, 0, 0, 13),  # load the flags of the TCP header
+    (0x54, 0, 0, 0x12),  # of these SYN and ACK
+    (0x15, 0, 1, 0x02),  # SYN alone begins a connection
+    (0x06, 0, 0, 0),  # drop it
+    (0x06, 0, 0, 0xFFFF_FFFF),  # keep all others
+)
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:
@@ -17,3 +31,26 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         raise StartError(message, EXIT_CONFIGURATION) from error
     listener.set_inheritable(True)
     return listener
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Let nobody begin a connection, in all processes that share the socket; who has begun one is let in.
+
+    A close alone resets those whom the kernel takes in just before it. Whoever is turned away asks the kernel
+    again, a second later, and is refused if the socket is closed by then. Elsewhere than on Linux, this does
+    nothing.
+    """
+    instructions = b"".join(struct.pack("HBBI", *each) for each in _FILTER)
+    kept = ctypes.create_string_buffer(instructions)
+    _set(listener, _SO_ATTACH_FILTER, struct.pack("HL", len(_FILTER), ctypes.addressof(kept)))
+
+
+def let_in(listener: socket.socket) -> None:
+    """Take back what `turn_away` did, if it was done."""
+    _set(listener, _SO_DETACH_FILTER, bytes(4))
+
+
+def _set(listener: socket.socket, option: int, value: bytes) -> None:
+    if sys.platform == "linux":
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, option, value)

@@ -11,6 +11,7 @@ import uvicorn
 from glasswork.core.http.connections import Connections
 from glasswork.core.http.protocol import GuardedProtocol
 from glasswork.core.http.sockets import SocketProtocol
+from glasswork.core.listeners import turn_away
 
 
 class Server(uvicorn.Server):
@@ -31,6 +32,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, and serve those who have connected before that; the kernel would reset them."""
         self._connections.stop()
+        for listener in sockets or ():
+            turn_away(listener)
+        await asyncio.sleep(self._connections.bounds.last_seconds)  # for handshakes that are under way
         taken = [each for listener in sockets or () for each in _take_waiting(listener)]
         adopting = asyncio.create_task(self._adopt(taken))
         await super().shutdown(sockets)
