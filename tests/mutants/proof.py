@@ -32,7 +32,7 @@ SESSIONS = (
 )
 PYTEST_OPTIONS = ("-xqrfE", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=600")
 FEATURES = Path("tests/features")
-_TOLD = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_TOLD = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - |$)", re.MULTILINE)
 _UNFIT = re.compile(r"errors? during collection|while loading conftest")
 
 
@@ -48,6 +48,12 @@ class Outcome:
     fate: Fate
     told: str = ""
     """By the tests."""
+
+
+def first_told(output: str) -> str | None:
+    """Find the first test that failed, by the whole name that runs it alone; it may have spaces."""
+    found = _TOLD.search(output)
+    return found and found[1]
 
 
 def tests_of(path: Path) -> list[list[str]]:
@@ -114,13 +120,13 @@ class Bench:
                     return Outcome(Fate.LIVED, f"nothing was told within {TIMEOUT_SECONDS} s")
                 if not run.returncode:
                     break
-                told = _TOLD.search(run.stdout)
+                told = first_told(run.stdout)
                 if run.returncode != pytest.ExitCode.TESTS_FAILED or not told or _UNFIT.search(run.stdout):
                     return Outcome(Fate.UNFIT, run.stdout[-2000:])
                 # What runs for minutes may fail since the machine is busy: it is believed if it does alone.
-                if number == 0 or self.run("-m", "", told[1]).returncode:
-                    return Outcome(Fate.KILLED, told[1])
-                unbelieved += ["--deselect", told[1]]
+                if number == 0 or self.run("-m", "", told).returncode == pytest.ExitCode.TESTS_FAILED:
+                    return Outcome(Fate.KILLED, told)
+                unbelieved += ["--deselect", told]
         return Outcome(Fate.LIVED)
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:

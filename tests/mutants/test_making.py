@@ -13,7 +13,7 @@ from .aims import all_mutants, of_clauses, of_policies, of_sessions, sample, sou
 from .clauses import wrong_clauses
 from .harmless import HARMLESS
 from .mutants import Mutant, Source, mistakes, wrong_limits
-from .proof import Bench, Fate
+from .proof import Bench, Fate, first_told
 
 CODE = """
 LIFETIME = timedelta(days=7)
@@ -109,6 +109,22 @@ def test_each_is_python() -> None:
 
 def test_what_is_called_harmless_could_be_made() -> None:
     assert HARMLESS.keys() - {mutant.name for mutant in all_mutants()} == set()
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("1 passed in 0.1s", None),
+        ("ERROR    glasswork.requests:request_line.py:0 failed", None),
+        (
+            "..F\nFAILED tests/a.py::test_a[of a gone project] - assert 1 == 2\n",
+            "tests/a.py::test_a[of a gone project]",
+        ),
+        ("ERROR tests/a.py::test_a\nFAILED tests/b.py::test_b", "tests/a.py::test_a"),
+    ],
+)
+def test_who_has_noticed_is_told_by_a_whole_name(output: str, told: str | None) -> None:
+    assert first_told(output) == told
 
 
 @pytest.fixture(scope="module")
