@@ -22,7 +22,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import await_only
@@ -163,6 +163,7 @@ async def open_engine(server: Server, role: str) -> AsyncIterator[AsyncEngine]:
         engine = create_async_engine(
             server.url(role, name), pool_size=1, connect_args={"connection_class": TellingConnection}
         )
+        _send_savepoints_alone(engine)
         yield engine
         await engine.dispose()
 
@@ -185,19 +186,51 @@ class RolledBackDatabase(Database):
         )
 
 
+def _send(connection: Connection, statement: str) -> None:
+    driver: Any = connection.connection.driver_connection
+    await_only(driver.execute(statement))
+
+
+def _begin_savepoint(connection: Connection, name: str) -> None:
+    if connection.in_nested_transaction():
+        _send(connection, f"SAVEPOINT {name}")
+    else:
+        connection.info["begin"] = f"SAVEPOINT {name};"
+
+
 @event.listens_for(Session, "after_begin")
 def _tell(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     """Send the settings that come with BEGIN elsewhere: here a savepoint stands in for it."""
     if isinstance(session.bind, Connection) and not transaction.nested:
         driver: Any = connection.connection.driver_connection
         settings, driver.next_settings = driver.next_settings, NOBODY
-        await_only(driver.execute(f"{FORGET} {settings}"))
+        _send(connection, f"{connection.info.pop('begin', '')} {FORGET} {settings}")
+
+
+def _send_savepoints_alone(engine: AsyncEngine) -> None:
+    """Let no statement of its own be prepared for each of their names, and the outermost wait for `_tell`."""
+    dialect: Any = engine.sync_engine.dialect
+    dialect.do_savepoint = _begin_savepoint
+    dialect.do_release_savepoint = lambda connection, name: _send(connection, f"RELEASE {name}")
+    dialect.do_rollback_to_savepoint = lambda connection, name: _send(connection, f"ROLLBACK TO {name}")
+
+
+@asynccontextmanager
+async def undone(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Nothing is left of what is done in one of these transactions meanwhile."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.execute("SAVEPOINT before")
+    try:
+        yield
+    finally:
+        await driver.execute("ROLLBACK TO before; RELEASE before")
 
 
 @asynccontextmanager
 async def rolled_back(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
     async with engine.connect() as connection:
         transaction = await connection.begin()
+        await connection.execute(text("SELECT"))  # only now BEGIN is sent
         yield RolledBackDatabase(connection)
         await transaction.rollback()
 

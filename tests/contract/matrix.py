@@ -15,6 +15,7 @@ from glasswork.core.actor import Scope
 from glasswork.core.http.resources import API_PREFIX
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.workspaces.models import Role
+from tests.conftest import undone
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_api_token, make_workspace
 
@@ -224,12 +225,11 @@ class World:
 
     async def attempt(self, operation: Operation, person: str) -> tuple[Response, list[str]]:
         """Return the answer and the tables that changed, in a transaction that is rolled back."""
-        async with self.connection.begin_nested() as savepoint:
+        async with undone(self.connection):
             before = await writes(self.connection)
             answer = await self.answer(operation, person)
             is_changed = await writes(self.connection) != before
             content = await snapshot(self.connection) if is_changed else self.content
-            await savepoint.rollback()
         return answer, [table for table in content if content[table] != self.content[table]]
 
     async def _knock(self, operation: Operation, person: str) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from glasswork.routers import ROUTERS
-from tests.conftest import RolledBackDatabase
+from tests.conftest import RolledBackDatabase, undone
 from tests.factories.callers import Callers
 
 from .matrix import DUE, MARK, MEMBERS, ROLES, World
@@ -68,10 +68,9 @@ async def test_everybody_is_answered_as_is_due(app: FastAPI, world: World, name:
 
 async def test_who_has_begun_a_second_factor_turns_it_on(app: FastAPI, world: World) -> None:
     operation = next(each for each in operations(app) if each.name == "confirm_totp")
-    async with world.connection.begin_nested() as savepoint:
+    async with undone(world.connection):
         begun = await world.with_totp_begun()
         assert await begun.deviations(operation) == {}
-        await savepoint.rollback()
 
 
 async def test_there_is_something_to_be_seen(app: FastAPI, world: World) -> None:

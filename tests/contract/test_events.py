@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from glasswork.features.accounts.models import SystemRole
-from tests.conftest import RolledBackDatabase
+from tests.conftest import RolledBackDatabase, undone
 from tests.factories.callers import Caller, Callers
 from tests.factories.tracker import make_workspace
 
@@ -174,7 +174,7 @@ async def test_each_operation_makes_its_events_and_no_others(
     name: str,
 ) -> None:
     operation = next(each for each in operations(app) if each.name == name)
-    async with shared_database.connection.begin_nested() as savepoint:
+    async with undone(shared_database.connection):
         if name == "confirm_totp":
             things = await begin_totp_again(shared_callers, owner, things)
         path, options = prepare(operation, things)
@@ -183,7 +183,6 @@ async def test_each_operation_makes_its_events_and_no_others(
         answer = await caller.request(operation.method, path, **options)
         assert answer.is_success, answer.text
         after = await all_types(shared_callers)
-        await savepoint.rollback()
     for type_ in before:
         after.remove(type_)
     assert after == sorted(EVENTS[name])

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.conftest import RolledBackDatabase, open_engine
+from tests.conftest import RolledBackDatabase, open_engine, undone
 from tests.databases import UNHELD, Server
 from tests.factories.callers import Callers
 
@@ -67,9 +67,8 @@ async def test_an_operation_that_no_longer_asks_for_the_membership_is_noticed(
     with without_joins(database, owner_id):
         for attempt in stage.attempts(app, foreign, "of_strangers"):
             if attempt.call.name in unnoticed:
-                async with database.connection.begin_nested() as savepoint:
+                async with undone(database.connection):
                     answer = await stage.send(attempt.request, attempt.bearer)
-                    await savepoint.rollback()
                 if attempt.fault(answer, stage.own, foreign):
                     unnoticed.remove(attempt.call.name)
     assert unnoticed == set()

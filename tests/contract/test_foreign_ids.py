@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.responses import StreamingResponse
 
-from tests.conftest import RolledBackDatabase
+from tests.conftest import RolledBackDatabase, undone
 from tests.factories.callers import Callers
 
 from .foreign import MAKERS
@@ -59,9 +59,8 @@ async def test_what_is_the_callers_own_is_taken(
     refused = {}
     for reference in Reference.all(app):
         request = reference.call.request(stage.own, (reference.slot, reference.own(stage.own)))
-        async with database.connection.begin_nested() as savepoint:
+        async with undone(database.connection):
             answer = await stage.send(request, "operator" if reference.is_for_operators else "session")
-            await savepoint.rollback()
         if not reference.takes(answer):
             refused[str(reference)] = answer.text
     assert refused == {}

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from tests.conftest import RolledBackDatabase
+from tests.conftest import RolledBackDatabase, undone
 from tests.factories.callers import Callers
 
 from .hostile import HEADERS, REFUSED, TEXTS, TRICKS, as_json, fault, fitting, here, in_path, request_of
@@ -36,9 +36,8 @@ class Sender:
         """Leave nothing behind."""
         request = request_of(call, self._stage.own, [*placed])
         bearer = "operator" if DUE[call.operation.name] is OPERATORS else "session"
-        async with self._database.connection.begin_nested() as savepoint:
+        async with undone(self._database.connection):
             answer = await self._stage.send(request, bearer)
-            await savepoint.rollback()
         if found := fault(answer):
             self.faults[f"{call.name} {placed[0][0]} {placed[0][1]!a:.60}"] = found
         return answer

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import RolledBackDatabase
+from tests.conftest import RolledBackDatabase, undone
 from tests.factories.callers import Callers
 
 from .matrix import DUE, OPERATORS
@@ -40,9 +40,8 @@ async def test_each_is_refused(app: FastAPI, callers: Callers, database: RolledB
     for call in writes(app):
         bearer = "operator" if DUE[call.operation.name] is OPERATORS else "session"
         request = call.request(stage.own)
-        async with database.connection.begin_nested() as savepoint:
+        async with undone(database.connection):
             answer = await stage.send(request, bearer)
-            await savepoint.rollback()
         assert answer.status_code < 500
         steps = ("operations", 0) if "operations" in request["json"] else ()
         body = at(request["json"], steps)
