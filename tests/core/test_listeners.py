@@ -4,10 +4,12 @@ import select
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from subprocess import PIPE, Popen
 
 import pytest
 
-from glasswork.core.listeners import let_in, listen, turn_away
+from glasswork.core.listeners import join, leave, listen
 
 A_MOMENT = 0.2
 PATIENCE = 20
@@ -34,8 +36,30 @@ def has_come(caller: socket.socket, seconds: float) -> bool:
     return bool(select.select([], [caller], [], seconds)[1])
 
 
-def test_who_is_turned_away_is_refused_once_it_is_closed(listener: socket.socket) -> None:
-    turn_away(listener)
+@contextmanager
+def joined(listener: socket.socket) -> Iterator[None]:
+    """Another process listens, too."""
+    code = """if True:
+        import socket, sys
+        from glasswork.core.listeners import join
+        listener = socket.socket(fileno=int(sys.argv[1]))
+        join(listener)
+        print("joined", flush=True)
+        sys.stdin.read()
+    """
+    number = listener.fileno()
+    command = [sys.executable, "-c", code, str(number)]
+    with Popen(command, pass_fds=(number,), stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdout
+        assert other.stdin
+        assert other.stdout.readline() == b"joined\n"
+        yield
+        other.stdin.close()
+
+
+def test_the_last_one_turns_away_who_is_refused_once_it_is_closed(listener: socket.socket) -> None:
+    join(listener)
+    assert leave(listener)
     with begin(listener) as caller:
         assert not has_come(caller, A_MOMENT)
         listener.close()
@@ -44,9 +68,19 @@ def test_who_is_turned_away_is_refused_once_it_is_closed(listener: socket.socket
             caller.send(b"x")
 
 
+def test_where_another_listens_nobody_is_turned_away(listener: socket.socket) -> None:
+    with joined(listener):
+        join(listener)
+        assert not leave(listener)
+        with begin(listener) as caller:
+            assert has_come(caller, PATIENCE)
+        assert not leave(listener)
+    assert leave(listener)
+
+
 def test_who_has_begun_is_let_in_and_heard(listener: socket.socket) -> None:
     with begin(listener) as caller:
-        turn_away(listener)
+        assert leave(listener)
         assert has_come(caller, PATIENCE)
         caller.send(b"before")
         taken, _ = listener.accept()
@@ -57,19 +91,13 @@ def test_who_has_begun_is_let_in_and_heard(listener: socket.socket) -> None:
             assert caller.recv(100) == b"answer"
 
 
-def test_who_is_let_in_again_did_not_wait_for_nothing(listener: socket.socket) -> None:
-    turn_away(listener)
+def test_who_joins_lets_in_those_who_were_turned_away(listener: socket.socket) -> None:
+    assert leave(listener)
     with begin(listener) as caller:
         assert not has_come(caller, A_MOMENT)
-        let_in(listener)
-        assert has_come(caller, PATIENCE)
-        caller.send(b"after")
-        taken, _ = listener.accept()
-        with taken:
-            assert taken.recv(100) == b"after"
-
-
-def test_who_was_never_turned_away_comes_at_once(listener: socket.socket) -> None:
-    let_in(listener)
-    with begin(listener) as caller:
-        assert has_come(caller, PATIENCE)
+        with joined(listener):
+            assert has_come(caller, PATIENCE)
+            caller.send(b"after")
+            taken, _ = listener.accept()
+            with taken:
+                assert taken.recv(100) == b"after"

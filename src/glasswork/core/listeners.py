@@ -1,6 +1,7 @@
 """The sockets that the process listens on, taken before there is anything that a taken port could stop."""
 
 import ctypes
+import fcntl
 import socket
 import struct
 import sys
@@ -33,24 +34,32 @@ def listen(host: str, port: int, option: str) -> socket.socket:
     return listener
 
 
-def turn_away(listener: socket.socket) -> None:
-    """Let nobody begin a connection, in all processes that share the socket; who has begun one is let in.
+def join(listener: socket.socket) -> None:
+    """Count this process among those that listen on the socket, which they share; all are let in again."""
+    with suppress(OSError):
+        fcntl.lockf(listener, fcntl.LOCK_SH)
+        listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, bytes(4))
 
-    A close alone resets those whom the kernel takes in just before it. Whoever is turned away asks the kernel
-    again, a second later, and is refused if the socket is closed by then. Elsewhere than on Linux, this does
-    nothing.
+
+def leave(listener: socket.socket) -> bool:
+    """Return whether no other process is left that listens; then nobody can begin a connection any more.
+
+    Who has begun one is still let in. A close alone resets those whom the kernel takes in just before it;
+    whoever is turned away asks the kernel again, a second later, and is refused if the socket is closed by
+    then. Elsewhere than on Linux nobody is turned away.
     """
-    instructions = b"".join(struct.pack("HBBI", *each) for each in _FILTER)
-    kept = ctypes.create_string_buffer(instructions)
-    _set(listener, _SO_ATTACH_FILTER, struct.pack("HL", len(_FILTER), ctypes.addressof(kept)))
-
-
-def let_in(listener: socket.socket) -> None:
-    """Take back what `turn_away` did, if it was done."""
-    _set(listener, _SO_DETACH_FILTER, bytes(4))
-
-
-def _set(listener: socket.socket, option: int, value: bytes) -> None:
+    try:
+        fcntl.lockf(listener, fcntl.LOCK_UN)  # two that leave at once must not hold up each other
+        fcntl.lockf(listener, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(listener, fcntl.LOCK_UN)  # whoever takes over need not wait for the close
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
     if sys.platform == "linux":
+        instructions = b"".join(struct.pack("HBBI", *each) for each in _FILTER)
+        kept = ctypes.create_string_buffer(instructions)
+        program = struct.pack("HL", len(_FILTER), ctypes.addressof(kept))
         with suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, option, value)
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    return True

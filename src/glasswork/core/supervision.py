@@ -15,8 +15,6 @@ from types import FrameType
 
 import structlog
 
-from glasswork.core.listeners import let_in
-
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 1
@@ -76,8 +74,6 @@ class _Supervisor:
         if failed:
             wait([heard], PAUSE_SECONDS)
         if not self._told:
-            for listener in self._listeners:
-                let_in(listener)  # a process that was stopped alone has turned callers away from all
             self._processes = [each if each.is_alive() else self._start() for each in self._processes]
 
     def _end(self) -> None:

@@ -11,7 +11,7 @@ import uvicorn
 from glasswork.core.http.connections import Connections
 from glasswork.core.http.protocol import GuardedProtocol
 from glasswork.core.http.sockets import SocketProtocol
-from glasswork.core.listeners import turn_away
+from glasswork.core.listeners import join, leave
 
 
 class Server(uvicorn.Server):
@@ -27,15 +27,17 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            for listener in sockets or ():
+                join(listener)
             self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, and serve those who have connected before that; the kernel would reset them."""
         self._connections.stop()
-        for listener in sockets or ():
-            turn_away(listener)
-        await asyncio.sleep(self._connections.bounds.last_seconds)  # for handshakes that are under way
-        taken = [each for listener in sockets or () for each in _take_waiting(listener)]
+        left = [listener for listener in sockets or () if leave(listener)]
+        if left:
+            await asyncio.sleep(self._connections.bounds.last_seconds)  # for handshakes that are under way
+        taken = [each for listener in left for each in _take_waiting(listener)]
         adopting = asyncio.create_task(self._adopt(taken))
         await super().shutdown(sockets)
         await adopting
