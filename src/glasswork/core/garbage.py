@@ -13,8 +13,9 @@ def collecting_seldom() -> Iterator[None]:
 
     With Python's own thresholds a request in a hundred or so waits for 50 ms and more, until the collector
     has looked at all of them and found nothing. Requests make few cycles, so that the young can wait, too.
+    What somebody has frozen before stays so, and with it what was added: they cannot be told apart.
     """
-    before = gc.get_threshold()
+    before, was_frozen = gc.get_threshold(), gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
@@ -22,4 +23,5 @@ def collecting_seldom() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
