@@ -18,5 +18,9 @@ HARMLESS: Final[Mapping[str, str]] = {
     f"{_FEATURES}/letters/repository.py: forgotten in _WAITS: Notification.read_at.is_(None) -> {_TRUE}": (
         "what has been read is in no letter either way; who has read all is looked at in vain, once"
     ),
+    f"{_FEATURES}/accounts/access.py: turned in _session_of: UserSession.rotated_at > func.now() - "
+    "REFRESH_LIFETIME -> UserSession.rotated_at >= func.now() - REFRESH_LIFETIME": (
+        "a session ends after seven days or a microsecond later"
+    ),
 }
 """By `Mutant.name`."""

@@ -17,7 +17,7 @@ from glasswork.features.workspaces.models import Role
 from tests.core.computations import die
 from tests.factories.callers import Caller, Callers
 from tests.factories.reports import PERIOD, make_report, order_report
-from tests.factories.tracker import make_workspace
+from tests.factories.tracker import make_project, make_task, make_workspace
 from tests.factories.work import work_off
 from tests.features.workspaces.roles import by_role, with_role
 
@@ -162,6 +162,17 @@ async def report(app: FastAPI, database: Database, owner: Caller, workspace: Thi
     made: Thing = (await owner.get(f"/reports/{ordered['id']}")).json()
     assert (made["status"], made["failure"], made["version"]) == ("completed", None, 3)
     return made
+
+
+async def test_tasks_of_another_workspace_are_in_none(
+    app: FastAPI, database: Database, owner: Caller, workspace: Thing, project: Thing
+) -> None:
+    elsewhere = await make_workspace(owner)
+    await make_task(owner, await make_project(owner, elsewhere))
+    ordered = [await order_report(owner, place) for place in (workspace, project, elsewhere)]
+    await work_off(app, database, MAKE_REPORT)
+    made = [(await owner.get(f"/reports/{report['id']}")).json() for report in ordered]
+    assert [len(report["numbers"]["workload"]) for report in made] == [0, 0, 1]
 
 
 async def test_made_twice_it_is_one(database: Database, owner: Caller, report: Thing) -> None:

@@ -133,6 +133,13 @@ class TestRecoveryCodes:
         answer = await ada.post("/auth/totp/recovery-codes")
         assert (answer.status_code, error_of(answer)["code"]) == (404, "TOTP_NOT_FOUND")
 
+    async def test_those_of_others_are_not_counted(
+        self, ada: Caller, callers: Callers, database: Database
+    ) -> None:
+        for each in (ada, await callers.user()):
+            await turn_on(each, database)
+        assert (await ada.get("/auth/totp")).json()["recovery_codes_left"] == 10
+
     async def test_new_ones_take_the_place_of_the_old(self, ada: Caller, database: Database) -> None:
         app = await turn_on(ada, database)
         answer = await ada.post("/auth/totp/recovery-codes")
