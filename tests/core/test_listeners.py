@@ -14,7 +14,10 @@ from glasswork.core.listeners import join, leave, listen
 A_MOMENT = 0.2
 PATIENCE = 20
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such filters")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux",
+    reason="needs Linux: other kernels have no filter that turns callers away before a socket is closed",
+)
 
 
 @pytest.fixture
