@@ -84,6 +84,7 @@ def _start_embedded(data_dir: Path, stack: ExitStack) -> None:
 
     try:
         server = stack.enter_context(embedded.EmbeddedPostgres(data_dir))
+        stack.enter_context(server.kept_up())
     except embedded.EmbeddedPostgresError as error:
         raise StartError(str(error), EXIT_CONFIGURATION) from error
     os.environ["DATABASE_URL"] = server.url(embedded.SERVING_ROLE, embedded.DATABASE)

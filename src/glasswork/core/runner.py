@@ -82,11 +82,15 @@ class Runner:
         A database that goes away is waited for.
         """
         watching = asyncio.create_task(self._watch_queue())
+        told = None
         while not self.stop.is_set():
             try:
                 await self._run()
-            except Exception:
-                log.exception("worker.failed")
+            except Exception as error:
+                # Every second the same, while the database is away: where it was raised is told once.
+                failure = type(error), self.looked_at
+                log.exception("worker.failed", error_type=type(error).__qualname__, exc_info=failure != told)
+                told = failure
                 await first(self.stop.wait(), asyncio.sleep(1))
         watching.cancel()
 
