@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from httpx2 import AsyncClient, Response
+from sqlalchemy import select, text, update
 
+from glasswork.core.db import Database
 from glasswork.features.credentials.events import AddressChangeRequested
+from glasswork.features.credentials.models import OneTimeToken
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.features.accounts.sign_in import error_of
 
@@ -47,6 +50,20 @@ async def test_counts_when_it_is_confirmed(callers: Callers, postman: Postman) -
     assert me["email"] == NEW
     assert me["email_verified_at"] is not None
     assert (await confirm(ada.client, token)).status_code == 400
+
+
+async def test_a_day_later_it_can_no_longer_be_confirmed(
+    callers: Callers, postman: Postman, database: Database
+) -> None:
+    ada = await callers.user()
+    await ask_for(ada)
+    token = token_in(await postman.deliver(AddressChangeRequested))
+    async with database.transaction() as session:
+        left = (await session.execute(select(OneTimeToken.expires_at - text("now()")))).scalar_one()
+        assert left.total_seconds() == 24 * 3600
+        await session.execute(update(OneTimeToken).values(expires_at=text("now()")))
+    assert (await confirm(ada.client, token)).status_code == 400
+    assert (await ada.get("/users/me")).json()["email"] == ada.email
 
 
 async def test_nobody_learns_who_has_an_address_before_it_is_proved(

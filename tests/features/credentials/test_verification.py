@@ -64,6 +64,8 @@ class TestVerifyEmail:
         ada = await callers.user()
         token = await issue(ada, database, app)
         async with database.transaction() as session:
+            left = (await session.execute(select(OneTimeToken.expires_at - text("now()")))).scalar_one()
+            assert left.total_seconds() == 3 * DAY
             await session.execute(update(OneTimeToken).values(expires_at=text("now()")))
         assert refusal(await verify(callers.client, token)) == REFUSED
         assert (await ada.get("/users/me")).json()["email_verified_at"] is None

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -83,6 +84,8 @@ class TestCreate:
             "viewer",
             str(owner.id),
         )
+        asked_for = datetime.fromisoformat(made["created_at"])
+        assert datetime.fromisoformat(made["expires_at"]) - asked_for == timedelta(days=7)
         assert token not in (await owner.get(path_of(workspace))).text
         async with callers.database.reading() as session:
             stored = await session.execute(text("SELECT i::text FROM invitations i"))
