@@ -1,14 +1,16 @@
 """What is sent after an event, carried out as the worker does, and read as its receiver does."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from glasswork.core.db import Database
 from glasswork.core.events import Event, InstallationEvent
 from glasswork.core.jobs import EventRef, Work
 from glasswork.core.mail import KeptMail
+from glasswork.features.credentials.models import OneTimeToken
 from glasswork.worker import SUBSCRIBERS
 from tests.factories.work import make_work
 
@@ -43,3 +45,12 @@ class Postman:
 def token_in(letter: KeptMail | None) -> str:
     assert letter is not None
     return letter.body.split("\n\n")[2]
+
+
+async def expire(database: Database) -> timedelta:
+    """Let the time of the only link be over; return how much there was of it."""
+    async with database.transaction() as session:
+        left = await session.execute(text("SELECT expires_at - now() FROM one_time_tokens"))
+        lifetime: timedelta = left.scalar_one()
+        await session.execute(update(OneTimeToken).values(expires_at=text("now()")))
+    return lifetime

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from glasswork.features.credentials.models import OneTimeToken
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.features.accounts.sign_in import error_of, get_me, log_in, refresh
 
-from .letters import Postman, token_in
+from .letters import Postman, expire, token_in
 
 pytestmark = pytest.mark.anyio
 
@@ -160,12 +161,10 @@ class TestReset:
     ) -> None:
         ada = await callers.user()
         token = await self.token(ada, postman)
-        async with database.transaction() as session:
-            lifetime = OneTimeToken.expires_at - text("now()")
-            row = (await session.execute(select(lifetime.label("left"), OneTimeToken.token_hash))).one()
-            assert row.left.total_seconds() == 1800
-            assert token not in row.token_hash
-            await session.execute(update(OneTimeToken).values(expires_at=text("now()")))
+        async with database.reading() as session:
+            kept = await session.execute(select(OneTimeToken.token_hash))
+            assert token not in kept.scalar_one()
+        assert await expire(database) == timedelta(minutes=30)
         assert (await reset(callers.client, token)).status_code == 400
 
     async def test_is_not_for_who_was_shut_off(

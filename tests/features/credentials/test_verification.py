@@ -1,13 +1,14 @@
 import asyncio
 import socket
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiosmtplib import SMTPDataError
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from uuid_utils.compat import uuid7
 
 from glasswork.core.attempts import backoff
@@ -21,6 +22,8 @@ from glasswork.features.credentials.service import VerificationService
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.factories.work import make_work
 from tests.smtp import Sink, listening, url
+
+from .letters import expire
 
 pytestmark = pytest.mark.anyio
 
@@ -63,10 +66,7 @@ class TestVerifyEmail:
     async def test_refuses_an_expired_token(self, callers: Callers, database: Database, app: FastAPI) -> None:
         ada = await callers.user()
         token = await issue(ada, database, app)
-        async with database.transaction() as session:
-            left = (await session.execute(select(OneTimeToken.expires_at - text("now()")))).scalar_one()
-            assert left.total_seconds() == 3 * DAY
-            await session.execute(update(OneTimeToken).values(expires_at=text("now()")))
+        assert await expire(database) == timedelta(days=3)
         assert refusal(await verify(callers.client, token)) == REFUSED
         assert (await ada.get("/users/me")).json()["email_verified_at"] is None
 
