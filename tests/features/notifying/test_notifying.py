@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, literal, select, text
+from uuid_utils.compat import uuid7
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef, Nothing
 from glasswork.core.mail import KeptMail
 from glasswork.features.letters.jobs import ORDER_DAILY
 from glasswork.features.letters.repository import last_morning
-from glasswork.features.notifications.models import Notification
+from glasswork.features.notifications.models import Kind, Notification
+from glasswork.features.notifications.service import unsubscribe_url
 from glasswork.features.notifying.jobs import NOTIFY, REMIND
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
@@ -417,6 +419,15 @@ class TestByMail:
     async def test_a_link_that_was_in_no_letter_leads_nowhere(self, owner: Caller, method: str) -> None:
         answer = await owner.client.request(method, "/api/v1/notifications/unsubscribe/abc")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SUBSCRIPTION_NOT_FOUND")
+
+    @pytest.mark.parametrize("kind", [Kind.WATCHED, None])
+    async def test_a_link_of_somebody_who_is_gone_leads_nowhere(
+        self, app: FastAPI, owner: Caller, kind: Kind | None
+    ) -> None:
+        gone, there = [unsubscribe_url(app.state.keys, "/api/v1", id_, kind) for id_ in (uuid7(), owner.id)]
+        answer = await owner.client.post(gone)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SUBSCRIPTION_NOT_FOUND")
+        assert (await owner.client.post(there)).status_code == 204
 
 
 async def test_a_viewer_is_told_too(
