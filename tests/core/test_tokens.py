@@ -3,7 +3,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime
 from time import time
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from glasswork.core import tokens
 from glasswork.core.actor import Actor
-from glasswork.core.clock import now
 from glasswork.core.tokens import (
     InvalidTokenError,
     Keys,
@@ -217,15 +216,30 @@ class TestAccessToken:
             claims[name] += seconds
         assert read_access_token(KEYS, forge(claims=claims)) == ACTOR
 
+    @pytest.mark.parametrize(
+        ("ahead", "lifetime", "is_taken"), [(30, 900, True), (31, 900, False), (0, 901, False)]
+    )
+    def test_it_is_neither_from_tomorrow_nor_for_long(
+        self, monkeypatch: pytest.MonkeyPatch, ahead: int, lifetime: int, is_taken: bool
+    ) -> None:
+        claims = good_claims()
+        monkeypatch.setattr(tokens, "now", lambda: datetime.fromtimestamp(claims["nbf"], UTC))
+        token = forge(claims=claims | {"iat": claims["iat"] + ahead, "exp": claims["iat"] + ahead + lifetime})
+        if is_taken:
+            assert read_access_token(KEYS, token) == ACTOR
+        else:
+            assert_refused(token)
+
 
 class TestVerifiedOnce:
     """What was read before is not verified again, but what may have changed since is asked all the same."""
 
-    @pytest.mark.parametrize(("after", "is_taken"), [(-31, False), (-29, True), (929, True), (932, False)])
+    @pytest.mark.parametrize(("after", "is_taken"), [(-31, False), (-30, True), (930, True), (931, False)])
     def test_its_times_hold(self, monkeypatch: pytest.MonkeyPatch, after: int, is_taken: bool) -> None:
-        token, moment = forge(), now()
+        claims = good_claims()
+        token = forge(claims=claims)
         assert read_access_token(KEYS, token) == ACTOR
-        monkeypatch.setattr(tokens, "now", lambda: moment + timedelta(seconds=after))
+        monkeypatch.setattr(tokens, "now", lambda: datetime.fromtimestamp(claims["iat"] + after, UTC))
         if is_taken:
             assert read_access_token(KEYS, token) == ACTOR
         else:

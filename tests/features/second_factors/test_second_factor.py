@@ -20,6 +20,7 @@ from glasswork.features.second_factors import policy
 from tests.conftest import SECRET
 from tests.factories.callers import PASSWORD, Caller, Callers
 from tests.features.accounts.sign_in import error_of, get_me
+from tests.features.workspaces.waiting import start
 
 from .authenticator import Authenticator, answer_with, challenge_of, log_in_with, turn_on
 
@@ -216,6 +217,19 @@ class TestChallenge:
         assert (refused.status_code, error_of(refused)["code"]) == (401, "INVALID_CHALLENGE")
         new = await challenge_of(ada, NEW)
         assert (await answer_with(ada.client, new, await phone.code())).status_code == 200
+
+    async def test_ends_with_the_password_that_is_changed_meanwhile(
+        self, committing_callers: Callers
+    ) -> None:
+        ada, database = await committing_callers.user(), committing_callers.database
+        phone = await turn_on(ada, database)
+        challenge, code = await challenge_of(ada), await phone.code()
+        async with database.transaction() as session:
+            changed = update(User).where(User.id == ada.id).values(password_hash="another")
+            await session.execute(changed)
+            answer = await start(database, answer_with(ada.client, challenge, code))
+        refused = await answer
+        assert (refused.status_code, error_of(refused)["code"]) == (401, "INVALID_CHALLENGE")
 
     async def test_stays_when_the_password_is_hashed_anew(
         self, ada: Caller, phone: Authenticator, database: Database
