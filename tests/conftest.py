@@ -152,9 +152,27 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture(scope="session")
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
-    """To a database of this worker, in which nothing is ever committed."""
+    """To a database of this worker, in which one of everything is somebody else's, and no test commits."""
+    async with open_engine(server, SERVING) as engine:
+        await _let_somebody_in(engine)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+async def empty_engine(server: Server) -> AsyncIterator[AsyncEngine]:
     async with open_engine(server, SERVING) as engine:
         yield engine
+
+
+async def _let_somebody_in(engine: AsyncEngine) -> None:
+    """What forgets whose rows it asks for finds theirs too."""
+    # It takes half of all factories along, which some workers never need.
+    from tests.contract.things import make_things  # noqa: PLC0415
+
+    app = create_app(make_settings(engine.url.render_as_string(hide_password=False)))
+    async with app.router.lifespan_context(app), make_client(app) as client:
+        callers = Callers(client, app.state.database, app.state.keys)
+        await make_things(callers, await callers.user(), "theirs")
 
 
 @asynccontextmanager
@@ -236,8 +254,12 @@ async def rolled_back(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
 
 
 @pytest.fixture
-async def database(engine: AsyncEngine) -> AsyncIterator[RolledBackDatabase]:
-    async with rolled_back(engine) as database:
+async def database(
+    request: pytest.FixtureRequest, engine: AsyncEngine, empty_engine: AsyncEngine
+) -> AsyncIterator[RolledBackDatabase]:
+    """Somebody else's things are in it, unless the test is marked `alone`."""
+    is_alone = request.node.get_closest_marker("alone") is not None
+    async with rolled_back(empty_engine if is_alone else engine) as database:
         yield database
 
 

@@ -61,6 +61,7 @@ async def refuse_commits(server: Server, app: FastAPI) -> None:
 
 
 class TestTransaction:
+    @pytest.mark.alone
     async def test_stores_all_or_nothing(self, database: Database) -> None:
         with pytest.raises(KeyError):
             await add_users(database, "ada", then=KeyError())
@@ -68,6 +69,7 @@ class TestTransaction:
         await add_users(database, "ada")
         assert await count_users(database) == 1
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("keeps", [False, True])
     async def test_a_refusal_keeps_changes_only_if_it_says_so(
         self, database: Database, *, keeps: bool

@@ -177,6 +177,7 @@ async def test_tasks_are_as_the_api_shows_them(ada: Caller) -> None:
     assert titles["Ada threw it away"]["deleted_at"]
 
 
+@pytest.mark.alone
 async def test_no_secret_is_in_it(ada: Caller, database: Database) -> None:
     whole = json.dumps(await export(ada))
     async with database.reading() as session:
@@ -250,6 +251,7 @@ async def test_of_each_workspace_it_has_the_tasks_once(callers: Callers) -> None
     assert [task["title"] for task in (await export(ada))["tasks"]] == ["One", "Two"]
 
 
+@pytest.mark.alone
 async def test_however_much_there_is_a_part_is_a_batch(callers: Callers, database: Database) -> None:
     ada = await callers.user()
     project = await make_project(ada, await make_workspace(ada))

@@ -56,6 +56,7 @@ class TestListUsers:
         assert response.status_code == 422
         assert response.json()["error"]["details"]["errors"][0]["loc"] == ["query", *query]
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("sort", ["created_at", "-created_at", "username", "-username"])
     async def test_pages_hold_everybody_once(self, admin: Caller, callers: Callers, sort: str) -> None:
         users = [admin, *[await callers.user() for _ in range(4)]]
@@ -70,6 +71,7 @@ class TestListUsers:
         expected = sorted(users, key=key, reverse=sort.startswith("-"))
         assert [user["id"] for user in found] == [str(user.id) for user in expected]
 
+    @pytest.mark.alone
     async def test_counts_only_when_asked(self, admin: Caller, callers: Callers) -> None:
         await callers.user()
         assert (await admin.get("/users")).json()["total"] is None

@@ -134,6 +134,7 @@ class TestWhatIsAnnounced:
         assert [each["id"] for each in first["items"] + rest["items"]] == made[::-1]
         assert (first["total"], rest["next_cursor"]) == (3, None)
 
+    @pytest.mark.alone
     async def test_that_of_the_installation_is_read_by_everybody(self, owner: Caller, admin: Caller) -> None:
         announced = (await admin.post("/announcements", NEWS)).json()
         assert announced["workspace_id"] is None

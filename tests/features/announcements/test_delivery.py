@@ -243,6 +243,7 @@ class TestWhoIsWrittenTo:
             await post.send(announced, url(address))
         assert sink.recipients == []
 
+    @pytest.mark.alone
     async def test_all_active_users_where_it_is_the_installations(
         self, post: Post, callers: Callers, members: list[Caller]
     ) -> None:
@@ -293,6 +294,7 @@ class TestLetters:
 
 
 class TestProgress:
+    @pytest.mark.alone
     async def test_a_job_leaves_the_rest_to_the_next_one(
         self,
         post: Post,

@@ -75,6 +75,7 @@ class TestMaking:
         answer = await ada.post("/auth/api-tokens", body)
         assert (answer.status_code, error_of(answer)["code"]) == (422, "VALIDATION_ERROR")
 
+    @pytest.mark.alone
     async def test_it_is_shown_once_and_only_its_hash_is_kept(self, ada: Caller, database: Database) -> None:
         answer = await ada.post(
             "/auth/api-tokens", {"name": "nightly", "scopes": ["tasks:write", "tasks:read"]}

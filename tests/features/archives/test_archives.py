@@ -138,6 +138,7 @@ class TestContent:
 
 
 class TestEnd:
+    @pytest.mark.alone
     async def test_what_is_deleted_before_it_is_made_is_not_made(
         self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any], left_over: Any
     ) -> None:
@@ -147,6 +148,7 @@ class TestEnd:
         assert await left_over() == (0, 0)
         assert refusal(await owner.get(f"/archives/{archive['id']}")) == (404, "ARCHIVE_NOT_FOUND")
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("is_over", [False, True])
     async def test_it_expires(
         self,
@@ -171,6 +173,7 @@ class TestEnd:
 
 
 class TestFailure:
+    @pytest.mark.alone
     async def test_it_is_tried_again_and_given_up(
         self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]
     ) -> None:
@@ -187,6 +190,7 @@ class TestFailure:
         await MakingService(database, app.state.storage).make(archive_id)
         assert (await owner.get(f"/archives/{archive['id']}")).json()["status"] == "completed"
 
+    @pytest.mark.alone
     async def test_a_file_that_is_lost_leaves_no_half_of_an_archive(
         self, app: FastAPI, database: Database, owner: Caller, project: dict[str, Any], left_over: Any
     ) -> None:
@@ -199,6 +203,7 @@ class TestFailure:
             await work_off(app, database, MAKE_ARCHIVE)
         assert await left_over() == (0, 1)
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("content", [PDF[:-1], bytes(len(PDF))], ids=["cut off", "other bytes"])
     async def test_a_file_that_is_not_what_it_was_is_named(
         self,

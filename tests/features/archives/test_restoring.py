@@ -28,7 +28,7 @@ from tests.features.credentials.letters import Postman, token_in
 from .broken import Change, as_text, changed, compressed, having, in_manifest, in_rows, read, without
 from .moving import same_person
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 Restore = Callable[[bytes], Awaitable[RestoreReport]]
 Count = Callable[[], Awaitable[tuple[int, int]]]

@@ -171,6 +171,7 @@ class TestDownload:
         assert download.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in download.headers["Content-Security-Policy"]
 
+    @pytest.mark.alone
     async def test_of_bytes_that_are_gone_says_so(
         self, owner: Caller, attachment: Attachment, database: Database, folder: Path
     ) -> None:
@@ -280,6 +281,7 @@ class TestSweep:
             await session.execute(text(older))
         await SWEEP.run(make_work(app, database), Nothing())
 
+    @pytest.mark.alone
     async def test_takes_what_nothing_refers_to(
         self, app: FastAPI, database: Database, owner: Caller, task: dict[str, Any], left_over: LeftOver
     ) -> None:
@@ -294,6 +296,7 @@ class TestSweep:
         for part in ("content", "thumbnail"):
             assert (await owner.get(f"/attachments/{kept['id']}/{part}")).status_code == 200
 
+    @pytest.mark.alone
     async def test_leaves_what_may_be_on_its_way(
         self, app: FastAPI, database: Database, owner: Caller, task: dict[str, Any], left_over: LeftOver
     ) -> None:
@@ -302,6 +305,7 @@ class TestSweep:
         await SWEEP.run(make_work(app, database), Nothing())
         assert await left_over() == (1, 1)
 
+    @pytest.mark.alone
     async def test_takes_what_went_with_its_workspace(
         self,
         app: FastAPI,

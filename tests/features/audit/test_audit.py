@@ -98,6 +98,7 @@ class TestItem:
         assert item["actor"]["id"] == str(owner.id)
         assert item["via"] == {"kind": "api_token", "id": made["id"], "name": "nightly"}
 
+    @pytest.mark.alone
     async def test_what_nobody_did_who_had_signed_in(self, callers: Callers) -> None:
         admin = await callers.user(SystemRole.ADMIN)
         assert (await register(admin.client)).status_code == 201
@@ -190,6 +191,7 @@ class TestFilters:
     ) -> None:
         assert (await owner.get(of(workspace), **query)).status_code == 422
 
+    @pytest.mark.alone
     async def test_of_the_installation(self, callers: Callers) -> None:
         admin, user = await callers.user(SystemRole.ADMIN), await callers.user()
         await user.patch("/users/me", {"name": "New"})

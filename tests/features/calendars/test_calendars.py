@@ -159,6 +159,7 @@ class TestThatLinksShowNothingAnyMore:
         assert await self.gone()
 
 
+@pytest.mark.alone
 async def test_the_link_is_shown_once_and_kept_as_a_hash(
     owner: Caller, workspace: dict[str, Any], feed: dict[str, Any], database: Database
 ) -> None:

@@ -51,6 +51,7 @@ async def test_counts_when_it_is_confirmed(callers: Callers, postman: Postman) -
     assert (await confirm(ada.client, token)).status_code == 400
 
 
+@pytest.mark.alone
 async def test_a_day_later_it_can_no_longer_be_confirmed(
     callers: Callers, postman: Postman, database: Database
 ) -> None:

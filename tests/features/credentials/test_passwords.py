@@ -89,6 +89,7 @@ class TestChange:
 
 
 class TestForgotten:
+    @pytest.mark.alone
     async def test_answers_alike_whether_there_is_such_an_account(
         self, callers: Callers, database: Database
     ) -> None:
@@ -156,6 +157,7 @@ class TestReset:
         assert (await reset(callers.client, second)).status_code == 204
         assert (await reset(callers.client, first, "another badger 12")).status_code == 400
 
+    @pytest.mark.alone
     async def test_half_an_hour_later_it_is_good_for_nothing(
         self, callers: Callers, postman: Postman, database: Database
     ) -> None:
@@ -193,6 +195,7 @@ class TestReset:
         assert sorted(answer.status_code for answer in answers) == [204, 400, 400, 400]
 
 
+@pytest.mark.alone
 async def test_no_event_holds_a_secret(callers: Callers, postman: Postman, database: Database) -> None:
     ada = await callers.user()
     await change(ada)

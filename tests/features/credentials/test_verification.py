@@ -63,6 +63,7 @@ class TestVerifyEmail:
         answer = await client.post("/api/v1/auth/verify-email", content=body, headers=headers)
         assert refusal(answer) == REFUSED
 
+    @pytest.mark.alone
     async def test_refuses_an_expired_token(self, callers: Callers, database: Database, app: FastAPI) -> None:
         ada = await callers.user()
         token = await issue(ada, database, app)
@@ -118,6 +119,7 @@ class TestWelcome:
     def work(self, app: FastAPI, database: Database) -> Work:
         return make_work(app, database, 7)
 
+    @pytest.mark.alone
     async def test_registration_orders_it(self, client: AsyncClient, database: Database) -> None:
         registered = await register(client)
         async with database.reading() as session:
@@ -127,6 +129,7 @@ class TestWelcome:
         payload = EventRef.model_validate_json(jobs[0].payload)
         assert (payload.id, str(payload.subject_id)) == (event.id, registered["id"])
 
+    @pytest.mark.alone
     async def test_its_token_confirms_the_address(
         self, client: AsyncClient, database: Database, work: Work
     ) -> None:
@@ -139,6 +142,7 @@ class TestWelcome:
         token = mail.body.split("\n\n")[2]
         assert (await verify(client, token)).status_code == 204
 
+    @pytest.mark.alone
     async def test_a_retry_sends_the_same_token_and_lengthens_nothing(
         self, client: AsyncClient, database: Database, work: Work
     ) -> None:
@@ -153,6 +157,7 @@ class TestWelcome:
             stored |= {(row.token_hash, row.expires_at) for row in rows}
         assert len(bodies) == len(stored) == 1
 
+    @pytest.mark.alone
     async def test_a_retry_sends_the_same_message_id_the_event_s(
         self, client: AsyncClient, database: Database, work: Work
     ) -> None:
@@ -169,6 +174,7 @@ class TestWelcome:
         ids = [message["Message-ID"] for message in sink.refused + sink.accepted]
         assert ids == [f"<{event.id}@example.org>"] * 2
 
+    @pytest.mark.alone
     async def test_the_token_itself_is_not_stored(
         self, client: AsyncClient, database: Database, work: Work
     ) -> None:

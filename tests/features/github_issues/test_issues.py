@@ -344,6 +344,7 @@ async def test_the_command_line_needs_no_worker(
 
 
 class TestToken:
+    @pytest.mark.alone
     async def test_goes_to_github_alone_and_is_gone_at_the_end(
         self,
         app: FastAPI,
@@ -391,6 +392,7 @@ class TestToken:
             found: str | None = (await session.execute(text("SELECT secret FROM imports"))).scalar_one()
         return found
 
+    @pytest.mark.alone
     async def test_is_gone_after_a_failure_and_is_given_once_more(
         self, app: FastAPI, database: Database, owner: Caller, bring: Begin, github: Github
     ) -> None:
@@ -422,6 +424,7 @@ class TestToken:
         assert (await shown(owner, made))["error_code"] == "TOKEN_LOST"
         assert github.asked == []
 
+    @pytest.mark.alone
     async def test_is_sealed_anew_with_a_new_secret(
         self, app: FastAPI, database: Database, begin: Begin
     ) -> None:

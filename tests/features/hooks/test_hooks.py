@@ -227,6 +227,7 @@ async def test_only_admins_hear_of_hooks(
         assert "workspace.created" in await types(member, f"{path}/{feed}")
 
 
+@pytest.mark.alone
 async def test_secrets_are_sealed_and_nowhere_else(
     owner: Caller, app: FastAPI, database: Database, hook: dict[str, Any], workspace: dict[str, Any]
 ) -> None:
@@ -242,6 +243,7 @@ async def test_secrets_are_sealed_and_nowhere_else(
     assert not any(hook["secret"] in answer.text for answer in shown)
 
 
+@pytest.mark.alone
 async def test_another_jwt_secret_seals_them_anew(
     owner: Caller, app: FastAPI, database: Database, hook: dict[str, Any], json_hook: dict[str, Any]
 ) -> None:

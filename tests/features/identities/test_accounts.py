@@ -54,6 +54,7 @@ async def user_of(browser: AsyncClient, provider: Provider) -> UUID:
 
 
 class TestKnown:
+    @pytest.mark.alone
     async def test_is_the_same_person_the_next_time(
         self, browser: AsyncClient, provider: Provider, database: Database
     ) -> None:
@@ -91,6 +92,7 @@ class TestKnown:
 
 
 class TestSameAddress:
+    @pytest.mark.alone
     async def test_is_linked_when_both_have_verified_it(
         self, browser: AsyncClient, provider: Provider, database: Database, ada: Caller
     ) -> None:
@@ -100,6 +102,7 @@ class TestSameAddress:
         assert await events(database) == ["identity.created"]
         assert (await ada.get("/users/me")).status_code == 200
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("vouched", [False, None, "true", 1])
     async def test_is_not_linked_when_the_provider_has_not(
         self, browser: AsyncClient, provider: Provider, database: Database, ada: Caller, vouched: Any
@@ -109,6 +112,7 @@ class TestSameAddress:
         assert refusal(await log_in_with(browser, provider)) == (409, "IDENTITY_LINK_REQUIRED")
         assert await events(database) == []
 
+    @pytest.mark.alone
     @pytest.mark.usefixtures("ada")
     async def test_is_not_linked_when_we_have_not(
         self, browser: AsyncClient, provider: Provider, database: Database
@@ -148,6 +152,7 @@ async def test_the_second_factor_is_asked_for(
 
 
 class TestStranger:
+    @pytest.mark.alone
     @pytest.mark.parametrize(
         "person",
         [

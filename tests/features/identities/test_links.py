@@ -56,6 +56,7 @@ class TestLink:
         await ada.post("/auth/logout")
         assert refusal(await start_link(browser, ada.token)) == (401, "SESSION_ENDED")
 
+    @pytest.mark.alone
     async def test_then_it_logs_in(
         self, browser: AsyncClient, provider: Provider, ada: Caller, database: Database, postman: Postman
     ) -> None:
@@ -89,6 +90,7 @@ class TestLink:
             assert refusal(await link(browser, provider, user)) == (409, "IDENTITY_TAKEN")
         assert (len(await identities(ada)), len(await identities(bob))) == (0, 1)
 
+    @pytest.mark.alone
     async def test_a_session_that_ends_on_the_way_links_nothing(
         self, browser: AsyncClient, provider: Provider, ada: Caller, database: Database
     ) -> None:
@@ -116,6 +118,7 @@ class TestIdentities:
         assert refusal(answer) == (404, "IDENTITY_NOT_FOUND")
         assert await identities(ada) == [identity]
 
+    @pytest.mark.alone
     async def test_one_that_is_removed_logs_nobody_in(
         self, browser: AsyncClient, provider: Provider, ada: Caller, database: Database
     ) -> None:

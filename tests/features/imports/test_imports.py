@@ -96,6 +96,7 @@ class TestCreate:
 
 
 class TestFile:
+    @pytest.mark.alone
     async def test_is_taken_once_and_is_let_go_when_it_has_served(
         self,
         app: FastAPI,
@@ -116,6 +117,7 @@ class TestFile:
             kept = await session.scalar(text("SELECT count(object_id) FROM imports"))
         assert kept == 0
 
+    @pytest.mark.alone
     async def test_that_stops_coming_leaves_nothing(
         self,
         owner: Caller,

@@ -69,6 +69,7 @@ class TestCreate:
     ) -> None:
         assert (await owner.post(path_of(workspace), body)).status_code == 422
 
+    @pytest.mark.alone
     async def test_shows_the_token_this_once(
         self, owner: Caller, callers: Callers, workspace: dict[str, Any]
     ) -> None:

@@ -145,6 +145,7 @@ class TestLetter:
         assert await self.letter(app, database) is None
 
 
+@pytest.mark.alone
 async def test_the_token_says_nothing_after_another_hash(
     database: Database, owner: Caller, token: str
 ) -> None:

@@ -63,6 +63,7 @@ class TestRights:
 
 
 class TestList:
+    @pytest.mark.alone
     async def test_shows_what_waits_and_what_is_dead(self, callers: Callers, admin: Caller) -> None:
         waiting, dead = await order(callers), await order(callers)
         await kill(callers, dead)

@@ -336,6 +336,7 @@ class TestByMail:
                 await execute(database, f"UPDATE users SET is_active = false WHERE id = '{bob.id}'")
         assert await letters(bob) == []
 
+    @pytest.mark.alone
     async def test_of_a_day(
         self, app: FastAPI, database: Database, owner: Caller, bob: Caller, task: Task, letters: Letters
     ) -> None:

@@ -176,6 +176,7 @@ class TestWhatStays:
         answer = await owner.patch(f"/tasks/{task['id']}", {"assignee_id": None})
         assert answer.status_code == 200
 
+    @pytest.mark.alone
     async def test_one_event_that_says_nothing_of_who_it_was(
         self, callers: Callers, database: Database
     ) -> None:
@@ -184,6 +185,7 @@ class TestWhatStays:
         query = "SELECT type, actor_id, subject_id, before, after FROM installation_events"
         assert await rows(database, query) == [("user.deleted", ada.id, ada.id, None, None)]
 
+    @pytest.mark.alone
     async def test_what_an_admin_looked_at(self, callers: Callers, database: Database) -> None:
         ada, _ = [await callers.user(SystemRole.ADMIN) for _ in range(2)]
         other = await callers.user()
@@ -308,6 +310,7 @@ class TestTraces:
         assert answer.json()["id"] != str(ada.id)
         assert (await log_in(ada.client, ada.email)).status_code == 200
 
+    @pytest.mark.alone
     async def test_two_who_have_gone_are_two(self, callers: Callers, database: Database) -> None:
         for _ in range(2):
             assert (await delete_account(await callers.user())).status_code == 204
@@ -316,6 +319,7 @@ class TestTraces:
 
 
 class TestAdministration:
+    @pytest.mark.alone
     async def test_a_deleted_account_cannot_be_brought_back(self, callers: Callers) -> None:
         admin, ada = await callers.user(SystemRole.ADMIN), await callers.user()
         assert (await admin.get(f"/users/{ada.id}")).status_code == 200
@@ -326,6 +330,7 @@ class TestAdministration:
         listed = (await admin.get("/users")).json()["items"]
         assert [user["id"] for user in listed] == [str(admin.id)]
 
+    @pytest.mark.alone
     async def test_a_letter_that_was_still_to_be_written_is_not(
         self, app: FastAPI, callers: Callers, database: Database
     ) -> None:

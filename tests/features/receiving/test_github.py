@@ -161,6 +161,7 @@ class TestPush:
         assert await status(owner, other) == "todo"
         assert await links(owner, other) == []
 
+    @pytest.mark.alone
     async def test_keys_of_other_workspaces_are_not_meant(
         self, owner: Caller, callers: Callers, github: Github
     ) -> None:

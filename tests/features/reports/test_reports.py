@@ -119,6 +119,7 @@ class TestRefusals:
         assert (await owner.get(f"{path}/pie.svg")).status_code == 422
         assert (await owner.get(f"{path}/workload.svg")).status_code == 200
 
+    @pytest.mark.alone
     @by_role(viewer=403, member=204, admin=204, owner=204)
     async def test_to_delete_is_for_those_who_work_there(
         self,
@@ -196,11 +197,13 @@ async def test_made_twice_it_is_one(database: Database, owner: Caller, report: T
 
 
 class TestFailures:
+    @pytest.mark.alone
     async def test_of_a_process_that_dies(self, database: Database, owner: Caller, project: Thing) -> None:
         report = await order_report(owner, project)
         await ReportMaker(database, lambda *_: run_in_child(die, signal.SIGKILL)).make(UUID(report["id"]))
         await self.ensure_failed(database, owner, report, "not_computed")
 
+    @pytest.mark.alone
     async def test_of_too_many_tasks(
         self,
         database: Database,
@@ -215,6 +218,7 @@ class TestFailures:
         await ReportMaker(database, run_in_child).make(UUID(report["id"]))
         await self.ensure_failed(database, owner, report, "too_many_tasks")
 
+    @pytest.mark.alone
     async def test_of_what_takes_too_long(
         self, database: Database, owner: Caller, project: Thing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -223,6 +227,7 @@ class TestFailures:
         await ReportMaker(database, run_in_child).make(UUID(report["id"]))
         await self.ensure_failed(database, owner, report, "took_too_long")
 
+    @pytest.mark.alone
     async def test_of_what_is_given_up(self, database: Database, owner: Caller, project: Thing) -> None:
         report = await order_report(owner, project)
         await ReportMaker(database, run_in_child).give_up(UUID(report["id"]))
@@ -237,6 +242,7 @@ class TestFailures:
         assert code(answer) == (409, "REPORT_NOT_COMPLETED")
 
 
+@pytest.mark.alone
 async def test_what_is_deleted_meanwhile_does_not_come_back(
     database: Database, owner: Caller, project: Thing
 ) -> None:

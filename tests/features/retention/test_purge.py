@@ -45,7 +45,7 @@ FAULTS_OF = (
     " FROM imports, generate_series(1, 3) AS number WHERE id = :id"
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 RETENTION_DAYS = 30
 OLD, YOUNG = "30 days 1 second", "29 days 23 hours"

@@ -51,6 +51,7 @@ class TestBegin:
         assert (answer.status_code, error_of(answer)["code"]) == (409, "TOTP_ENABLED")
         assert (await log_in_with(ada.client, ada.email, await app.code())).status_code == 200
 
+    @pytest.mark.alone
     async def test_gives_the_secret_which_is_kept_sealed(self, ada: Caller, database: Database) -> None:
         answer = await ada.post("/auth/totp", {"password": PASSWORD})
         assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
@@ -189,6 +190,7 @@ class TestMail:
     async def app_of_ada(self, ada: Caller, database: Database) -> Authenticator:
         return await turn_on(ada, database)
 
+    @pytest.mark.alone
     @pytest.mark.parametrize(
         ("event", "subject"),
         [

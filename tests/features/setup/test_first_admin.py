@@ -78,6 +78,7 @@ class TestRefusals:
 
 
 class TestSetUp:
+    @pytest.mark.alone
     async def test_opens_an_account_that_administers(self, client: AsyncClient, database: Database) -> None:
         answer = await set_up(client, await issue(database))
         assert answer.status_code == 201
@@ -121,6 +122,7 @@ class TestSetUp:
         await self.shut_off_all(database)
         assert (await set_up(client, printed)).status_code == 400
 
+    @pytest.mark.alone
     async def test_only_a_hash_is_kept(self, database: Database) -> None:
         token = await issue(database)
         assert token is not None

@@ -19,7 +19,7 @@ from tests.factories.tracker import make_task
 from tests.features.workspaces.roles import by_role, with_role
 from tests.features.workspaces.waiting import start
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 LeftOver = Callable[[], Awaitable[tuple[int, int]]]
 

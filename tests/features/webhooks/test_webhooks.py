@@ -134,6 +134,7 @@ class TestCreate:
         )
         assert response.status_code == status
 
+    @pytest.mark.alone
     async def test_gives_the_secret_this_once(
         self, owner: Caller, workspace: dict[str, Any], callers: Callers
     ) -> None:
@@ -269,6 +270,7 @@ class TestSecret:
 
 
 class TestDelete:
+    @pytest.mark.alone
     async def test_leaves_no_secret(self, owner: Caller, webhook: dict[str, Any], callers: Callers) -> None:
         path = f"/webhooks/{webhook['id']}"
         assert (await owner.delete(path)).status_code == 204
@@ -279,6 +281,7 @@ class TestDelete:
         assert tuple(kept) == ("", None)
 
 
+@pytest.mark.alone
 async def test_another_jwt_secret_seals_both_secrets_anew(
     owner: Caller, webhook: dict[str, Any], database: Database, app: FastAPI
 ) -> None:
