@@ -14,8 +14,8 @@ FAULTS = (
     Fault(
         "F1",
         "PostgreSQL is killed, and comes back",
-        "503 with `Retry-After` at once, until it has recovered; the embedded one is started again within a"
-        " second. A sign-in that nobody could give back counts like a wrong password for a while, so who"
+        "503 with `Retry-After` at once, until it has recovered; the embedded one is started again within"
+        " seconds. A sign-in that nobody could give back counts like a wrong password for a while, so who"
         " tries again and again may be told 429.",
     ),
     Fault(
