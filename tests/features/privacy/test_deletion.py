@@ -176,6 +176,34 @@ class TestWhatStays:
         answer = await owner.patch(f"/tasks/{task['id']}", {"assignee_id": None})
         assert answer.status_code == 200
 
+    async def test_what_events_tell_of_others_and_of_things(
+        self, callers: Callers, database: Database
+    ) -> None:
+        ada = await callers.user()
+        workspace, other = [await make_workspace(ada) for _ in range(2)]
+        bob = await callers.member(workspace["id"], Role.ADMIN)
+        project = await make_project(ada, workspace)
+        await ada.patch(f"/workspaces/{workspace['id']}/members/{bob.id}", {"role": "member"})
+        for member in (ada, bob):
+            await make_task(member, project)
+            await make_calendar_feed(member, workspace)
+            await make_api_token(member, "tasks:read")
+            await member.patch("/users/me", {"name": "Somebody Else"})
+        await make_calendar_feed(ada, other)
+        event = "SELECT id, type, subject_id, before::text, after::text FROM {}_events ORDER BY id"
+        tables = [event.format(table) for table in ("workspace", "installation")]
+        before = [row for table in tables for row in await rows(database, table)]
+        assert (await delete_account(bob)).status_code == 204
+        after = {row for table in tables for row in await rows(database, table)}
+        blank = [row for row in before if row not in after]
+        assert {row[1]: row[2] == bob.id for row in blank} == {
+            "member.updated": True,
+            "calendar_feed.created": False,
+            "user.updated": True,
+            "api_token.created": False,
+        }
+        assert len(blank) == 4
+
     @pytest.mark.alone
     async def test_one_event_that_says_nothing_of_who_it_was(
         self, callers: Callers, database: Database
