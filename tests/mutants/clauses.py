@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterator
 from .mutants import OPPOSITE, Change, Source, name_of, wrong_comparisons
 
 _SQLALCHEMY = '__import__("sqlalchemy")'
+_OF_WORKSPACE = {
+    f"{name}_id" for name in ("project", "task", "label", "comment", "webhook", "import", "event")
+}
+"""What two rows have in common lies in one workspace."""
 _BOTH, _ONE_OF = {"where", "and_", "exists"}, {"or_"}
 
 
@@ -66,5 +70,5 @@ def _is_key(condition: ast.expr, tables: set[str]) -> bool:
     match condition:
         case ast.Compare(ast.Attribute(one, first), [ast.Eq()], [ast.Attribute(other, second)]):
             is_of_both = {ast.unparse(one), ast.unparse(other)} == tables
-            return is_of_both and "id" in {first, second} and first != second
+            return is_of_both and ("id" in {first, second} or (first == second and first in _OF_WORKSPACE))
     return False

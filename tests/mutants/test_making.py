@@ -93,6 +93,25 @@ def test_of_clauses() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_forgotten"),
+    [
+        ("L.id == row.label_id", False),
+        ("L.id == row.id", False),
+        ("L.task_id == row.task_id", False),
+        ("L.user_id == row.user_id", True),
+        ("L.name == row.name", True),
+        ("L.id == other.id", True),
+    ],
+)
+def test_the_workspace_of_what_can_be_in_one_only_is_not_forgotten(beside: str, is_forgotten: bool) -> None:
+    clauses = f"FOUND = and_(L.workspace_id == row.workspace_id, {beside})"
+    source = Source(Path("repository.py"), clauses.encode())
+    made = told(wrong_clauses(source, bool), source)
+    forgotten = "forgotten in FOUND: L.workspace_id == row.workspace_id -> true()"
+    assert (forgotten in made) is is_forgotten
+
+
 def test_a_sample_is_of_every_part_and_can_be_had_again() -> None:
     made = sample(30, 1)
     for turn, part in enumerate((of_policies, of_clauses, of_sessions)):

@@ -23,7 +23,7 @@ from glasswork.features.delivering.service import Courier
 from tests.core.telemetry.conftest import Log
 from tests.databases import Server
 from tests.factories.callers import Caller
-from tests.factories.tracker import make_task
+from tests.factories.tracker import make_task, make_workspace
 from tests.factories.webhooks import deliver, hasten, make_webhook, open_courier
 from tests.receivers import Behave, Received, Receiver, hang, refuse, take
 
@@ -421,12 +421,18 @@ class TestWhatWaits:
         end: str,
         execute: Execute,
     ) -> None:
+        for place in (workspace, await make_workspace(owner)):
+            await make_webhook(owner, place, receiver.url, events=["comment.created"])
         receiver.behave = refuse()
         await make_task(owner, project)
         await deliver(courier)
-        await execute("UPDATE webhook_progress SET next_at = now() - interval '1 hour', leased_until = NULL")
+        await execute(
+            "UPDATE webhook_progress SET next_at = now() - interval '1 hour', leased_until = NULL"
+            f" WHERE webhook_id = '{webhook['id']}'"
+        )
         gone = {"webhook": webhook, "workspace": workspace}[end]
         assert (await owner.delete(f"/{end}s/{gone['id']}")).status_code == 204
         async with database.reading() as session:
             state = await delivery_state(session)
-        assert state == {"waiting": 0, "retrying": 0, "oldest_seconds": 0}
+        assert (state["waiting"], state["retrying"]) == (0, 0)
+        assert state["oldest_seconds"] < 60

@@ -118,6 +118,37 @@ class TestSwitchingOff:
         (letter,) = await letters(committing_app)
         assert "410" in letter.body
 
+    @pytest.mark.parametrize("why", ["has left", "is no admin", "is shut off"])
+    async def test_whoever_made_it_is_not_told_who(
+        self,
+        committing_app: FastAPI,
+        callers: Callers,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        database: Database,
+        why: str,
+    ) -> None:
+        maker = await callers.member(workspace["id"], Role.ADMIN)
+        membership = f"/workspaces/{workspace['id']}/members/{maker.id}"
+        webhook = await make_webhook(maker, workspace, receiver.url, events=["task.created"])
+        match why:
+            case "has left":
+                assert (await owner.delete(membership)).status_code == 204
+            case "is no admin":
+                assert (await owner.patch(membership, {"role": "member"})).status_code == 200
+            case "is shut off":
+                async with database.system_transaction() as session:
+                    shut = text("UPDATE users SET is_active = false WHERE id = :id")
+                    await session.execute(shut, {"id": maker.id})
+        receiver.behave = refuse("410 Gone")
+        await make_task(owner, project)
+        await deliver(courier)
+        assert await state_of(owner, webhook) == (False, "gone")
+        assert [each.recipient for each in await letters(committing_app)] == [owner.email]
+
     async def test_by_hand_gives_up_what_waits_and_tells_nobody(
         self,
         committing_app: FastAPI,

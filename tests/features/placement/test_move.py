@@ -141,7 +141,7 @@ async def test_labels_become_those_of_the_same_name(
     owner: Caller, project: dict[str, Any], other: dict[str, Any]
 ) -> None:
     both, only = [await make_label(owner, project, name=name) for name in ("Bug", "only here")]
-    same = await make_label(owner, other, name="bug")
+    same, _ = [await make_label(owner, other, name=name) for name in ("bug", "only there")]
     task = await make_task(owner, project, label_ids=[both["id"], only["id"]])
     moved = (await move(owner, task, other)).json()
     assert moved["label_ids"] == [same["id"]]
