@@ -57,6 +57,7 @@ class TestOrder:
         self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]
     ) -> None:
         path = f"/workspaces/{workspace['id']}/archives"
+        await order(owner, (await make_workspace(owner))["id"])
         first = await order(owner, workspace["id"])
         again = await owner.post(path)
         assert refusal(again) == (409, "ARCHIVE_UNDER_WAY")

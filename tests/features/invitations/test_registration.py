@@ -68,6 +68,8 @@ class TestRegister:
         assert (user["email"], user["email_verified_at"], user["role"]) == ("New@example.com", None, "user")
         member = (await owner.get(f"/workspaces/{workspace['id']}/members/{user['id']}")).json()
         assert (member["role"], member["username"]) == ("viewer", "newcomer")
+        changes = (await owner.get(f"/workspaces/{workspace['id']}/changes", limit=100)).json()["items"]
+        assert ("member.created", user["id"]) in [(each["type"], each["subject"]["id"]) for each in changes]
         assert (await log_in(owner.client, "new@example.com")).status_code == 200
         assert (await owner.get(path_of(workspace))).json()["items"] == []
 

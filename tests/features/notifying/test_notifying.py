@@ -20,8 +20,8 @@ from glasswork.features.notifications.models import Kind, Notification
 from glasswork.features.notifications.service import unsubscribe_url
 from glasswork.features.notifying.jobs import NOTIFY, REMIND
 from glasswork.features.workspaces.models import Role
-from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_comment, make_task
+from tests.factories.callers import PASSWORD, Caller, Callers
+from tests.factories.tracker import make_comment, make_task, make_workspace
 from tests.factories.work import make_work, work_off
 
 pytestmark = pytest.mark.anyio
@@ -215,7 +215,7 @@ class TestDates:
         "gone",
         [
             "UPDATE users SET is_active = false WHERE id = '{}'",
-            "UPDATE memberships SET removed_at = now() WHERE user_id = '{}'",
+            "UPDATE memberships SET removed_at = now() WHERE user_id = '{}' AND role <> 'owner'",
         ],
     )
     async def test_of_who_is_gone_wait_for_nobody(
@@ -228,6 +228,7 @@ class TestDates:
         monkeypatch: pytest.MonkeyPatch,
         gone: str,
     ) -> None:
+        await make_workspace(bob)
         await make_task(owner, project, assignee_id=str(bob.id))
         await execute(database, "UPDATE tasks SET due_at = now() + interval '1 hour'")
         await execute(database, gone.format(bob.id))
@@ -423,11 +424,14 @@ class TestByMail:
 
     @pytest.mark.parametrize("kind", [Kind.WATCHED, None])
     async def test_a_link_of_somebody_who_is_gone_leads_nowhere(
-        self, app: FastAPI, owner: Caller, kind: Kind | None
+        self, app: FastAPI, owner: Caller, bob: Caller, kind: Kind | None
     ) -> None:
-        gone, there = [unsubscribe_url(app.state.keys, "/api/v1", id_, kind) for id_ in (uuid7(), owner.id)]
-        answer = await owner.client.post(gone)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SUBSCRIPTION_NOT_FOUND")
+        links = [unsubscribe_url(app.state.keys, "/api/v1", id_, kind) for id_ in (uuid7(), bob.id, owner.id)]
+        assert (await bob.request("DELETE", "/users/me", json={"password": PASSWORD})).status_code == 204
+        *gone, there = links
+        for link in gone:
+            answer = await owner.client.post(link)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SUBSCRIPTION_NOT_FOUND")
         assert (await owner.client.post(there)).status_code == 204
 
 
