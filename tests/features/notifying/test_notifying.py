@@ -324,6 +324,7 @@ class TestByMail:
         letters: Letters,
         case: str,
     ) -> None:
+        await make_workspace(bob)
         await make_comment(owner, task, body=f"@{bob.username}")
         await work_off(app, database, NOTIFY)
         match case:

@@ -138,13 +138,15 @@ async def test_status_and_completion_come_along(
 
 
 async def test_labels_become_those_of_the_same_name(
-    owner: Caller, project: dict[str, Any], other: dict[str, Any]
+    owner: Caller, workspace: dict[str, Any], project: dict[str, Any], other: dict[str, Any]
 ) -> None:
+    await make_label(owner, await make_project(owner, workspace), name="bug")
     both, only = [await make_label(owner, project, name=name) for name in ("Bug", "only here")]
     same, _ = [await make_label(owner, other, name=name) for name in ("bug", "only there")]
-    task = await make_task(owner, project, label_ids=[both["id"], only["id"]])
+    task, staying = [await make_task(owner, project, label_ids=[both["id"], only["id"]]) for _ in range(2)]
     moved = (await move(owner, task, other)).json()
     assert moved["label_ids"] == [same["id"]]
+    assert (await owner.get(f"/tasks/{staying['id']}")).json()["label_ids"] == staying["label_ids"]
 
 
 async def test_labels_of_the_workspace_stay_as_they_are(

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from glasswork.core.db import Database
 from glasswork.core.jobs import EventRef
+from glasswork.core.mail import KeptMail
 from glasswork.features.accounts.events import UserCreated
 from glasswork.features.accounts.models import SystemRole
 from glasswork.features.credentials.events import AddressChangeRequested
@@ -322,7 +323,12 @@ class TestTraces:
         ada, bob = await callers.user(), await callers.user()
         workspace = await make_workspace(bob)
         await make_api_token(bob, "tasks:read", name="bobs script")
-        before = {word: await tables_that_hold(database, word) for word in (bob.email, "bobs script")}
+        async with database.system_transaction() as session:
+            letter = KeptMail(job_id=1, recipient=bob.email, subject="s", body="bobs letter")
+            session.add(letter)
+        words = (bob.email, "bobs script", "bobs letter")
+        before = {word: await tables_that_hold(database, word) for word in words}
+        assert all(before.values())
         await delete_account(ada)
         assert {word: await tables_that_hold(database, word) for word in before} == before
         assert all(item["after"] for item in await events_of(bob, workspace))
