@@ -164,6 +164,20 @@ class TestWhatStandsNoLonger:
         assert (gone["type"], gone["subject"]["id"]) == ("invitation.deleted", mine["id"])
         assert (await bob.post("/invitations/accept", {"token": other["token"]})).status_code == 200
 
+    @pytest.mark.parametrize("end", ["accepted", "withdrawn"])
+    async def test_an_invitation_that_has_ended_does_not_end_again(self, callers: Callers, end: str) -> None:
+        owner, ada = await callers.user(), await callers.user()
+        workspace = await make_workspace(owner)
+        path = f"/workspaces/{workspace['id']}/invitations"
+        invitation = (await owner.post(path, {"email": ada.email, "role": "member"})).json()
+        if end == "accepted":
+            assert (await ada.post("/invitations/accept", {"token": invitation["token"]})).status_code == 200
+        else:
+            assert (await owner.delete(f"{path}/{invitation['id']}")).status_code == 204
+        await delete_account(ada)
+        types = [each["type"] for each in await events_of(owner, workspace)]
+        assert types.count("invitation.deleted") == 1
+
 
 class TestWhatStays:
     async def test_what_was_written_for_others(self, callers: Callers) -> None:
