@@ -147,13 +147,14 @@ class TestWhatIsSent:
         for task in (others, mine):
             comment = await make_comment(owner, task)
             await owner.patch(f"/comments/{comment['id']}", {"body": "Edited"})
+        await owner.patch(f"/tasks/{mine['id']}", {"title": "Still here"})
         await owner.post(f"/tasks/{mine['id']}/move", {"project_id": other["id"]})
         await owner.patch(f"/tasks/{mine['id']}", {"title": "Gone from here"})
         await owner.patch(f"/projects/{project['id']}", {"name": "Another"})
         await deliver(courier)
         assert types(receiver) == [
             *("webhook.created", "task.created", "comment.created", "comment.updated"),
-            *("task.updated", "project.updated"),
+            *("task.updated", "task.updated", "project.updated"),
         ]
         assert mine["id"] in [each.data["subject"]["id"] for each in receiver.received]
         assert others["id"] not in [each.data["subject"]["id"] for each in receiver.received]
