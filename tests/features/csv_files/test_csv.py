@@ -105,9 +105,11 @@ class TestTasks:
     async def test_who_is_no_member_is_kept_as_a_name(
         self, owner: Caller, callers: Callers, project: dict[str, Any], bring: Bring
     ) -> None:
-        stranger = await callers.user()
+        workspace_id = project["workspace_id"]
+        stranger, gone = await callers.user(), await callers.member(workspace_id)
         await make_workspace(stranger)
-        nobodies = ["somebody@example.com", stranger.email]
+        assert (await owner.delete(f"/workspaces/{workspace_id}/members/{gone.id}")).status_code == 204
+        nobodies = ["somebody@example.com", stranger.email, gone.email]
         await bring("title,assignee\n" + "".join(f"One,{name}\n" for name in nobodies))
         found = [
             (task["assignee_id"], task["external"]["assignees"]) for task in await tasks_of(owner, project)

@@ -290,6 +290,33 @@ class TestOthers:
         assert receiver.seqs[4:] == sorted(receiver.seqs[4:])
         assert len(set(receiver.ids)) == 4
 
+    async def test_two_ordered_ones_have_a_first_each(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        courier: Courier,
+        receiver: Receiver,
+        database: Database,
+    ) -> None:
+        wanted = [["task.created"], ["task.updated"]]
+        webhooks = [
+            await make_webhook(owner, workspace, receiver.url, events=events, is_ordered=True)
+            for events in wanted
+        ]
+        receiver.behave = refuse()
+        task = await make_task(owner, project)
+        await owner.patch(f"/tasks/{task['id']}", {"title": "Another"})
+        await deliver(courier)
+        receiver.behave = take
+        await hasten(database)
+        await deliver(courier)
+        for webhook, events in zip(webhooks, wanted, strict=True):
+            log = await log_of(owner, webhook)
+            assert [(each["type"], each["status"], each["attempts"]) for each in log] == [
+                (events[0], "delivered", 2)
+            ]
+
     async def test_an_unordered_one_gets_what_it_takes(
         self,
         owner: Caller,

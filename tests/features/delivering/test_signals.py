@@ -408,6 +408,20 @@ class TestWhatWaits:
         await execute("UPDATE webhook_progress SET next_at = now() - interval '1 hour'")
         assert await oldest(database) < 60
 
+    async def test_is_nothing_of_what_is_off(
+        self,
+        owner: Caller,
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        database: Database,
+        execute: Execute,
+    ) -> None:
+        await make_task(owner, project)
+        await execute("UPDATE workspace_events SET at = now() - interval '1 hour'")
+        assert await oldest(database) == HOUR
+        await owner.patch(f"/webhooks/{webhook['id']}", {"is_enabled": False})
+        assert await oldest(database) < 60
+
     @pytest.mark.parametrize("end", ["webhook", "workspace"])
     async def test_is_nothing_of_what_is_gone(
         self,

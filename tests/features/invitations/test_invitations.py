@@ -140,6 +140,7 @@ class TestRead:
         await expire(callers, expired)
         await owner.delete(path_of(workspace, withdrawn))
         await invited.post(ACCEPT, {"token": accepted["token"]})
+        await invite(owner, await make_workspace(owner), "a@example.com")
         page = (await owner.get(path_of(workspace), total=True)).json()
         assert [item["id"] for item in page["items"]] == [waiting["id"]]
         assert page["total"] == 1
