@@ -165,6 +165,7 @@ async def test_all_that_the_document_promises_is_in_it(ada: Caller) -> None:
         "user.address_change_requested",
         "user.password_forgotten",
     ]
+    assert document["events"][0]["after"]["name"] == "Ada's script"
 
 
 async def test_tasks_are_as_the_api_shows_them(ada: Caller) -> None:

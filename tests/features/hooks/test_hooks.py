@@ -148,6 +148,9 @@ class TestRefusals:
         ]
         deleted = [(await owner.delete(at(hook), if_match=tag)).status_code for tag in ('"1"', '"2"', "*")]
         assert (renamed, deleted) == ([412, 200], [412, 204, 404])
+        assert (await owner.get(at(hook))).status_code == 404
+        listed = (await owner.get(f"/workspaces/{hook['workspace_id']}/hooks")).json()["items"]
+        assert hook["id"] not in [each["id"] for each in listed]
 
 
 async def test_a_hook_is_shown_with_its_address(

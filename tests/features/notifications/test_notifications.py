@@ -78,6 +78,18 @@ class TestRefusals:
         await carol.post("/auth/logout")
         assert code(await carol.get(path)) == (401, "SESSION_ENDED")
 
+    async def test_an_invitation_to_what_is_gone_is_not_shown(
+        self, app: FastAPI, database: Database, callers: Callers, owner: Caller, workspace: dict[str, Any]
+    ) -> None:
+        carol = await callers.user()
+        for place in (workspace, gone := await make_workspace(owner)):
+            body = {"email": carol.email, "role": "viewer"}
+            assert (await owner.post(f"/workspaces/{place['id']}/invitations", body)).status_code == 201
+        await work_off(app, database)
+        assert len(await listed(carol)) == 2
+        assert (await owner.delete(f"/workspaces/{gone['id']}")).status_code == 204
+        assert [each["workspace_id"] for each in await listed(carol)] == [workspace["id"]]
+
     async def test_a_token_that_is_kept_elsewhere_sees_nothing(
         self, bob: Caller, notifications: list[Notification]
     ) -> None:

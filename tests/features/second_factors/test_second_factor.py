@@ -166,6 +166,7 @@ class TestGuessing:
             await log_in_with(ada.client, ada.email, await phone.wrong_code())
         assert (await log_in_with(ada.client, ada.email, await phone.code())).status_code == 429
         assert (await log_in_with(bob.client, bob.email, await other.code())).status_code == 200
+        assert (await log_in_with(ada.client, ada.email, await phone.code())).status_code == 429
 
     async def test_after_a_pause_five_are_free_again(
         self, ada: Caller, phone: Authenticator, database: Database
