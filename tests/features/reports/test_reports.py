@@ -169,10 +169,10 @@ async def test_tasks_of_elsewhere_are_in_none(
     app: FastAPI, database: Database, owner: Caller, workspace: Thing, project: Thing
 ) -> None:
     elsewhere = await make_workspace(owner)
-    for place in (workspace, elsewhere, workspace):
-        last = await make_project(owner, place)
-        await make_task(owner, last)
-    await owner.delete(f"/projects/{last['id']}")
+    projects = [await make_project(owner, place) for place in (workspace, elsewhere, workspace)]
+    for each in projects:
+        await make_task(owner, each)
+    await owner.delete(f"/projects/{projects[-1]['id']}")
     ordered = [await order_report(owner, place) for place in (workspace, project, elsewhere)]
     await work_off(app, database, MAKE_REPORT)
     made = [(await owner.get(f"/reports/{report['id']}")).json() for report in ordered]
