@@ -22,5 +22,22 @@ HARMLESS: Final[Mapping[str, str]] = {
     "REFRESH_LIFETIME -> UserSession.rotated_at >= func.now() - REFRESH_LIFETIME": (
         "a session ends after seven days or a microsecond later"
     ),
+    f"{_FEATURES}/accounts/access.py: forgotten in _token_of: ApiToken.user_id == who.user_id -> {_TRUE}": (
+        "the user is read of the token's text, whose hash must be the right one"
+    ),
+    f"{_FEATURES}/activity/repository.py: forgotten in _TASK: Task.workspace_id == "
+    f"WorkspaceEvent.workspace_id -> {_TRUE}": "the id of the task comes from what happened to it, there",
+    f"{_FEATURES}/delivering/repository.py: forgotten in DeliveringRepository.begin.is_it: "
+    f"Delivery.workspace_id == lease.workspace_id -> {_TRUE}": "the ids were found by the same lease",
+    f"{_FEATURES}/invitations/repository.py: forgotten in InvitationRepository.find_letter.statement: "
+    f"Invitation.workspace_id == workspace_id -> {_TRUE}": "a job asks, with both ids of one event",
+    f"{_FEATURES}/privacy/repository.py: forgotten in PersonalDataRepository.blank_events: "
+    f"WorkspaceEvent.workspace_id.in_(joined) -> {_TRUE}": (
+        "what happens to a member happens in a workspace that they have joined"
+    ),
+    f"{_FEATURES}/tasks/repository.py: forgotten in TaskRepository.copy_watchers.watching: "
+    f"Watcher.workspace_id == to.workspace_id -> {_TRUE}": "a task and its next one lie together",
+    f"{_FEATURES}/workflow/repository.py: forgotten in StatusRepository.set_next: "
+    f"Transition.project_id == status.project_id -> {_TRUE}": "the id beside it is that of one status",
 }
 """By `Mutant.name`."""
