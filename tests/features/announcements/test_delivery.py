@@ -182,6 +182,7 @@ class TestWhatGoesWrong:
         assert sorted(sink.recipients) == sorted([each.email] for each in members)
         assert numbers(await shown(members[0], announced)) == ("sent", 8, 8, 0, 0, 0)
 
+    @pytest.mark.alone
     @pytest.mark.slow
     async def test_what_a_job_leaves_that_is_ended_at_once_is_unsure_and_not_sent_again(
         self,
