@@ -153,8 +153,7 @@ def app(settings: Settings) -> FastAPI:
 @pytest.fixture(scope="session")
 async def engine(server: Server) -> AsyncIterator[AsyncEngine]:
     """To a database of this worker, in which one of everything is somebody else's, and no test commits."""
-    async with open_engine(server, SERVING) as engine:
-        await _let_somebody_in(engine)
+    async with open_engine(server, SERVING, await _let_somebody_in(server)) as engine:
         yield engine
 
 
@@ -164,20 +163,31 @@ async def empty_engine(server: Server) -> AsyncIterator[AsyncEngine]:
         yield engine
 
 
-async def _let_somebody_in(engine: AsyncEngine) -> None:
-    """What forgets whose rows it asks for finds theirs too."""
+RENAME = """
+    UPDATE users SET email = 'theirs.' || email, username = 'theirs-' || username;
+    UPDATE workspaces SET slug = 'theirs-' || slug;
+"""
+"""Each of a run's processes counts from one."""
+
+
+async def _let_somebody_in(server: Server) -> str:
+    """What forgets whose rows it asks for finds theirs too; returns the template that has them."""
     # It takes half of all factories along, which some workers never need.
     from tests.contract.things import make_things  # noqa: PLC0415
 
-    app = create_app(make_settings(engine.url.render_as_string(hide_password=False)))
-    async with app.router.lifespan_context(app), make_client(app) as client:
-        callers = Callers(client, app.state.database, app.state.keys)
-        await make_things(callers, await callers.user(), "theirs")
+    async def make(name: str) -> None:
+        app = create_app(make_settings(server.url(SERVING, name)))
+        async with app.router.lifespan_context(app), make_client(app) as client:
+            callers = Callers(client, app.state.database, app.state.keys)
+            await make_things(callers, await callers.user(), "theirs")
+        await server.execute(RENAME, database=name)
+
+    return await server.make_once("theirs", make)
 
 
 @asynccontextmanager
-async def open_engine(server: Server, role: str) -> AsyncIterator[AsyncEngine]:
-    async with server.clone() as name:
+async def open_engine(server: Server, role: str, template: str | None = None) -> AsyncIterator[AsyncEngine]:
+    async with server.clone(template) as name:
         engine = create_async_engine(
             server.url(role, name), pool_size=1, connect_args={"connection_class": TellingConnection}
         )

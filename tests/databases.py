@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ EMPTY = """
         END LOOP;
     END $$
 """
+
+_EXISTS = "SELECT 1 FROM pg_database WHERE datname = $1"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Server:
         """Once a run: roles, and a database that the owning role has migrated."""
         connection = await self.connect()
         try:
-            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", self.template):
+            if await connection.fetchval(_EXISTS, self.template):
                 return
             for role, attributes in ROLES.items():
                 if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
@@ -88,10 +90,20 @@ class Server:
         finally:
             await connection.close()
 
+    async def make_once(self, name: str, make: Callable[[str], Awaitable[None]]) -> str:
+        """Return another template: a clone that the first of this run's processes has filled."""
+        made = f"{self.run}_{name}"
+        with _one_at_a_time(Path(os.environ["GLASSWORK_TEST_HOME"]), name):
+            if not await self.fetch(_EXISTS, made, database="postgres"):
+                draft = await self.make_clone()
+                await make(draft)
+                await self.execute(f"ALTER DATABASE {draft} RENAME TO {made}")
+        return made
+
     @asynccontextmanager
-    async def clone(self) -> AsyncIterator[str]:
+    async def clone(self, template: str | None = None) -> AsyncIterator[str]:
         """A migrated database of one's own; yields its name."""
-        name = await self.make_clone()
+        name = await self.make_clone(template)
         try:
             yield name
         finally:
@@ -105,10 +117,10 @@ class Server:
         await self.empty(name)
         self.spare.append(name)
 
-    async def make_clone(self) -> str:
+    async def make_clone(self, template: str | None = None) -> str:
         """For who drops it."""
         name = f"{self.run}_{uuid4().hex[:12]}"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} OWNER {OWNER}")
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template or self.template} OWNER {OWNER}")
         return name
 
     async def empty(self, database: str) -> None:
@@ -131,11 +143,18 @@ class Server:
 
 
 @contextmanager
+def _one_at_a_time(home: Path, name: str) -> Iterator[None]:
+    """Of the processes of a run."""
+    with (home / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def open_server(home: Path) -> Iterator[Server]:
     with ExitStack() as stack:
         server = Server(_superuser_url(home, stack), run=home.name.replace("-", "_").lower())
-        with (home / "template.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _one_at_a_time(home, "template"):
             asyncio.run(server.make_template())
         yield server
 
