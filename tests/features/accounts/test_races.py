@@ -1,4 +1,5 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -10,7 +11,7 @@ from tests.features.workspaces.waiting import start
 
 pytestmark = pytest.mark.anyio
 
-Request = Callable[[Caller, str], Awaitable[Response]]
+Request = Callable[[Caller, str], Coroutine[Any, Any, Response]]
 
 
 async def rename(caller: Caller, token: str) -> Response:
