@@ -1,6 +1,7 @@
 """Whether the tests of isolation, policies and sessions notice a mistake."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import pytest
 from sqlalchemy import make_url
@@ -22,16 +23,19 @@ from tests.databases import SERVING, Server
 
 from .aims import SOURCES
 from .mutants import Mutant
+from .reach import ROOT, modules_without_aims
 
-ROOT = SOURCES.parent
-TIMEOUT_SECONDS = 1800
+LONG_SECONDS, SHORT_SECONDS = 1800, 30
 CONTRACT = ("tests/contract/test_access.py", "tests/contract/test_foreign_ids.py")
 SESSIONS = (
     *("tests/core/test_tokens.py", "tests/core/http/test_bearer.py", "tests/core/http/test_rate_limit.py"),
     *("tests/features/test_token_kinds.py", "tests/features/accounts", "tests/features/api_tokens"),
 )
-PYTEST_OPTIONS = ("-xqrfE", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=600")
+PYTEST_OPTIONS = ("-qrfE", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=600", "--assert=plain")
+_BESIDES = ("httpx2", "schemathesis")
+"""What takes its time to import, and is of the tests."""
 FEATURES = Path("tests/features")
+PRINTED = "printed"
 _TOLD = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - |$)", re.MULTILINE)
 _UNFIT = re.compile(r"errors? during collection|while loading conftest")
 
@@ -85,11 +89,19 @@ def _knowing(path: Path) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
+class Run:
+    code: int | None
+    """None: it took too long."""
+    printed: str
+
+
+@dataclass(frozen=True)
 class Bench:
     """A copy of the sources, and a server on which row security stops nobody: the statements stand alone."""
 
     home: Path
     server: Server
+    forking: subprocess.Popen[str]
 
     @classmethod
     @contextmanager
@@ -103,51 +115,43 @@ class Bench:
                 server = Server(make_url(postgres.url("postgres", "postgres")), home.name)
                 asyncio.run(server.make_template())
                 asyncio.run(server.execute(f"ALTER ROLE {SERVING} BYPASSRLS"))
-                yield cls(home, server)
+                with _forking(home, server) as forking:
+                    yield cls(home, server, forking)
 
-    def try_(self, mutant: Mutant, runs: Sequence[Sequence[str]] = ()) -> Outcome:
+    def try_(self, mutant: Mutant, runs: Sequence[Sequence[str]] = (), first: Sequence[str] = ()) -> Outcome:
+        """Run some tests first, and if none of them notices, the others run by run."""
         with self._changed(mutant):
-            return self._try(runs or tests_of(mutant.path))
+            if first:
+                outcome = self._try([first], SHORT_SECONDS)
+                if outcome.fate is not Fate.LIVED:
+                    return outcome
+            return self._try(runs or tests_of(mutant.path), LONG_SECONDS)
 
-    def _try(self, runs: Sequence[Sequence[str]]) -> Outcome:
+    def _try(self, runs: Sequence[Sequence[str]], seconds: int) -> Outcome:
         """Run by run, until something fails."""
         for number, options in enumerate(runs):
             unbelieved: list[str] = []
             while True:
-                try:
-                    run = self.run(*options, *unbelieved)
-                except subprocess.TimeoutExpired:
-                    return Outcome(Fate.LIVED, f"nothing was told within {TIMEOUT_SECONDS} s")
-                if not run.returncode:
+                run = self.run("-x", *options, *unbelieved, seconds=seconds)
+                if run.code is None:
+                    return Outcome(Fate.LIVED, f"nothing was told within {seconds} s")
+                if not run.code:
                     break
-                told = first_told(run.stdout)
-                if run.returncode != pytest.ExitCode.TESTS_FAILED or not told or _UNFIT.search(run.stdout):
-                    return Outcome(Fate.UNFIT, run.stdout[-2000:])
+                told = first_told(run.printed)
+                if run.code != pytest.ExitCode.TESTS_FAILED or not told or _UNFIT.search(run.printed):
+                    return Outcome(Fate.UNFIT, run.printed[-2000:])
                 # What runs for minutes may fail since the machine is busy: it is believed if it does alone.
-                if number == 0 or self.run("-m", "", told).returncode == pytest.ExitCode.TESTS_FAILED:
+                if number == 0 or self.run("-x", "-m", "", told).code == pytest.ExitCode.TESTS_FAILED:
                     return Outcome(Fate.KILLED, told)
                 unbelieved += ["--deselect", told]
         return Outcome(Fate.LIVED)
 
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            **os.environ,
-            "GLASSWORK_TEST_HOME": str(self.home),
-            "TEST_DATABASE_URL": self.server.superuser.render_as_string(hide_password=False),
-            "PYTHONPATH": str(self.home / "src"),
-            "HYPOTHESIS_STORAGE_DIRECTORY": str(self.home / "hypothesis"),
-        }
-        command = (sys.executable, "-m", "pytest", *PYTEST_OPTIONS, *options)
-        return subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-        )
+    def run(self, *options: str, seconds: int = LONG_SECONDS) -> Run:
+        assert self.forking.stdin
+        assert self.forking.stdout
+        _send(self.forking.stdin, ([*PYTEST_OPTIONS, *options], seconds))
+        code = json.loads(self.forking.stdout.readline())
+        return Run(code, (self.home / PRINTED).read_text())
 
     @contextmanager
     def _changed(self, mutant: Mutant) -> Iterator[None]:
@@ -158,6 +162,29 @@ class Bench:
             yield
         finally:
             _write(file, original)
+
+
+@contextmanager
+def _forking(home: Path, server: Server) -> Iterator[subprocess.Popen[str]]:
+    environment = {
+        **os.environ,
+        "GLASSWORK_TEST_HOME": str(home),
+        "TEST_DATABASE_URL": server.superuser.render_as_string(hide_password=False),
+        "PYTHONPATH": str(home / "src"),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(home / "hypothesis"),
+    }
+    command = (sys.executable, "-m", "tests.mutants.forking", home / PRINTED)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        _send(process.stdin, [*_BESIDES, *modules_without_aims()])
+        yield process
+
+
+def _send(stream: IO[str], message: object) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.flush()
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -152,10 +152,11 @@ class TestReset:
         assert (await reset(callers.client, token)).status_code == 204
 
     async def test_ends_what_others_had_asked_for(self, callers: Callers, postman: Postman) -> None:
-        ada = await callers.user()
-        first, second = await self.token(ada, postman), await self.token(ada, postman)
+        ada, bob = await callers.user(), await callers.user()
+        first, second, bobs = [await self.token(each, postman) for each in (ada, ada, bob)]
         assert (await reset(callers.client, second)).status_code == 204
         assert (await reset(callers.client, first, "another badger 12")).status_code == 400
+        assert (await reset(callers.client, bobs)).status_code == 204
 
     @pytest.mark.alone
     async def test_half_an_hour_later_it_is_good_for_nothing(

@@ -1,16 +1,20 @@
 """A webhook that takes nothing is switched off, those who own it are told, and it is caught up later."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from httpx2 import Response
 from sqlalchemy import text
 
 from glasswork.core.db import Database
 from glasswork.features.delivering.service import Courier
+from glasswork.features.webhooks.service import OwnerLookup
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_task
+from tests.factories.tracker import make_task, make_workspace
 from tests.factories.webhooks import SPAN, age, deliver, hasten, make_webhook
 from tests.factories.work import work_off
 from tests.receivers import Received, Receiver, refuse, take
@@ -54,6 +58,7 @@ class TestSwitchingOff:
     ) -> None:
         maker = await callers.member(workspace["id"], Role.ADMIN)
         await callers.member(workspace["id"], Role.ADMIN)
+        await make_workspace(maker)
         webhook = await make_webhook(maker, workspace, receiver.url, events=["task.created"])
         receiver.behave = refuse()
         for _ in range(3):
@@ -61,6 +66,9 @@ class TestSwitchingOff:
         await tire(courier, database)
         assert await state_of(owner, webhook) == (False, "failing")
         assert {each["status"] for each in await log_of(owner, webhook)} == {"dead"}
+        async with database.reading() as session:
+            owners = await OwnerLookup(session).owners(UUID(webhook["id"]))
+        assert sorted(owners) == sorted([owner.id, maker.id])
         told = await letters(committing_app)
         assert {each.recipient for each in told} == {owner.email, maker.email}
         assert all(receiver.url in each.body and webhook["id"] in each.body for each in told)
@@ -133,6 +141,7 @@ class TestSwitchingOff:
     ) -> None:
         maker = await callers.member(workspace["id"], Role.ADMIN)
         membership = f"/workspaces/{workspace['id']}/members/{maker.id}"
+        await make_workspace(maker)
         webhook = await make_webhook(maker, workspace, receiver.url, events=["task.created"])
         match why:
             case "has left":
@@ -148,6 +157,54 @@ class TestSwitchingOff:
         await deliver(courier)
         assert await state_of(owner, webhook) == (False, "gone")
         assert [each.recipient for each in await letters(committing_app)] == [owner.email]
+
+    @pytest.mark.parametrize("since_then", ["it is on again", "it is deleted", "the workspace is deleted"])
+    async def test_nobody_is_told_when(
+        self,
+        committing_app: FastAPI,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        webhook: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        since_then: str,
+    ) -> None:
+        receiver.behave = refuse("410 Gone")
+        await make_task(owner, project)
+        await deliver(courier)
+        assert await state_of(owner, webhook) == (False, "gone")
+        changes: dict[str, Callable[[], Awaitable[Response]]] = {
+            "it is on again": lambda: owner.patch(f"/webhooks/{webhook['id']}", {"is_enabled": True}),
+            "it is deleted": lambda: owner.delete(f"/webhooks/{webhook['id']}"),
+            "the workspace is deleted": lambda: owner.delete(f"/workspaces/{workspace['id']}"),
+        }
+        assert (await changes[since_then]()).is_success
+        assert await letters(committing_app) == []
+
+    @pytest.mark.parametrize("what", ["webhook", "project"])
+    async def test_does_not_happen_to_what_is_deleted_meanwhile(
+        self,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        receiver: Receiver,
+        courier: Courier,
+        what: str,
+    ) -> None:
+        options = {"project_id": project["id"], "events": ["task.created"]}
+        webhook = await make_webhook(owner, workspace, receiver.url, **options)
+
+        async def delete(received: Received, writer: Any) -> None:
+            path = f"/webhooks/{webhook['id']}" if what == "webhook" else f"/projects/{project['id']}"
+            assert (await owner.delete(path)).status_code == 204
+            await refuse("410 Gone")(received, writer)
+
+        receiver.behave = delete
+        await make_task(owner, project)
+        await deliver(courier)
+        changes = (await owner.get(f"/workspaces/{workspace['id']}/changes", limit=100)).json()["items"]
+        assert changes[-1]["type"] == f"{what}.deleted"
 
     async def test_by_hand_gives_up_what_waits_and_tells_nobody(
         self,

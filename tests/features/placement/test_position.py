@@ -81,7 +81,12 @@ async def test_goes_behind_another_or_to_the_front(owner: Caller, project: dict[
     assert (await order(owner, project))[-1] == new["id"]
 
 
-async def test_where_it_is_nothing_changes(owner: Caller, project: dict[str, Any]) -> None:
+async def test_where_it_is_nothing_changes(
+    owner: Caller, workspace: dict[str, Any], project: dict[str, Any]
+) -> None:
+    other = await make_project(owner, workspace)
+    first, *_, last = [await make_task(owner, other) for _ in range(3)]
+    await put_behind(owner, last, first)
     a, gone, b = [await make_task(owner, project) for _ in range(3)]
     await owner.delete(f"/tasks/{gone['id']}")
     assert await put_behind(owner, a, None) == a

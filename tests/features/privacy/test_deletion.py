@@ -92,9 +92,11 @@ class TestRefusals:
 
     async def test_while_others_would_be_left_without_an_owner(self, callers: Callers) -> None:
         ada = await callers.user()
-        stranded, owned_by_two, lonely = [await make_workspace(ada) for _ in range(3)]
+        stranded, owned_by_two, lonely, deleted = [await make_workspace(ada) for _ in range(4)]
         bob = await callers.member(stranded["id"], Role.ADMIN)
         await callers.member(owned_by_two["id"], Role.OWNER)
+        await callers.member(deleted["id"], Role.ADMIN)
+        await ada.delete(f"/workspaces/{deleted['id']}")
         answer = await delete_account(ada)
         assert (answer.status_code, error_of(answer)["code"]) == (409, "LAST_OWNER")
         named = [{"id": stranded["id"], "name": stranded["name"]}]
@@ -164,19 +166,24 @@ class TestWhatStandsNoLonger:
         assert (gone["type"], gone["subject"]["id"]) == ("invitation.deleted", mine["id"])
         assert (await bob.post("/invitations/accept", {"token": other["token"]})).status_code == 200
 
-    @pytest.mark.parametrize("end", ["accepted", "withdrawn"])
-    async def test_an_invitation_that_has_ended_does_not_end_again(self, callers: Callers, end: str) -> None:
+    @pytest.mark.parametrize(("end", "ended"), [("accepted", 1), ("withdrawn", 1), ("expired", 0)])
+    async def test_an_invitation_that_has_ended_does_not_end_again(
+        self, callers: Callers, database: Database, end: str, ended: int
+    ) -> None:
         owner, ada = await callers.user(), await callers.user()
         workspace = await make_workspace(owner)
         path = f"/workspaces/{workspace['id']}/invitations"
         invitation = (await owner.post(path, {"email": ada.email, "role": "member"})).json()
         if end == "accepted":
             assert (await ada.post("/invitations/accept", {"token": invitation["token"]})).status_code == 200
+        elif end == "expired":
+            async with database.system_transaction() as session:
+                await session.execute(text("UPDATE invitations SET expires_at = now() - interval '1 s'"))
         else:
             assert (await owner.delete(f"{path}/{invitation['id']}")).status_code == 204
         await delete_account(ada)
         types = [each["type"] for each in await events_of(owner, workspace)]
-        assert types.count("invitation.deleted") == 1
+        assert types.count("invitation.deleted") == ended
 
 
 class TestWhatStays:

@@ -180,14 +180,19 @@ class TestGuessing:
 
     @pytest.mark.parametrize("kind", ["code", "recovery code"])
     async def test_a_right_code_forgets_the_wrong_ones(
-        self, ada: Caller, phone: Authenticator, kind: str
+        self, ada: Caller, phone: Authenticator, callers: Callers, database: Database, kind: str
     ) -> None:
+        bob = await callers.user()
+        other = await turn_on(bob, database)
+        for _ in range(5):
+            await log_in_with(bob.client, bob.email, await other.wrong_code())
         right = await phone.code() if kind == "code" else phone.recovery_codes[0]
         for _ in range(4):
             await log_in_with(ada.client, ada.email, await phone.wrong_code())
         assert (await log_in_with(ada.client, ada.email, right)).status_code == 200
         for _ in range(5):
             assert (await log_in_with(ada.client, ada.email, await phone.wrong_code())).status_code == 401
+        assert (await log_in_with(bob.client, bob.email, await other.code())).status_code == 429
 
     @staticmethod
     async def wait(database: Database, time: str) -> None:

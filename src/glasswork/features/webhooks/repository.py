@@ -95,20 +95,12 @@ class WebhookRepository:
         )
 
     async def owners(self, webhook_id: UUID) -> Sequence[UUID]:
-        """Return who is to be told of it: who made it, and who owns the workspace."""
+        """Return who owns the workspace and who made it; their letter asks whether they may know still."""
         is_owner = or_(Membership.role == Role.OWNER, Membership.user_id == Webhook.created_by)
         statement = (
             select(Membership.user_id)
             .join(Webhook, Webhook.workspace_id == Membership.workspace_id)
-            .join(User, User.id == Membership.user_id)
-            .where(
-                Webhook.id == webhook_id,
-                is_owner,
-                Membership.role.in_([Role.ADMIN, Role.OWNER]),
-                Membership.removed_at.is_(None),
-                User.is_active,
-                *STANDS,
-            )
+            .where(Webhook.id == webhook_id, is_owner)
         )
         return (await self._session.scalars(statement)).all()
 
@@ -130,6 +122,7 @@ class WebhookRepository:
                 Webhook.is_enabled.is_(False),
                 User.id == user_id,
                 User.is_active,
+                Membership.role.in_([Role.ADMIN, Role.OWNER]),
                 Membership.removed_at.is_(None),
                 Workspace.deleted_at.is_(None),
                 *STANDS,
