@@ -12,8 +12,8 @@ from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.features.delivering.service import Courier
 from tests.factories.callers import Caller
-from tests.factories.tracker import make_task
-from tests.factories.webhooks import deliver, open_courier
+from tests.factories.tracker import make_project, make_task, make_workspace
+from tests.factories.webhooks import deliver, make_webhook, open_courier
 from tests.receivers import Received, Receiver, hang, take
 
 from .log import log_of, outcomes
@@ -50,6 +50,30 @@ async def test_of_two_one_has_a_webhook(
         await other.rest()
     assert len(receiver.ids) == len(set(receiver.ids)) == 20
     assert {each["status"] for each in await log_of(owner, webhook)} == {"delivered"}
+
+
+@pytest.mark.parametrize(("gone", "taken"), [(None, 1), ("webhooks", 0), ("projects", 0), ("workspaces", 0)])
+async def test_nobody_has_what_is_gone(
+    owner: Caller,
+    workspace: dict[str, Any],
+    project: dict[str, Any],
+    receiver: Receiver,
+    courier: Courier,
+    gone: str | None,
+    taken: int,
+) -> None:
+    webhook = await make_webhook(owner, workspace, receiver.url, project_id=project["id"])
+    await make_task(owner, project)
+    other = await make_project(owner, await make_workspace(owner))
+    for _ in range(5):
+        await make_task(owner, other)
+    if gone is not None:
+        ids = {"webhooks": webhook["id"], "projects": project["id"], "workspaces": workspace["id"]}
+        assert (await owner.delete(f"/{gone}/{ids[gone]}")).status_code == 204
+    assert await courier.look() == taken
+    await courier.rest()
+    assert len(receiver.received) > 0 or not taken
+    assert await courier.look() == 0
 
 
 async def test_what_one_had_that_died_another_one_sends(

@@ -5,11 +5,13 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from glasswork.core.db import Database
 from glasswork.core.errors import ServiceUnavailableError
 from glasswork.features.importing import jobs, service
 from glasswork.features.importing.service import Importer
+from glasswork.features.imports.models import Import
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
 from tests.factories.imports import faults_of, load, make_import, make_importer, send_file, shown
@@ -193,6 +195,17 @@ class TestEnds:
         await send_file(owner, made, GOOD)
         await owner.delete(f"/projects/{project['id']}")
         assert await self.ended(app, database, owner, made) == ("failed", "PROJECT_NOT_FOUND")
+
+    async def test_when_its_workspace_is_deleted(
+        self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]
+    ) -> None:
+        made = await make_import(owner, workspace, project_key="OPS")
+        await send_file(owner, made, GOOD)
+        await owner.delete(f"/workspaces/{workspace['id']}")
+        await work_off(app, database, jobs.RUN_IMPORT)
+        async with database.reading() as session:
+            status = await session.scalar(select(Import.status).where(Import.id == UUID(made["id"])))
+        assert status == "queued"
 
     async def test_when_it_is_deleted(
         self, app: FastAPI, database: Database, owner: Caller, workspace: dict[str, Any]

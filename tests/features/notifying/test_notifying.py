@@ -82,10 +82,31 @@ class TestNobodyIsTold:
     async def test_who_has_left_before(
         self, owner: Caller, bob: Caller, workspace: dict[str, Any], task: Task, told: Told, letters: Letters
     ) -> None:
+        await make_workspace(bob)
         await owner.patch(f"/tasks/{task['id']}", {"assignee_id": str(bob.id)})
         await owner.delete(f"/workspaces/{workspace['id']}/members/{bob.id}")
         assert await told(bob) == []
         assert await letters(bob) == []
+        back = {"email": bob.email, "role": "member"}
+        invitation = (await owner.post(f"/workspaces/{workspace['id']}/invitations", back)).json()
+        await bob.post("/invitations/accept", {"token": invitation["token"]})
+        assert ("assigned", task["key"]) not in await told(bob)
+
+    async def test_of_a_workspace_that_is_gone(
+        self,
+        owner: Caller,
+        bob: Caller,
+        workspace: dict[str, Any],
+        task: Task,
+        app: FastAPI,
+        database: Database,
+    ) -> None:
+        await owner.patch(f"/tasks/{task['id']}", {"assignee_id": str(bob.id)})
+        await owner.delete(f"/workspaces/{workspace['id']}")
+        await work_off(app, database)
+        async with database.reading() as session:
+            kept = await session.scalars(select(Notification).where(Notification.user_id == bob.id))
+            assert kept.all() == []
 
     async def test_what_they_may_no_longer_see(
         self, owner: Caller, bob: Caller, workspace: dict[str, Any], task: Task, told: Told
