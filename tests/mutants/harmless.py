@@ -39,5 +39,25 @@ HARMLESS: Final[Mapping[str, str]] = {
     f"Watcher.workspace_id == to.workspace_id -> {_TRUE}": "a task and its next one lie together",
     f"{_FEATURES}/workflow/repository.py: forgotten in StatusRepository.set_next: "
     f"Transition.project_id == status.project_id -> {_TRUE}": "the id beside it is that of one status",
+    f"{_FEATURES}/notifying/repository.py: forgotten in NotifyingRepository.find_invited.statement: "
+    f"Invitation.workspace_id == workspace_id -> {_TRUE}": "a job asks, with both ids of one event",
+    f"{_FEATURES}/privacy/repository.py: forgotten in PersonalDataRepository.lock_workspaces.mine: "
+    f"Membership.removed_at.is_(None) -> {_TRUE}": "what they have left is locked, too, and no more",
+    f"{_FEATURES}/privacy/repository.py: forgotten in PersonalDataRepository.blank_events.is_mine: "
+    f"event.actor_id == user_id -> {_TRUE}": "nobody else has to do with what is their own",
+    f"{_FEATURES}/delivering/repository.py: forgotten in DeliveringRepository.end_attempt: "
+    f"DeliveryAttempt.workspace_id == lease.workspace_id -> {_TRUE}": "the delivery was found by the lease",
+    f"{_FEATURES}/following/repository.py: forgotten in FollowingRepository.give_up.dead: "
+    f"Delivery.workspace_id == lease.workspace_id -> {_TRUE}": "the ids were found by the same lease",
+    f"{_FEATURES}/reports/repository.py: forgotten in ReportJobRepository.name_of_place.statement: "
+    f"Project.workspace_id == Workspace.id -> {_TRUE}": "the report's project lies in the report's workspace",
+    f"{_FEATURES}/letters/repository.py: forgotten in LetterRepository.waiting.statement: "
+    f"Notification.created_at < _LAST_MORNING -> {_TRUE}": (
+        "whose news is younger is looked at in vain: the letter asks again"
+    ),
+    f"{_FEATURES}/invitations/repository.py: forgotten in InvitationRepository.withdraw.statement: "
+    f"Invitation.workspace_id == workspace_id -> {_TRUE}": "it was found in the workspace just before",
+    f"{_FEATURES}/workflow/repository.py: forgotten in StatusRepository.next_ids.statement: "
+    f"Transition.project_id == status.project_id -> {_TRUE}": "the id beside it is that of one status",
 }
 """By `Mutant.name`."""

@@ -40,7 +40,8 @@ class Reach:
 
     def __init__(self, data: CoverageData) -> None:
         self._data = data
-        self._files = {Path(file).relative_to(SOURCES): file for file in data.measured_files()}
+        files = (file for file in data.measured_files() if Path(file).is_relative_to(SOURCES))
+        self._files = {Path(file).relative_to(SOURCES): file for file in files}
 
     @classmethod
     def measured(cls, file: Path) -> Self:

@@ -131,9 +131,13 @@ class TestWhatStandsNoLonger:
 
     async def test_membership_of_shared_workspaces(self, callers: Callers) -> None:
         owner = await callers.user()
-        workspace = await make_workspace(owner)
+        workspace, left = [await make_workspace(owner) for _ in range(2)]
         ada = await callers.member(workspace["id"])
+        await callers.join(ada, left["id"], Role.MEMBER)
+        await ada.delete(f"/workspaces/{left['id']}/members/{ada.id}")
         assert (await delete_account(ada)).status_code == 204
+        types = [each["type"] for each in await events_of(owner, left)]
+        assert types.count("member.deleted") == 1
         members = (await owner.get(f"/workspaces/{workspace['id']}/members")).json()["items"]
         assert [member["user_id"] for member in members] == [str(owner.id)]
         gone = (await events_of(owner, workspace))[-1]

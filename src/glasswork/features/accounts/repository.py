@@ -93,13 +93,9 @@ class UserRepository:
         return user
 
     async def hold_me(self, actor: Actor) -> None:
-        """Let my account not be deleted before the commit; call it before anything else is locked."""
-        mine = select(User.id).where(User.id == ACTOR_ID, User.is_active, IS_SIGNED_IN)
-        held = await self._session.execute(
-            mine.with_for_update(of=User, read=True, key_share=True), actor.binds
-        )
-        if held.scalar_one_or_none() is None:
-            await refuse(self._session, actor)
+        """Let my account not be deleted before the commit; what comes after it asks who I am."""
+        mine = select(User.id).where(User.id == actor.user_id)
+        await self._session.execute(mine.with_for_update(read=True, key_share=True))
 
     async def lock_admins(self) -> None:
         """Let nobody else who calls this ask whether there is an admin, until the commit."""
@@ -210,14 +206,8 @@ class SessionRepository:
         )
 
     async def mark_authenticated(self, actor: Actor) -> None:
-        mine = (
-            update(UserSession)
-            .where(UserSession.id == actor.session_id, IS_SIGNED_IN)
-            .values(authenticated_at=func.now())
-            .returning(UserSession.id)
-        )
-        if (await self._session.execute(mine, actor.binds)).scalar_one_or_none() is None:
-            await refuse(self._session, actor)
+        mine = update(UserSession).where(UserSession.id == actor.session_id)
+        await self._session.execute(mine.values(authenticated_at=func.now()))
 
     async def end(self, actor: Actor) -> None:
         mine = (
