@@ -20,7 +20,7 @@ from .mutants import Mutant
 ROOT = SOURCES.parent
 TESTS = ("tests/features", "tests/core", "tests/contract")
 NEAR, BESIDE, FAR = 50, 30, 40
-_MEASURED = ("-qn", "2", "--dist", "loadgroup", "--cov", "--cov-context", "test", "--cov-report", "")
+_MEASURED = ("-q", "-n", "2", "--dist", "loadgroup", "--cov", "--cov-context", "test", "--cov-report", "")
 
 
 @cache
@@ -47,7 +47,8 @@ class Reach:
     def measured(cls, file: Path) -> Self:
         """Run them all."""
         command = (sys.executable, "-m", "pytest", *_MEASURED, "--cov-fail-under", "0", *TESTS)
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "COVERAGE_FILE": str(file)}, check=True)
+        environment = {name: value for name, value in os.environ.items() if name != "GLASSWORK_TEST_HOME"}
+        subprocess.run(command, cwd=ROOT, env=environment | {"COVERAGE_FILE": str(file)}, check=True)
         data = CoverageData(str(file))
         data.read()
         return cls(data)

@@ -34,7 +34,7 @@ def reach(tmp_path: Path) -> Reach:
 
 @pytest.mark.mutants
 @pytest.mark.timeout(0)
-def test_mistakes_are_noticed(benches: Sequence[Bench], reach: Reach) -> None:
+def test_mistakes_are_noticed(reach: Reach, benches: Sequence[Bench]) -> None:
     """`uv run task mutants` prints each, and the score."""
     outcomes = outcomes_of(sample(NUMBER, SEED), benches, reach)
     fates = Counter(outcome.fate for outcome in outcomes.values())
