@@ -48,7 +48,9 @@ class Reach:
         """Run them all."""
         command = (sys.executable, "-m", "pytest", *_MEASURED, "--cov-fail-under", "0", *TESTS)
         environment = {name: value for name, value in os.environ.items() if name != "GLASSWORK_TEST_HOME"}
-        subprocess.run(command, cwd=ROOT, env=environment | {"COVERAGE_FILE": str(file)}, check=True)
+        environment["COVERAGE_FILE"] = str(file)
+        run = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout + run.stderr
         data = CoverageData(str(file))
         data.read()
         return cls(data)
