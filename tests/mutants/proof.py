@@ -23,14 +23,9 @@ from tests.databases import SERVING, Server
 
 from .aims import SOURCES
 from .mutants import Mutant
-from .reach import ROOT, modules_without_aims
+from .reach import CONTRACT, ROOT, SESSIONS, modules_without_aims
 
 LONG_SECONDS, SHORT_SECONDS = 1800, 30
-CONTRACT = ("tests/contract/test_access.py", "tests/contract/test_foreign_ids.py")
-SESSIONS = (
-    *("tests/core/test_tokens.py", "tests/core/http/test_bearer.py", "tests/core/http/test_rate_limit.py"),
-    *("tests/features/test_token_kinds.py", "tests/features/accounts", "tests/features/api_tokens"),
-)
 PYTEST_OPTIONS = ("-qrfE", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "timeout=600", "--assert=plain")
 _BESIDES = ("httpx2", "schemathesis")
 """What takes its time to import, and is of the tests."""

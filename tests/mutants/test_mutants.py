@@ -28,8 +28,8 @@ def benches() -> Iterator[Sequence[Bench]]:
 
 
 @pytest.fixture
-def reach(tmp_path: Path) -> Reach:
-    return Reach.measured(tmp_path / "coverage")
+def reach() -> Reach:
+    return Reach.measured()
 
 
 @pytest.mark.mutants

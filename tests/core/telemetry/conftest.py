@@ -9,6 +9,8 @@ import pytest
 from glasswork.core.telemetry.logs import configure_logs
 from tests.conftest import make_settings
 
+RUNTIME = logging.getLogger("glasswork.core.telemetry.runtime")
+"""Says that the loop stands still of an app that tests share: between them it does."""
 SECONDS = 20
 """In which whatever a test waits for must have happened."""
 
@@ -48,6 +50,7 @@ class Log:
 def log(tmp_path: Path) -> Iterator[Log]:
     """Configured as for production; afterwards logging is as it was."""
     root = logging.getLogger()
+    RUNTIME.disabled = True
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()  # else they would be closed
     log = Log(tmp_path / "log")
@@ -56,3 +59,4 @@ def log(tmp_path: Path) -> Iterator[Log]:
     log.close()
     root.handlers[:] = handlers
     root.setLevel(level)
+    RUNTIME.disabled = False

@@ -8,11 +8,17 @@ import pytest
 from glasswork.core.telemetry.runtime import BLOCKED_SECONDS, watch_loop
 from glasswork.core.telemetry.signals import Signals
 
-from .conftest import Log
+from .conftest import RUNTIME, Log
 
 pytestmark = pytest.mark.anyio
 
 BLOCKED = "glasswork_event_loop_blocked_total"
+
+
+@pytest.fixture
+def log(log: Log) -> Log:
+    RUNTIME.disabled = False
+    return log
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ class TestLoop:
             while not value(signals, BLOCKED):
                 await asyncio.sleep(0.01)
         assert value(signals, BLOCKED) >= 1
-        line, *_ = log.lines("glasswork.core.telemetry.runtime")  # a busy machine may stand still once more
+        line, *_ = log.lines(RUNTIME.name)  # a busy machine may stand still once more
         assert line["event"] == "loop.blocked"
         assert "test_runtime.py" in line["where"]
 
