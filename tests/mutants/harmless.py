@@ -41,8 +41,6 @@ HARMLESS: Final[Mapping[str, str]] = {
     f"Transition.project_id == status.project_id -> {_TRUE}": "the id beside it is that of one status",
     f"{_FEATURES}/notifying/repository.py: forgotten in NotifyingRepository.find_invited.statement: "
     f"Invitation.workspace_id == workspace_id -> {_TRUE}": "a job asks, with both ids of one event",
-    f"{_FEATURES}/privacy/repository.py: forgotten in PersonalDataRepository.lock_workspaces.mine: "
-    f"Membership.removed_at.is_(None) -> {_TRUE}": "what they have left is locked, too, and no more",
     f"{_FEATURES}/privacy/repository.py: forgotten in PersonalDataRepository.blank_events.is_mine: "
     f"event.actor_id == user_id -> {_TRUE}": "nobody else has to do with what is their own",
     f"{_FEATURES}/delivering/repository.py: forgotten in DeliveringRepository.end_attempt: "

@@ -97,6 +97,21 @@ async def test_who_has_just_gone_becomes_no_owner(committing_callers: Callers) -
     assert ((await answer).status_code, error_of(await answer)["code"]) == (404, "MEMBER_NOT_FOUND")
 
 
+async def test_who_goes_stops_nobody_where_they_are_not(committing_callers: Callers) -> None:
+    database = committing_callers.database
+    owner, ada = await committing_callers.user(), await committing_callers.user()
+    never_there, left = [await make_workspace(owner) for _ in range(2)]
+    await committing_callers.join(ada, left["id"], Role.MEMBER)
+    await ada.delete(f"/workspaces/{left['id']}/members/{ada.id}")
+    async with database.system_transaction() as session:
+        await DeletionService(session).delete_me(ada.actor, PASSWORD)
+        for workspace in (never_there, left):
+            change = owner.patch(f"/workspaces/{workspace['id']}", {"name": "Another"})
+            answer = await start(database, change)
+            assert answer.done()
+            assert (await answer).status_code == 200
+
+
 async def test_whoever_asks_twice_goes_once(committing_callers: Callers) -> None:
     ada = await committing_callers.user()
     answers = await asyncio.gather(*(delete_account(ada) for _ in range(4)))
