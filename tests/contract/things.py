@@ -276,7 +276,7 @@ async def one_time_token(callers: Callers, user: Caller, purpose: str) -> str:
         "INSERT INTO one_time_tokens (token_hash, user_id, purpose, expires_at, address)"
         " VALUES (:token_hash, :user_id, :purpose, now() + interval '1 day', 'new@example.com')"
     )
-    token = f"{purpose} of {user.username}"
+    token = f"{purpose} of {user.id}"
     values = {"token_hash": digest(token), "user_id": user.id, "purpose": purpose}
     async with callers.database.system_transaction() as session:
         await session.execute(statement, values)
