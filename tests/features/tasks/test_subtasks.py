@@ -55,7 +55,10 @@ class TestParent:
         assert fault(await owner.post(f"/projects/{project['id']}/tasks", body)) == refusal
         assert await get(owner, task) == task
 
-    async def test_refuses_a_circle_and_tells_the_way(self, owner: Caller, project: dict[str, Any]) -> None:
+    async def test_refuses_a_circle_and_tells_the_way(
+        self, owner: Caller, workspace: dict[str, Any], project: dict[str, Any]
+    ) -> None:
+        await make_project(owner, workspace)
         a, b, c = await make_chain(owner, project, 3)
         for parent, path in (
             (c, [a["key"], c["key"], b["key"], a["key"]]),
@@ -72,7 +75,10 @@ class TestParent:
         await owner.patch(f"/tasks/{b['id']}", {"parent_id": None})
         assert (await owner.patch(f"/tasks/{a['id']}", {"parent_id": c["id"]})).status_code == 200
 
-    async def test_refuses_more_than_ten_levels(self, owner: Caller, project: dict[str, Any]) -> None:
+    async def test_refuses_more_than_ten_levels(
+        self, owner: Caller, workspace: dict[str, Any], project: dict[str, Any]
+    ) -> None:
+        await make_project(owner, workspace)
         chain = await make_chain(owner, project, 9)
         pair = await make_chain(owner, project, 2)
         deep = {"parent_id": chain[-1]["id"]}
