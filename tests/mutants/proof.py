@@ -59,28 +59,45 @@ def tests_of(path: Path) -> list[list[str]]:
     """The options of each run of pytest: first the tests that most likely notice, those of its slice."""
     slice_ = path.parts[2] if path.parts[1] == "features" else ""
     own = FEATURES / slice_
-    first = [str(own)] if slice_ and (ROOT / own).is_dir() else list(SESSIONS)
+    knowing = _knowing(path)
+    if slice_:
+        first = [str(own)] if (ROOT / own).is_dir() else knowing
+    else:
+        first = list(SESSIONS)
     sessions = SESSIONS if slice_ in {"accounts", "api_tokens"} else ()
-    last = [name for name in (*sessions, *_knowing(path)) if name not in first]
-    runs = [["-m", "not slow", *first], ["-m", "not slow", *CONTRACT], ["-m", "slow", CONTRACT[1]]]
-    return [*runs, ["-m", "not slow", *last]] if last else runs
+    last = [name for name in (*sessions, *knowing) if name not in first]
+    runs = [["-m", "not slow", *names] for names in (first, CONTRACT, last) if names]
+    return [*runs, ["-m", "slow", CONTRACT[1]]]
 
 
-def _knowing(path: Path) -> Iterator[str]:
+def _knowing(path: Path) -> list[str]:
     """The tests of the slices that import it, or what else has to do with the rows of its slice.
 
-    Those too that import it themselves, and for a slice without tests whatever is imported of it: it is
-    tested by what others make of it.
+    Those too that import it themselves. A slice without tests is tested by what others make of it: whatever
+    is imported of it leads on.
     """
+    found: dict[str, None] = {}
+    met, ahead = set(), [path]
+    while ahead:
+        package, imports = _imports_of(ahead.pop())
+        if package in met:
+            continue
+        met.add(package)
+        for folder in sorted((SOURCES / "glasswork/features").iterdir()):
+            tests = [*(ROOT / FEATURES / folder.name).glob("*.py")]
+            if any(imports.search(each.read_text()) for each in (*folder.glob("*.py"), *tests)):
+                if tests:
+                    found[str(FEATURES / folder.name)] = None
+                else:
+                    ahead.append(Path("glasswork/features", folder.name, "service.py"))
+    return [*found]
+
+
+def _imports_of(path: Path) -> tuple[str, re.Pattern[str]]:
     package = ".".join(path.parts[:-1])
     has_tests = path.parts[1] != "features" or (ROOT / FEATURES / path.parts[2]).is_dir()
     names = rf"\b({'|'.join({path.stem, 'models', 'access', 'service'})})\b" if has_tests else r"\w+"
-    imports = re.compile(rf"from {package}(\.{names}| import .*{names})")
-    for folder in sorted((SOURCES / "glasswork/features").iterdir()):
-        tests = FEATURES / folder.name
-        own = [*(ROOT / tests).glob("*.py")]
-        if own and any(imports.search(each.read_text()) for each in (*folder.glob("*.py"), *own)):
-            yield str(tests)
+    return package, re.compile(rf"from {package}(\.{names}| import .*{names})")
 
 
 @dataclass(frozen=True)
