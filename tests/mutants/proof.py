@@ -60,10 +60,12 @@ def tests_of(path: Path) -> list[list[str]]:
     slice_ = path.parts[2] if path.parts[1] == "features" else ""
     own = FEATURES / slice_
     knowing = _knowing(path)
-    if slice_:
-        first = [str(own)] if (ROOT / own).is_dir() else knowing
-    else:
+    if not slice_:
         first = list(SESSIONS)
+    elif (ROOT / own).is_dir():
+        first = [str(own)]
+    else:
+        first = knowing
     sessions = SESSIONS if slice_ in {"accounts", "api_tokens"} else ()
     last = [name for name in (*sessions, *knowing) if name not in first]
     runs = [["-m", "not slow", *names] for names in (first, CONTRACT, last) if names]
