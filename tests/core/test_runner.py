@@ -11,6 +11,7 @@ from glasswork.core.runner import CONCURRENCY, Recurring
 from glasswork.core.telemetry.context import begin_request, current_request
 from tests.core.runners import (
     MAKE_STALE,
+    SECONDS,
     Note,
     execute,
     fetch,
@@ -124,7 +125,8 @@ class TestOnce:
 
         job = Job("test.run", Note, run)
         await order(database, job)
-        async with working(database, job) as slow:
+        # A beat that comes after it was made stale would make it fresh again.
+        async with working(database, job, heartbeat_seconds=SECONDS) as slow:
             await entered.get()
             slow.stop.set()  # so that it takes nothing more
             await execute(database, MAKE_STALE)

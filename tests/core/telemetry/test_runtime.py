@@ -16,12 +16,6 @@ BLOCKED = "glasswork_event_loop_blocked_total"
 
 
 @pytest.fixture
-def log(log: Log) -> Log:
-    RUNTIME.disabled = False
-    return log
-
-
-@pytest.fixture
 def signals() -> Signals:
     return Signals("api")
 
@@ -34,22 +28,22 @@ class TestLoop:
     async def test_that_stands_still_is_told_with_the_line_that_holds_it(
         self, signals: Signals, log: Log
     ) -> None:
+        RUNTIME.disabled = False
         async with watch_loop(signals.metrics):
             await asyncio.sleep(0)  # the first beat begins
             time.sleep(BLOCKED_SECONDS * 3)  # noqa: ASYNC251 (that is the fault)
             while not value(signals, BLOCKED):
                 await asyncio.sleep(0.01)
         assert value(signals, BLOCKED) >= 1
-        line, *_ = log.lines(RUNTIME.name)  # a busy machine may stand still once more
-        assert line["event"] == "loop.blocked"
-        assert "test_runtime.py" in line["where"]
+        told = log.lines(RUNTIME.name)  # a busy machine may stand still once more
+        assert {line["event"] for line in told} == {"loop.blocked"}
+        assert any("test_runtime.py" in line["where"] for line in told)
 
-    async def test_that_turns_is_not(self, signals: Signals, log: Log) -> None:
+    async def test_that_turns_is_not(self, signals: Signals) -> None:
         async with watch_loop(signals.metrics):
             while value(signals, "glasswork_event_loop_lag_seconds_count") < 5:
                 await asyncio.sleep(0.01)
         assert value(signals, BLOCKED) == 0
-        assert log.text == ""
 
 
 async def test_collections_of_garbage_are_timed_while_it_is_watched(signals: Signals) -> None:
