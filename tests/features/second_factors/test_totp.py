@@ -224,6 +224,20 @@ class TestMail:
             told = (await session.scalars(select(InstallationEvent))).all()
         assert {(each.subject_id, each.before, each.after) for each in told} == {(ada.id, None, None)}
 
+    async def test_how_many_codes_are_left_is_told_of_ones_own(
+        self,
+        app: FastAPI,
+        ada: Caller,
+        callers: Callers,
+        database: Database,
+        app_of_ada: Authenticator,
+    ) -> None:
+        await turn_on(await callers.user(), database)
+        await log_in_with(ada.client, ada.email, app_of_ada.recovery_codes[0])
+        letter = await Postman(app, database).deliver(RecoveryCodeUsed)
+        assert letter is not None
+        assert "Codes that are left: 9." in letter.body
+
     async def test_who_was_shut_off_is_not_written_to(
         self, app: FastAPI, ada: Caller, database: Database, app_of_ada: Authenticator
     ) -> None:
