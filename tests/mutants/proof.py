@@ -31,6 +31,7 @@ _BESIDES = ("httpx2", "schemathesis")
 """What takes its time to import, and is of the tests."""
 FEATURES = Path("tests/features")
 PRINTED = "printed"
+QUICK = "not slow and not long"
 _TOLD = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - |$)", re.MULTILINE)
 _UNFIT = re.compile(r"errors? during collection|while loading conftest")
 
@@ -68,7 +69,7 @@ def tests_of(path: Path) -> list[list[str]]:
         first = knowing
     sessions = SESSIONS if slice_ in {"accounts", "api_tokens"} else ()
     last = [name for name in (*sessions, *knowing) if name not in first]
-    runs = [["-m", "not slow", *names] for names in (first, CONTRACT, last) if names]
+    runs = [["-m", QUICK, *names] for names in (first, CONTRACT, last) if names]
     return [*runs, ["-m", "slow", CONTRACT[1]]]
 
 

@@ -13,7 +13,7 @@ from tests.factories.work import work_off
 
 from .moving import bring_in, order
 
-pytestmark = [pytest.mark.anyio, pytest.mark.long]
+pytestmark = [pytest.mark.anyio, pytest.mark.long, pytest.mark.alone]
 
 TASKS = 40_000
 MOST = 20 << 20
