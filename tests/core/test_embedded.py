@@ -1,5 +1,6 @@
 import asyncio
 import fcntl
+import logging
 import os
 import pwd
 import re
@@ -453,6 +454,11 @@ class TestCrash:
 
 
 class TestKeptUp:
+    @pytest.fixture(autouse=True)
+    def _is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Whatever level an app of another test has left."""
+        caplog.set_level(logging.INFO, "glasswork.core.embedded")
+
     def test_it_is_started_again(self, used: Path, caplog: pytest.LogCaptureFixture) -> None:
         with EmbeddedPostgres(used) as server, server.kept_up():
             ask(server, "CREATE TABLE again AS SELECT 1 AS number")
