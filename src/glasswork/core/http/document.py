@@ -1,7 +1,7 @@
 """What the framework's document of the API lacks.
 
-Links, from the answer that creates something to every operation that takes its id; and for the pages of lists
-and for forms names that a generated client can call its classes by.
+How a refusal looks; links, from the answer that creates something to every operation that takes its id; and
+for the pages of lists and for forms names that a generated client can call its classes by.
 """
 
 import json
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+
+from glasswork.core.http import errors
 
 Document = dict[str, Any]
 
@@ -23,6 +25,7 @@ def install(app: FastAPI) -> None:
     def openapi() -> Document:
         if app.openapi_schema is None:
             document = _rename(build())
+            _add_schemas(document)
             _add_links(document)
             app.openapi_schema = document
         return app.openapi_schema
@@ -38,6 +41,11 @@ def _rename(document: Document) -> Document:
 
 def _name_form(found: re.Match[str]) -> str:
     return f"{found[1].title().replace('_', '')}Form"
+
+
+def _add_schemas(document: Document) -> None:
+    components = document["components"]
+    components["schemas"] = dict(sorted((components["schemas"] | errors.schemas()).items()))
 
 
 def _add_links(document: Document) -> None:

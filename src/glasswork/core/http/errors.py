@@ -5,10 +5,12 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from opentelemetry.trace import format_trace_id, get_current_span
 from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
@@ -42,6 +44,7 @@ _HEADERS: dict[int, dict[str, Any]] = {
         }
     }
 }
+_REFERENCE = "#/components/schemas/{model}"
 _CODES = {kind.status: kind.code for kind in AppError.__subclasses__()}
 
 
@@ -90,10 +93,23 @@ def declare(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     responses: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         model = ValidationErrorResponse if error.status == ValidationError.status else ErrorResponse
-        new: dict[str, Any] = {"model": model, "description": ""}
+        new: dict[str, Any] = {"description": "", "content": _content(model)}
         entry = responses.setdefault(error.status, new | _HEADERS.get(error.status, {}))
         entry["description"] = ", ".join(filter(None, [entry["description"], f"`{error.code}`"]))
     return responses
+
+
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    """By reference: of a model FastAPI would make a field at every operation, for most of a start."""
+    return {"application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}}
+
+
+def schemas() -> dict[str, Any]:
+    """What `declare` refers to, for the components of the document."""
+    models: list[type[BaseModel]] = [ErrorResponse, ValidationErrorResponse]
+    _, found = models_json_schema([(model, "serialization") for model in models], ref_template=_REFERENCE)
+    components: dict[str, Any] = jsonable_encoder(found["$defs"], exclude_none=True)  # as FastAPI does
+    return components
 
 
 def response_for(error: Exception) -> Response:
