@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_network
 from time import perf_counter
@@ -85,12 +86,18 @@ class Answer:
 class _GuardedTransport(httpx2.AsyncHTTPTransport):
     def __init__(self, backend: GuardedBackend, connections: int) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
+            ssl_context=_trusting(ssl.get_default_verify_paths()),
             max_connections=connections,
             max_keepalive_connections=connections // 2,
             keepalive_expiry=30,
             network_backend=backend,
         )
+
+
+@lru_cache(maxsize=1)
+def _trusting(_: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """Reading all certificates that the system trusts takes longer than a call."""
+    return ssl.create_default_context()
 
 
 class Outgoing:

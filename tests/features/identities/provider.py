@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 from jose import jwk, jwt
+from jose.backends.base import Key
 from jose.utils import base64url_encode
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -53,14 +55,18 @@ class SigningKey:
         )
         return cls(secrets.token_hex(4), algorithm, pem.decode())
 
-    @property
+    @cached_property
+    def key(self) -> Key:
+        """Made once: each time its numbers are checked, which takes longer than to sign."""
+        return jwk.construct(self.pem, self.algorithm)
+
+    @cached_property
     def public(self) -> dict[str, Any]:
-        described = jwk.construct(self.pem, self.algorithm).public_key().to_dict()
-        values = {name: _text(value) for name, value in described.items()}
+        values = {name: _text(value) for name, value in self.key.public_key().to_dict().items()}
         return values | {"kid": self.kid, "use": "sig", "alg": self.algorithm}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        signed: str = jwt.encode(dict(claims), self.pem, self.algorithm, {"kid": self.kid})
+        signed: str = jwt.encode(dict(claims), self.key, self.algorithm, {"kid": self.kid})
         return signed
 
 
