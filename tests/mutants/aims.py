@@ -51,18 +51,18 @@ def of_sessions() -> tuple[Mutant, ...]:
     return _made(chain(_reading(), _standing()))
 
 
-def sample(number: int, seed: int) -> list[Mutant]:
-    """As many of each part, as long as it has any; none that is harmless.
+def sample(number: int, seed: int, place: str = "") -> list[Mutant]:
+    """As many of each part, as long as it has any; none that is harmless; `place` is in each one's name.
 
     Each mutant's own name decides: when the sources change, the sample stays the same but for what changed.
     """
 
-    def place(mutant: Mutant) -> bytes:
+    def order(mutant: Mutant) -> bytes:
         return sha256(f"{seed} {mutant.name}".encode()).digest()
 
-    parts = [sorted(part(), key=place) for part in (of_policies, of_clauses, of_sessions)]
+    parts = [sorted(part(), key=order) for part in (of_policies, of_clauses, of_sessions)]
     in_turn = (mutant for row in zip_longest(*parts) for mutant in row if mutant)
-    return list(islice((each for each in in_turn if each.name not in HARMLESS), number))
+    return list(islice((m for m in in_turn if place in m.name and m.name not in HARMLESS), number))
 
 
 def all_mutants() -> tuple[Mutant, ...]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Self
@@ -32,7 +32,7 @@ _BESIDES = ("httpx2", "schemathesis")
 FEATURES = Path("tests/features")
 PRINTED = "printed"
 QUICK = "not slow and not long"
-_TOLD = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - |$)", re.MULTILINE)
+_TOLD = re.compile(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - |$)", re.MULTILINE)
 _UNFIT = re.compile(r"errors? during collection|while loading conftest")
 
 
@@ -117,6 +117,8 @@ class Bench:
     home: Path
     server: Server
     forking: subprocess.Popen[str]
+    soundness: dict[str, bool] = field(default_factory=dict)
+    """Of each test that has noticed something."""
 
     @classmethod
     @contextmanager
@@ -135,22 +137,36 @@ class Bench:
 
     def try_(self, mutant: Mutant, runs: Sequence[Sequence[str]] = (), first: Sequence[str] = ()) -> Outcome:
         """Run some tests first, and if none of them notices, the others run by run."""
+        while True:
+            outcome = self._try_once(mutant, runs or tests_of(mutant.path), first)
+            assert outcome.told not in self.unsound
+            if outcome.fate is not Fate.KILLED or self._is_sound(outcome.told):
+                return outcome
+
+    def _is_sound(self, test: str) -> bool:
+        """Whether it passes without a mistake."""
+        if test not in self.soundness:
+            self.soundness[test] = self.run("-m", "", test).code == 0
+        return self.soundness[test]
+
+    @property
+    def unsound(self) -> list[str]:
+        return [test for test, is_sound in self.soundness.items() if not is_sound]
+
+    def _try_once(self, mutant: Mutant, runs: Sequence[Sequence[str]], first: Sequence[str]) -> Outcome:
         with self._changed(mutant):
-            if first:
-                outcome = self._try([first], SHORT_SECONDS)
-                if outcome.fate is not Fate.LIVED:
-                    return outcome
-            return self._try(runs or tests_of(mutant.path), LONG_SECONDS)
+            outcome = self._try([first], SHORT_SECONDS) if first else Outcome(Fate.LIVED)
+            return outcome if outcome.fate is not Fate.LIVED else self._try(runs, LONG_SECONDS)
 
     def _try(self, runs: Sequence[Sequence[str]], seconds: int) -> Outcome:
         """Run by run, until something fails."""
         for number, options in enumerate(runs):
-            unbelieved: list[str] = []
+            unbelieved = [option for test in self.unsound for option in ("--deselect", test)]
             while True:
                 run = self.run("-x", *options, *unbelieved, seconds=seconds)
                 if run.code is None:
                     return Outcome(Fate.LIVED, f"nothing was told within {seconds} s")
-                if not run.code:
+                if run.code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
                     break
                 told = first_told(run.printed)
                 if run.code != pytest.ExitCode.TESTS_FAILED or not told or _UNFIT.search(run.printed):

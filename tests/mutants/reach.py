@@ -18,6 +18,7 @@ from .aims import SOURCES, all_mutants
 from .mutants import Mutant
 
 ROOT = SOURCES.parent
+CACHE = ROOT / ".pytest_cache/mutants"
 CONTRACT = ("tests/contract/test_access.py", "tests/contract/test_foreign_ids.py")
 SESSIONS = (
     *("tests/core/test_tokens.py", "tests/core/http/test_bearer.py", "tests/core/http/test_rate_limit.py"),
@@ -58,7 +59,7 @@ class Reach:
     @classmethod
     def measured(cls) -> Self:
         """Run them all; what was found stays good until a line of sources or tests changes."""
-        found = ROOT / ".pytest_cache/mutants" / f"{_digest()}.coverage"
+        found = CACHE / f"{_digest()}.coverage"
         if not found.exists():
             _measure(found.with_suffix(".new"))
             found.with_suffix(".new").rename(found)

@@ -4,6 +4,7 @@ import ast
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 
@@ -14,6 +15,7 @@ from .clauses import wrong_clauses
 from .harmless import HARMLESS
 from .mutants import Mutant, Source, mistakes, wrong_limits
 from .proof import Bench, Fate, first_told
+from .reach import CACHE
 
 CODE = """
 LIFETIME = timedelta(days=7)
@@ -119,6 +121,12 @@ def test_a_sample_is_of_every_part_and_can_be_had_again() -> None:
     assert made == sample(30, 1) != sample(30, 2)
 
 
+def test_a_sample_can_be_of_one_place() -> None:
+    made = sample(10, 1, str(AUDITED))
+    assert 0 < len(made) <= 10
+    assert {mutant.path for mutant in made} == {AUDITED}
+
+
 def test_each_is_python() -> None:
     made = all_mutants()
     assert len(made) > 1000
@@ -165,6 +173,17 @@ def test_a_bench_tells_what_is_noticed(bench: Bench, change: tuple[str, str], fa
     content = source_of(AUDITED).content.decode().replace(*change).encode()
     mutant = Mutant("planted", AUDITED, 1, "", *change, content)
     assert bench.try_(mutant, AUDIT_TESTS).fate is fate
+
+
+@pytest.mark.slow
+def test_who_fails_anyway_is_not_believed(bench: Bench) -> None:
+    harmless = Mutant("planted", AUDITED, 1, "", "", "", source_of(AUDITED).content + b"\n")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", prefix="test_", suffix=".py", dir=CACHE) as planted:
+        planted.write("def test_that_fails():\n    assert not 1\n")
+        planted.flush()
+        assert bench.try_(harmless, [[planted.name], *AUDIT_TESTS]).fate is Fate.LIVED
+    assert [test.partition("::")[2] for test in bench.unsound] == ["test_that_fails"]
 
 
 @pytest.mark.slow

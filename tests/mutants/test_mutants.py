@@ -17,6 +17,7 @@ from .reach import Reach
 
 NUMBER = int(os.environ.get("MUTANTS", "100"))
 SEED = int(os.environ.get("MUTANTS_SEED", "1"))
+PLACE = os.environ.get("MUTANTS_IN", "")
 BENCHES = 2
 MOST_LIVE = 0.02
 
@@ -36,12 +37,10 @@ def reach() -> Reach:
 @pytest.mark.timeout(0)
 def test_mistakes_are_noticed(reach: Reach, benches: Sequence[Bench]) -> None:
     """`uv run task mutants` prints each, and the score."""
-    outcomes = outcomes_of(sample(NUMBER, SEED), benches, reach)
+    outcomes = outcomes_of(sample(NUMBER, SEED, PLACE), benches, reach)
     fates = Counter(outcome.fate for outcome in outcomes.values())
     print(*(f"{fate}: {number}" for fate, number in fates.items()))  # noqa: T201
-    telling = {outcome.told for outcome in outcomes.values() if outcome.fate is Fate.KILLED}
-    unchanged = benches[0].run("-m", "", *sorted(telling))
-    assert unchanged.code == 0, unchanged.printed
+    assert [test for bench in benches for test in bench.unsound] == []
     survivors = [str(mutant) for mutant, outcome in outcomes.items() if outcome.fate is Fate.LIVED]
     assert fates[Fate.LIVED] <= MOST_LIVE * (fates[Fate.LIVED] + fates[Fate.KILLED]), survivors
 
