@@ -163,10 +163,7 @@ async def empty_engine(server: Server) -> AsyncIterator[AsyncEngine]:
         yield engine
 
 
-RENAME = """
-    UPDATE users SET email = 'theirs.' || email, username = 'theirs-' || username;
-    UPDATE workspaces SET slug = 'theirs-' || slug;
-"""
+RENAME = "UPDATE workspaces SET slug = 'theirs-' || slug"
 """Each of a run's processes counts from one."""
 
 
@@ -178,7 +175,7 @@ async def _let_somebody_in(server: Server) -> str:
     async def make(name: str) -> None:
         app = create_app(make_settings(server.url(SERVING, name)))
         async with app.router.lifespan_context(app), make_client(app) as client:
-            callers = Callers(client, app.state.database, app.state.keys)
+            callers = Callers(client, app.state.database, app.state.keys, "their")
             await make_things(callers, await callers.user(), "theirs")
         await server.execute(RENAME, database=name)
 

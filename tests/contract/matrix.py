@@ -253,14 +253,12 @@ class World:
 
 
 async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> dict[str, Caller]:
-    """The signed-out and the disabled had a role that opens almost everything; elsewhere each is an owner."""
+    """The signed-out and the disabled had a role that opens almost everything."""
     roles = (Role.VIEWER, Role.MEMBER, Role.ADMIN)
     people = {role.value: await callers.member(workspace_id, role) for role in roles} | {"owner": owner}
     people |= {name: await callers.member(workspace_id, Role.OWNER) for name in ("signed_out", "disabled")}
-    people |= {"outsider": await callers.user(), "operator": await callers.user(SystemRole.ADMIN)}
+    people |= {"outsider": await callers.outsider(), "operator": await callers.outsider(SystemRole.ADMIN)}
     people["ex_member"] = await callers.member(workspace_id, Role.ADMIN)
-    for person in people.values():
-        await make_workspace(person)
     removed = await owner.delete(f"/workspaces/{workspace_id}/members/{people['ex_member'].id}")
     assert removed.status_code == 204
     await people["signed_out"].post("/auth/logout")

@@ -13,7 +13,7 @@ from glasswork.core.db import Database
 from glasswork.core.passwords import hash_password
 from glasswork.core.tokens import Keys, issue_access_token
 from glasswork.features.accounts.models import SystemRole, User, UserSession
-from glasswork.features.workspaces.models import Membership, Role
+from glasswork.features.workspaces.models import Membership, Role, Workspace
 
 PASSWORD = "tremendous otter 77"
 PASSWORD_HASH = hash_password(PASSWORD)
@@ -59,18 +59,19 @@ class Caller:
 class Callers:
     """Makes users who are logged in, straight in the database: no password is hashed for them."""
 
-    def __init__(self, client: AsyncClient, database: Database, keys: Keys) -> None:
+    def __init__(self, client: AsyncClient, database: Database, keys: Keys, name: str = "user") -> None:
         self.client = client
         self.database = database
         self.keys = keys
+        self._name = name
 
     async def user(self, role: SystemRole = SystemRole.USER) -> Caller:
-        number = next(_numbers)
+        username = f"{self._name}{next(_numbers)}"
         user = User(
             id=uuid7(),
-            email=f"user{number}@example.com",
-            username=f"user{number}",
-            name=f"User {number}",
+            email=f"{username}@example.com",
+            username=username,
+            name=username.title(),
             password_hash=PASSWORD_HASH,
             role=role,
         )
@@ -82,8 +83,21 @@ class Callers:
         token = issue_access_token(self.keys, actor)
         return Caller(self.client, actor, user.email, user.username, token)
 
+    async def outsider(self, role: SystemRole = SystemRole.USER) -> Caller:
+        """Somebody who owns a workspace elsewhere."""
+        caller = await self.user(role)
+        elsewhere = Workspace(
+            id=uuid7(), name="Elsewhere", slug=f"of-{caller.username}", created_by=caller.id
+        )
+        async with self.database.system_transaction() as session:
+            session.add(elsewhere)
+            await session.flush()
+            session.add(Membership(workspace_id=elsewhere.id, user_id=caller.id, role=Role.OWNER))
+        return caller
+
     async def member(self, workspace_id: UUID | str, role: Role = Role.MEMBER) -> Caller:
-        caller = await self.user()
+        """Elsewhere each is an owner."""
+        caller = await self.outsider()
         await self.join(caller, workspace_id, role)
         return caller
 

@@ -227,7 +227,8 @@ async def test_nothing_of_anybody_else_is_in_it(ada: Caller, callers: Callers) -
 async def test_of_workspaces_that_i_left_my_own_words_are_in_it(callers: Callers) -> None:
     owner = await callers.user()
     workspace = await make_workspace(owner)
-    ada = await callers.member(workspace["id"], Role.MEMBER)
+    ada = await callers.user()
+    await callers.join(ada, workspace["id"], Role.MEMBER)
     project = await make_project(owner, workspace)
     task = await make_task(ada, project, title="Ada's words")
     await make_task(owner, project, title="Not hers", assignee_id=str(ada.id))

@@ -269,3 +269,9 @@ class TestStanding:
         (used,) = (await ada.get("/auth/api-tokens")).json()["items"]
         assert used["last_used_at"] is not None
         assert used["version"] == 2
+
+    async def test_what_is_refused_is_no_use(self, script: Caller, database: Database) -> None:
+        await set_token(database, revoked_at=func.now())
+        assert (await script.get("/users/me")).status_code == 401
+        async with database.reading() as session:
+            assert await session.scalar(select(ApiToken.last_used_at).filter_by(user_id=script.id)) is None

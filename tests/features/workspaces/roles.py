@@ -6,7 +6,6 @@ import pytest
 
 from glasswork.features.workspaces.models import Role
 from tests.factories.callers import Caller, Callers
-from tests.factories.tracker import make_workspace
 
 
 def by_role(*, viewer: int, member: int, admin: int, owner: int, outsider: int = 404) -> pytest.MarkDecorator:
@@ -17,9 +16,4 @@ def by_role(*, viewer: int, member: int, admin: int, owner: int, outsider: int =
 
 
 async def with_role(callers: Callers, workspace: dict[str, Any], role: Role | None) -> Caller:
-    """Elsewhere each is an owner."""
-    caller = await callers.user()
-    await make_workspace(caller)
-    if role:
-        await callers.join(caller, workspace["id"], role)
-    return caller
+    return await callers.member(workspace["id"], role) if role else await callers.outsider()
