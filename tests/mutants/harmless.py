@@ -57,5 +57,10 @@ HARMLESS: Final[Mapping[str, str]] = {
     f"Invitation.workspace_id == workspace_id -> {_TRUE}": "it was found in the workspace just before",
     f"{_FEATURES}/workflow/repository.py: forgotten in StatusRepository.next_ids.statement: "
     f"Transition.project_id == status.project_id -> {_TRUE}": "the id beside it is that of one status",
+    f"{_FEATURES}/deliveries/repository.py: forgotten in DeliveryRepository._hurry: "
+    f"WebhookProgress.workspace_id == workspace_id -> {_TRUE}": "the id beside it is that of one webhook",
+    f"{_FEATURES}/accounts/repository.py: true for false in UserRepository.find_active: False -> True": (
+        "who locks more waits more, and sees the same"
+    ),
 }
 """By `Mutant.name`."""

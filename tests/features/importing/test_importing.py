@@ -172,11 +172,20 @@ class TestEnds:
         assert await titles(owner, workspace) == []
         assert (await events(owner, workspace))[-1] == ("import.updated", "failed")
 
+    @pytest.mark.parametrize("is_there", [False, True], ids=["a new project", "a project"])
     async def test_when_who_made_it_may_only_look_by_now(
-        self, app: FastAPI, database: Database, callers: Callers, owner: Caller, workspace: dict[str, Any]
+        self,
+        app: FastAPI,
+        database: Database,
+        callers: Callers,
+        owner: Caller,
+        workspace: dict[str, Any],
+        project: dict[str, Any],
+        is_there: bool,
     ) -> None:
         member = await callers.member(workspace["id"])
-        made = await make_import(member, workspace, project_key="OPS")
+        where = {"project_id": project["id"]} if is_there else {"project_key": "NEW"}
+        made = await make_import(member, workspace, **where)
         await send_file(member, made, GOOD)
         path = f"/workspaces/{workspace['id']}/members/{member.id}"
         assert (await owner.patch(path, {"role": Role.VIEWER})).status_code == 200
