@@ -10,10 +10,11 @@ from typing import Final, Self
 from httpx2 import Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
 
 from glasswork.core.actor import Scope
 from glasswork.core.http.resources import API_PREFIX
-from glasswork.features.accounts.models import SystemRole
+from glasswork.features.accounts.models import SystemRole, UserSession
 from glasswork.features.workspaces.models import Role
 from tests.conftest import undone
 from tests.factories.callers import Caller, Callers
@@ -253,7 +254,7 @@ class World:
 
 
 async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> dict[str, Caller]:
-    """The signed-out and the disabled had a role that opens almost everything."""
+    """The signed-out and the disabled had a role that opens almost everything; one is signed in elsewhere."""
     roles = (Role.VIEWER, Role.MEMBER, Role.ADMIN)
     people = {role.value: await callers.member(workspace_id, role) for role in roles} | {"owner": owner}
     people |= {name: await callers.member(workspace_id, Role.OWNER) for name in ("signed_out", "disabled")}
@@ -265,6 +266,7 @@ async def _make_people(callers: Callers, owner: Caller, workspace_id: str) -> di
     async with callers.database.system_transaction() as session:
         disabled = text("UPDATE users SET is_active = false WHERE id = :id")
         await session.execute(disabled, {"id": people["disabled"].id})
+        session.add(UserSession(id=uuid7(), user_id=people["signed_out"].id, sequence=0))
     return people
 
 
