@@ -62,5 +62,8 @@ HARMLESS: Final[Mapping[str, str]] = {
     f"{_FEATURES}/accounts/repository.py: true for false in UserRepository.find_active: False -> True": (
         "who locks more waits more, and sees the same"
     ),
+    f"{_FEATURES}/idempotency/repository.py: forgotten in _new: IS_SIGNED_IN -> {_TRUE}": (
+        "the work itself asks in the same transaction, and a key that was used is refused"
+    ),
 }
 """By `Mutant.name`."""

@@ -154,6 +154,13 @@ class TestRefresh:
         assert again.json()["refresh_token"] == first.json()["refresh_token"]
         assert (await refresh(callers.client, again.json()["refresh_token"])).status_code == 200
 
+    async def test_within_the_grace_of_what_has_ended_gives_nothing(self, callers: Callers) -> None:
+        first = await signed_in(callers)
+        second = (await refresh(callers.client, first["refresh_token"])).json()
+        headers = {"Authorization": f"Bearer {second['access_token']}"}
+        assert (await callers.client.post("/api/v1/auth/logout", headers=headers)).status_code == 204
+        assert (await refresh(callers.client, first["refresh_token"])).status_code == 401
+
     async def test_many_at_once_get_one_successor(self, committing_callers: Callers) -> None:
         client, tokens = committing_callers.client, await signed_in(committing_callers)
         answers = await asyncio.gather(*(refresh(client, tokens["refresh_token"]) for _ in range(30)))

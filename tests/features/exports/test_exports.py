@@ -295,7 +295,9 @@ class TestThatBreaksOff:
         """Somebody who is shown out while they read; no socket holds as much as a batch."""
         await make_task(owner, project, description="x" * 60_000)
         await multiply_tasks(callers.database, 3 * BATCH)
-        return await callers.member(workspace["id"])
+        leaving = await callers.member(workspace["id"])
+        await make_project(leaving, await make_workspace(leaving))
+        return leaving
 
     @pytest.mark.parametrize(("kind", "format_"), [("project", "csv"), ("workspace", "jsonl")])
     async def test_who_loses_access_sees_no_more_and_is_not_told_that_this_was_all(

@@ -66,10 +66,12 @@ class TestBrokenRecords:
         assert (ended["status"], ended["error_code"]) == ("failed", "BROKEN_RECORDS")
         assert await faults_of(owner, ended) == FAULTS
         assert (await owner.get(f"/workspaces/{workspace['id']}/projects")).json()["items"] == []
+        other = await load(app, database, owner, workspace, BROKEN, **fields)
         again = await owner.post(f"/imports/{ended['id']}/start", {"on_error": "skip"})
         assert again.status_code == 200
         await work_off(app, database, jobs.RUN_IMPORT)
         assert (await shown(owner, ended))["status"] == "completed"
+        assert await faults_of(owner, other) == FAULTS
         assert await titles(owner, workspace) == ["One", "Four"]
         good = await load(app, database, owner, workspace, GOOD, **fields)
         assert (good["status"], good["tasks"], good["done"]) == ("completed", 2, 2)
