@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from httpx2 import AsyncClient
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from glasswork.core.db import Database
 from glasswork.core.tokens import Keys, issue_refresh_token
@@ -240,6 +240,19 @@ class TestEnd:
         assert (await other.get("/users/me")).status_code == 200
         await ada.post("/auth/logout")
         assert (await ada.delete("/auth/sessions")).status_code == 401
+
+    async def test_of_all_others_leaves_those_that_have_ended_as_they_were(
+        self, callers: Callers, database: Database
+    ) -> None:
+        ada = await callers.user()
+        ended = session_of((await log_in(callers.client, ada.email)).json())
+        row = update(UserSession).where(UserSession.id == ended)
+        long_ago = select(UserSession.revoked_at < func.now() - WEEK).where(UserSession.id == ended)
+        async with database.system_transaction() as session:
+            await session.execute(row.values(revoked_at=func.now() - WEEK - SECOND))
+        assert (await ada.delete("/auth/sessions")).status_code == 204
+        async with database.reading() as session:
+            assert await session.scalar(long_ago)
 
     async def test_who_is_shut_off_and_comes_back_must_log_in_again(self, callers: Callers) -> None:
         ada, admin = await callers.user(), await callers.user(SystemRole.ADMIN)
