@@ -96,7 +96,7 @@ class _GuardedTransport(httpx2.AsyncHTTPTransport):
 
 @lru_cache(maxsize=1)
 def _trusting(_: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
-    """Reading all certificates that the system trusts takes longer than a call."""
+    """Read the certificates once, until they are elsewhere: it takes longer than a call."""
     return ssl.create_default_context()
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
-from jose import jwk
 from jose.utils import base64url_encode
 
 from glasswork.core.id_tokens import read_keys
@@ -90,7 +89,7 @@ def hs256(secret: bytes, kid: str) -> Any:
     return forge
 
 
-PUBLIC_PEM: bytes = jwk.construct(RSA.pem, "RS256").public_key().to_pem()
+PUBLIC_PEM: bytes = RSA.key.public_key().to_pem()
 PUBLIC_DER = b64decode(b"".join(PUBLIC_PEM.splitlines()[1:-1]))
 
 
@@ -98,7 +97,7 @@ def resigned(**header: Any) -> Any:
     """Signed by the right key, with another header."""
 
     def forge(claims: dict[str, Any]) -> str:
-        key = jwk.construct(RSA.pem, "RS256")
+        key = RSA.key
         body = unsigned({"alg": "RS256", "kid": RSA.kid} | header, claims).rstrip(".")
         return f"{body}.{base64url_encode(key.sign(body.encode())).decode()}"
 
